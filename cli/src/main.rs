@@ -1,0 +1,3 @@
+//! The Klamm command-line tool.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What every runtime adapter of Klamm shares: handles, buffers, wakers, budgets.

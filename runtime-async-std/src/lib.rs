@@ -1,0 +1,1 @@
+//! Klamm under smol and async-std.

@@ -1,0 +1,1 @@
+//! Klamm on plain threads.

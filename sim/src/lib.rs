@@ -1,0 +1,1 @@
+//! A deterministic Kafka cluster for tests, and the embedded broker.

@@ -1,0 +1,1 @@
+//! Scenarios that run on every adapter, against the embedded broker and real Kafka.

@@ -1,0 +1,3 @@
+//! Developer commands: schema import and code generation.
+
+fn main() {}
