@@ -1,1 +1,6 @@
-//! Scenarios that run on every adapter, against the embedded broker and real Kafka.
+//! What the scenarios of `tests/` are made of: clusters, adapters, and hostile peers.
+
+pub mod real;
+
+/// The result of a step of a scenario: any error ends the scenario, with its text.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
