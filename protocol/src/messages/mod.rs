@@ -1,0 +1,3 @@
+//! One type for every request, response and header.
+
+pub(crate) mod api_table;
