@@ -33,12 +33,22 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod backoff;
+pub mod cluster;
+pub mod connection;
 mod entropy;
 mod error;
 mod id;
+mod request;
 mod time;
+mod timers;
+mod token;
 
+pub use backoff::Backoff;
 pub use entropy::Entropy;
 pub use error::{Effect, Misbehaved};
 pub use id::{BrokerId, ConnectionId, ConsumerId, OperationId, PartitionIndex, ProducerHandle};
+pub use request::{Outgoing, Purpose, Request, Target};
 pub use time::{Instant, WallTime};
+pub use timers::{Deadlines, earliest};
+pub use token::Token;

@@ -1,0 +1,222 @@
+//! The picture of the cluster, and how an answer changes it.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use klamm_protocol::{
+    ErrorCode, Str, Uuid,
+    messages::metadata::{
+        MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+    },
+};
+
+use super::{Address, Broker, Leader, Partition, Partitions, Topic};
+use crate::{BrokerId, PartitionIndex};
+
+/// Before this version brokers might tell the epoch of another leader than the one they name.
+const RELIABLE_EPOCHS: i16 = 9;
+/// After so many answers in a row with an older leader epoch it is believed that epochs began anew.
+const MAX_REGRESSIONS: u8 = 5;
+
+/// What is known of a partition that has a number.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    partition: Option<Partition>,
+    /// Answers in a row with an older leader epoch.
+    regressions: u8,
+}
+
+/// The picture of the cluster.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) cluster_id: Option<Str>,
+    pub(super) controller: Option<BrokerId>,
+    pub(super) brokers: BTreeMap<BrokerId, Broker>,
+    /// Brokers that could not be connected to since metadata were last received.
+    pub(super) unreachable: BTreeSet<BrokerId>,
+    pub(super) topics: BTreeMap<Str, Topic>,
+    pub(super) names: BTreeMap<Uuid, Str>,
+    slots: Vec<Slot>,
+}
+
+impl Known {
+    /// Takes the brokers, the controller and the cluster id from an answer. Returns whether anything changed,
+    /// or none if the answer lists no broker, as a broker's does that has just started.
+    pub(super) fn absorb_brokers(&mut self, response: &MetadataResponse) -> Option<bool> {
+        let brokers: BTreeMap<_, _> =
+            response.brokers.iter().filter_map(broker).map(|broker| (broker.id, broker)).collect();
+        if brokers.is_empty() {
+            return None;
+        }
+        let controller = (response.controller_id >= 0).then_some(BrokerId(response.controller_id));
+        let mut changed = brokers != self.brokers || controller != self.controller;
+        self.brokers = brokers;
+        self.controller = controller;
+        self.unreachable.clear();
+        if response.cluster_id.is_some() && response.cluster_id != self.cluster_id {
+            if self.cluster_id.is_some() {
+                // Another cluster answers at these addresses: nothing of the old one's topics holds.
+                self.retain_topics(|_| false);
+            }
+            self.cluster_id.clone_from(&response.cluster_id);
+            changed = true;
+        }
+        Some(changed)
+    }
+
+    /// Takes one topic from an answer of `version`. Returns whether anything changed, and whether each partition
+    /// has a leader.
+    pub(super) fn absorb_topic(
+        &mut self,
+        name: &Str,
+        answer: &MetadataResponseTopic,
+        version: i16,
+        numbers: &mut Partitions,
+    ) -> (bool, bool) {
+        let before = self.topics.remove(name);
+        let before_id = before.as_ref().map_or(Uuid::ZERO, |topic| topic.id);
+        let recreated = !before_id.is_zero() && !answer.topic_id.is_zero() && before_id != answer.topic_id;
+        let id = if answer.topic_id.is_zero() { before_id } else { answer.topic_id };
+        let mut changed = before.is_none() || recreated;
+        let old = before.as_ref().map_or(&[][..], |topic| &topic.partitions);
+
+        // Kafka numbers partitions from 0 without gaps; numbers beyond that would make the client grow.
+        let count = answer.partitions.len();
+        let in_range = |p: &&MetadataResponsePartition| usize::try_from(p.partition_index).is_ok_and(|i| i < count);
+        let mut partitions = Vec::new();
+        let mut complete = count > 0;
+        for partition in answer.partitions.iter().filter(in_range) {
+            let index = known_number(old, numbers, partition.partition_index)
+                .unwrap_or_else(|| numbers.intern(name, partition.partition_index));
+            let slot = self.slot(index);
+            changed |= slot.absorb(partition, version, recreated);
+            complete &= slot.partition.as_ref().is_some_and(|p| p.leader.is_some() && is_usable(p.error));
+            partitions.push(index);
+        }
+        if !partitions.is_sorted_by_key(|index| numbers.name(*index).map(|(_, partition)| partition)) {
+            partitions.sort_by_key(|index| numbers.name(*index).map(|(_, partition)| partition));
+        }
+        partitions.dedup();
+
+        for index in old.iter().filter(|_| partitions != old).filter(|index| !partitions.contains(index)) {
+            *self.slot(*index) = Slot::default();
+            changed = true;
+        }
+        if before_id != id {
+            self.names.remove(&before_id);
+            self.names.insert(id, name.clone());
+            changed = true;
+        }
+        self.topics.insert(name.clone(), Topic { name: name.clone(), id, internal: answer.is_internal, partitions });
+        (changed, complete)
+    }
+
+    /// Takes the leader that a response named. Returns whether that is news: the epoch must be newer, and it
+    /// must be known where the broker is.
+    pub(super) fn hint(&mut self, index: PartitionIndex, leader: Leader, endpoint: Option<Broker>) -> bool {
+        let Some(partition) = self.partition(index) else { return false };
+        if leader.epoch <= partition.leader_epoch {
+            return false;
+        }
+        match endpoint {
+            Some(broker) if broker.id == leader.broker => {
+                self.brokers.insert(broker.id, broker);
+            }
+            _ if self.brokers.contains_key(&leader.broker) => {}
+            _ => return false,
+        }
+        if let Some(partition) = &mut self.slot(index).partition {
+            partition.leader = Some(leader.broker);
+            partition.leader_epoch = leader.epoch;
+            partition.error = ErrorCode::NONE;
+        }
+        true
+    }
+
+    /// Forgets where brokers are; leaders are then unknown, while their epochs are kept.
+    pub(super) fn forget_brokers(&mut self) {
+        self.brokers.clear();
+        self.unreachable.clear();
+        self.controller = None;
+    }
+
+    /// Forgets a topic. Returns whether it was known.
+    pub(super) fn forget_topic(&mut self, name: &str) -> bool {
+        let Some(topic) = self.topics.remove(name) else { return false };
+        self.names.remove(&topic.id);
+        for index in topic.partitions {
+            *self.slot(index) = Slot::default();
+        }
+        true
+    }
+
+    /// Forgets the topics for which `keep` is false. Returns whether there were any.
+    pub(super) fn retain_topics(&mut self, keep: impl Fn(&str) -> bool) -> bool {
+        let gone: Vec<Str> = self.topics.keys().filter(|name| !keep(name)).cloned().collect();
+        for name in &gone {
+            self.forget_topic(name);
+        }
+        !gone.is_empty()
+    }
+
+    /// What is known of a partition.
+    pub(super) fn partition(&self, index: PartitionIndex) -> Option<&Partition> {
+        self.slots.get(usize::try_from(index.0).ok()?)?.partition.as_ref()
+    }
+
+    fn slot(&mut self, index: PartitionIndex) -> &mut Slot {
+        let at = usize::try_from(index.0).unwrap_or(usize::MAX);
+        if at >= self.slots.len() {
+            self.slots.resize(at.saturating_add(1), Slot::default());
+        }
+        &mut self.slots[at]
+    }
+}
+
+impl Slot {
+    /// Takes what an answer says. Returns whether anything changed.
+    fn absorb(&mut self, answer: &MetadataResponsePartition, version: i16, recreated: bool) -> bool {
+        let told = if version < RELIABLE_EPOCHS { -1 } else { answer.leader_epoch };
+        let seen = self.partition.as_ref().filter(|_| !recreated).map_or(-1, |partition| partition.leader_epoch);
+        if (0..seen).contains(&told) && self.regressions < MAX_REGRESSIONS {
+            // This broker has not heard of the newest leader yet.
+            self.regressions += 1;
+            return false;
+        }
+        let restarted = (0..seen).contains(&told);
+        self.regressions = 0;
+        let partition = Partition {
+            leader: (answer.leader_id >= 0).then_some(BrokerId(answer.leader_id)),
+            leader_epoch: if restarted { told } else { told.max(seen) },
+            error: answer.error_code,
+            replicas: answer.replica_nodes.clone(),
+            in_sync: answer.isr_nodes.clone(),
+            offline: answer.offline_replicas.clone(),
+        };
+        let changed = self.partition.as_ref() != Some(&partition);
+        self.partition = Some(partition);
+        changed
+    }
+}
+
+/// The number that partition `number` had in the last answer, without searching by name.
+fn known_number(old: &[PartitionIndex], numbers: &Partitions, number: i32) -> Option<PartitionIndex> {
+    let index = *old.get(usize::try_from(number).ok()?)?;
+    (numbers.name(index)?.1 == number).then_some(index)
+}
+
+/// Whether a partition with this error can be used: a follower that is down is no hindrance.
+fn is_usable(error: ErrorCode) -> bool {
+    error.is_ok() || error == ErrorCode::REPLICA_NOT_AVAILABLE
+}
+
+fn broker(answer: &MetadataResponseBroker) -> Option<Broker> {
+    let port = u16::try_from(answer.port).ok().filter(|port| *port > 0)?;
+    if answer.node_id < 0 || answer.host.is_empty() {
+        return None;
+    }
+    let address = Address { host: answer.host.clone(), port };
+    Some(Broker { id: BrokerId(answer.node_id), address, rack: answer.rack.clone() })
+}
