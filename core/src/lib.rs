@@ -39,6 +39,8 @@ pub mod connection;
 mod entropy;
 mod error;
 mod id;
+#[cfg(test)]
+mod laws;
 mod request;
 mod time;
 mod timers;

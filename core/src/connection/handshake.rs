@@ -1,0 +1,135 @@
+//! From the open transport to readiness: versions, then authentication.
+
+use alloc::{boxed::Box, sync::Arc};
+
+use bytes::Bytes;
+use klamm_protocol::{
+    ApiKey, ErrorCode, Message, Str,
+    messages::{
+        AnyRequest, AnyResponse, ResponseHeader,
+        api_versions::{ApiVersionsRequest, ApiVersionsResponse},
+        response_header_version,
+    },
+    wire::Reader,
+};
+
+use super::{
+    ApiVersions, CloseReason, Connection, ConnectionEvent, NotAuthenticating,
+    in_flight::{Owner, Sent},
+    requests::decode,
+    state::{Input, State},
+    throttle,
+};
+use crate::{Instant, Misbehaved};
+
+impl Connection {
+    /// Asks what the broker offers, in the newest version unless a hint says otherwise.
+    pub(super) fn start_handshake(&mut self) {
+        let newest = ApiKey::API_VERSIONS.max_stable_version().unwrap_or(0);
+        self.ask_versions(self.config.api_versions_hint.map_or(newest, |hint| hint.clamp(0, newest)));
+    }
+
+    fn ask_versions(&mut self, version: i16) {
+        let mut request = ApiVersionsRequest::default();
+        if version >= 3 {
+            // KIP-511; older versions have no place for it.
+            let (name, software_version) = &self.config.software;
+            request.client_software_name = name.clone();
+            request.client_software_version = software_version.clone();
+        }
+        match self.put(Owner::Versions, &AnyRequest::from(request), version, Instant::MAX) {
+            Ok(sent) => self.in_flight.push(sent),
+            // The text of the configuration is longer than a string can be.
+            Err(_) => self.end(CloseReason::HandshakeFailed(ErrorCode::INVALID_REQUEST)),
+        }
+    }
+
+    /// Takes the answer to ApiVersions. A broker that does not know the version answers in version 0, whatever
+    /// was asked, and names the versions that it does know (KIP-511) or nothing.
+    pub(super) fn take_versions(&mut self, now: Instant, sent: &Sent, frame: Bytes) -> Result<(), CloseReason> {
+        let malformed = |error| CloseReason::Misbehaved(Misbehaved::Malformed(error));
+        if error_code(frame.clone(), sent.version) == Some(ErrorCode::UNSUPPORTED_VERSION) {
+            let older = older_version(sent.version, frame).ok_or(CloseReason::UnsupportedVersion)?;
+            self.enter(Input::OlderVersions);
+            self.ask_versions(older);
+            return Ok(());
+        }
+        let response = decode(sent.api, sent.version, frame).map_err(malformed)?;
+        self.throttle(now, throttle::millis(&response, sent.version));
+        let AnyResponse::ApiVersions(response) = response else {
+            return Err(CloseReason::UnsupportedVersion);
+        };
+        if !response.error_code.is_ok() {
+            return Err(CloseReason::HandshakeFailed(response.error_code));
+        }
+        self.versions = Arc::new(ApiVersions::from_response(&response));
+        let versions = Arc::clone(&self.versions);
+        if self.config.authenticate {
+            self.enter(Input::AuthenticationDue);
+            self.events.push_back(ConnectionEvent::Authenticate(versions));
+        } else {
+            self.enter(Input::Offered);
+            self.events.push_back(ConnectionEvent::Ready(versions));
+        }
+        Ok(())
+    }
+
+    /// Sends one step of authentication, for instance SaslHandshake or SaslAuthenticate, after
+    /// [`ConnectionEvent::Authenticate`]; the answer is [`ConnectionEvent::AuthenticationResponse`]. One step may
+    /// be under way at a time. A broker that offers no version of it ends the connection.
+    ///
+    /// # Errors
+    /// No authentication is due, or a step is under way: the request comes back.
+    pub fn submit_authentication(&mut self, request: Box<AnyRequest>) -> Result<(), NotAuthenticating> {
+        if self.state != State::Authenticating || self.in_flight.len() > 0 {
+            return Err(NotAuthenticating(request));
+        }
+        let api = request.api_key();
+        let sent = match self.versions.version(api) {
+            None => Err(alloc::format!("the broker does not offer {api}")),
+            Some(version) => self
+                .put(Owner::Authentication, &request, version, self.timing.setup_deadline)
+                .map_err(|error| alloc::format!("{error}")),
+        };
+        match sent {
+            Ok(sent) => self.in_flight.push(sent),
+            Err(why) => self.end(CloseReason::AuthenticationFailed(Str::from(why))),
+        }
+        Ok(())
+    }
+
+    /// Authentication is over. A failure, with the reason in words, ends the connection. Ignored if none is due.
+    pub fn handle_authenticated(&mut self, now: Instant, result: Result<(), Str>) {
+        if self.state != State::Authenticating {
+            return;
+        }
+        if let Err(why) = result {
+            return self.end(CloseReason::AuthenticationFailed(why));
+        }
+        self.enter(Input::Authenticated);
+        self.timing.active = now;
+        self.events.push_back(ConnectionEvent::Ready(Arc::clone(&self.versions)));
+        self.send_queued(now);
+    }
+}
+
+/// The error code of an answer to ApiVersions: the first field in every version.
+fn error_code(frame: Bytes, version: i16) -> Option<ErrorCode> {
+    let mut reader = Reader::new(frame);
+    ResponseHeader::decode(&mut reader, response_header_version(ApiKey::API_VERSIONS, version)).ok()?;
+    let code = reader.read_i16();
+    reader.check().ok().map(|()| ErrorCode(code))
+}
+
+/// The version to ask next of a broker that refused `refused`: the newest that it names if that is lower, else
+/// 0; none if 0 was refused.
+fn older_version(refused: i16, frame: Bytes) -> Option<i16> {
+    let mut reader = Reader::new(frame);
+    let named = ResponseHeader::decode(&mut reader, response_header_version(ApiKey::API_VERSIONS, 0))
+        .and_then(|_| ApiVersionsResponse::decode(&mut reader, 0))
+        .ok()
+        .and_then(|response| ApiVersions::from_response(&response).range(ApiKey::API_VERSIONS))
+        .map(|(_, newest)| newest);
+    let older = named.filter(|named| (0..refused).contains(named)).unwrap_or(0);
+    (older < refused).then_some(older)
+}

@@ -1,0 +1,154 @@
+//! Requests on their way out, responses on their way in.
+
+use alloc::{boxed::Box, vec::Vec};
+
+use bytes::Bytes;
+use klamm_protocol::{
+    ApiKey, Message,
+    messages::{
+        AnyRequest, AnyResponse, RequestHeader, ResponseHeader, request_header_version, response_header_version,
+    },
+    wire::{DecodeError, EncodeError, Reader, Writer},
+};
+
+use super::{
+    CloseReason, Connection, ConnectionEvent, Outgoing, RequestError,
+    in_flight::{Owner, Sent},
+    state::State,
+    throttle,
+};
+use crate::{Instant, Misbehaved};
+
+impl Connection {
+    /// Whether another request may await its answer.
+    pub(super) fn has_window(&self) -> bool {
+        self.in_flight.len() < self.config.max_in_flight
+    }
+
+    /// Sends what is queued, as far as it may be sent.
+    pub(super) fn send_queued(&mut self, now: Instant) {
+        while self.state == State::Ready && self.timing.throttled_until <= now && self.has_window() {
+            let Some(outgoing) = self.queue.pop_front() else { return };
+            let token = outgoing.token;
+            if let Err(error) = self.send(outgoing) {
+                self.events.push_back(ConnectionEvent::Failed { token, error });
+            }
+        }
+    }
+
+    /// Reports the queued requests whose time is over.
+    pub(super) fn expire_queued(&mut self, now: Instant) {
+        let events = &mut self.events;
+        self.queue.retain(|outgoing| {
+            let in_time = outgoing.deadline > now;
+            if !in_time {
+                let error = RequestError::TimedOut;
+                events.push_back(ConnectionEvent::Failed { token: outgoing.token, error });
+            }
+            in_time
+        });
+    }
+
+    fn send(&mut self, outgoing: Outgoing) -> Result<(), RequestError> {
+        let Outgoing { token, request, max_version, deadline, no_response } = outgoing;
+        let api = request.api_key();
+        let unsupported = || RequestError::Unsupported { api, offered: self.versions.range(api) };
+        let version = self.versions.version_up_to(api, max_version).ok_or_else(unsupported)?;
+        let sent = self
+            .put(Owner::Caller(token), &request, version, deadline)
+            .map_err(|error| RequestError::NotExpressible { api, version, error })?;
+        if no_response {
+            self.in_flight.push_no_response(sent);
+        } else {
+            self.in_flight.push(sent);
+        }
+        Ok(())
+    }
+
+    /// Puts a request into the outbox.
+    pub(super) fn put(
+        &mut self,
+        owner: Owner,
+        request: &AnyRequest,
+        version: i16,
+        deadline: Instant,
+    ) -> Result<Sent, EncodeError> {
+        let api = request.api_key();
+        // Ids are positive: a peer that echoes zeros is no broker.
+        let correlation = self.last_correlation.checked_add(1).unwrap_or(1);
+        let header = RequestHeader {
+            request_api_key: api.0,
+            request_api_version: version,
+            correlation_id: correlation,
+            client_id: Some(self.config.client_id.clone()),
+            ..RequestHeader::default()
+        };
+        let segments = encode(&header, request, version)?;
+        self.last_correlation = correlation;
+        let bytes = self.outbox.push(segments);
+        Ok(Sent { owner, correlation, api, version, deadline, bytes })
+    }
+
+    /// Reports the requests without answers that have left.
+    pub(super) fn settle_written(&mut self) {
+        while let Some(sent) = self.in_flight.take_written(self.outbox.taken()) {
+            if let Owner::Caller(token) = sent.owner {
+                self.events.push_back(ConnectionEvent::Written { token });
+            }
+        }
+    }
+
+    /// Answers come in the order of the requests.
+    pub(super) fn check_correlation(&self, received: i32) -> Result<(), Misbehaved> {
+        let expected = self.in_flight.next().map(|sent| sent.correlation);
+        if expected == Some(received) { Ok(()) } else { Err(Misbehaved::Correlation { expected, received }) }
+    }
+
+    /// Takes a response whose correlation id is right.
+    pub(super) fn take_response(&mut self, now: Instant, frame: Bytes) -> Result<(), CloseReason> {
+        let Some(sent) = self.in_flight.take() else { return Ok(()) };
+        if sent.owner == Owner::Versions {
+            return self.take_versions(now, &sent, frame);
+        }
+        let response = decode(sent.api, sent.version, frame)
+            .map_err(|error| CloseReason::Misbehaved(Misbehaved::Malformed(error)))?;
+        self.throttle(now, throttle::millis(&response, sent.version));
+        match sent.owner {
+            Owner::Caller(token) => {
+                let response = Box::new(response);
+                self.events.push_back(ConnectionEvent::Response { token, version: sent.version, response });
+            }
+            Owner::Authentication => {
+                self.events.push_back(ConnectionEvent::AuthenticationResponse(Box::new(response)));
+            }
+            Owner::Versions | Owner::Abandoned => {}
+        }
+        Ok(())
+    }
+
+    /// The broker asked for a pause (KIP-219).
+    pub(super) fn throttle(&mut self, now: Instant, millis: i32) {
+        if let Ok(millis @ 1..) = u64::try_from(millis) {
+            let until = now + core::time::Duration::from_millis(millis);
+            self.timing.throttled_until = self.timing.throttled_until.max(until);
+        }
+    }
+}
+
+fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<Vec<Bytes>, EncodeError> {
+    let api = request.api_key();
+    let mut writer = Writer::new();
+    let length = writer.begin_length();
+    header.encode(&mut writer, request_header_version(api, version))?;
+    request.encode(&mut writer, version)?;
+    writer.end_length(&length);
+    writer.check()?;
+    Ok(writer.into_segments())
+}
+
+/// Decodes a frame: header and body.
+pub(super) fn decode(api: ApiKey, version: i16, frame: Bytes) -> Result<AnyResponse, DecodeError> {
+    let mut reader = Reader::new(frame);
+    ResponseHeader::decode(&mut reader, response_header_version(api, version))?;
+    AnyResponse::decode(api, version, &mut reader)
+}
