@@ -2,6 +2,7 @@
 //!
 //! - [`wire`]: reading and writing the primitives of the protocol,
 //! - [`messages`]: one type for every request, response and header, generated from the schemas in `schema/`,
+//! - [`records`]: record batches of all formats, and [`compression`]: their codecs,
 //! - the value types that messages are made of: [`Str`], [`Uuid`], [`Ints`], [`RecordBytes`], [`ErrorCode`],
 //!   [`ApiKey`].
 //!
@@ -9,11 +10,13 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+pub mod compression;
 mod error_code;
 mod ints;
 mod message;
 pub mod messages;
 mod record_bytes;
+pub mod records;
 pub mod schema;
 mod str;
 mod unknown_tags;

@@ -1,0 +1,80 @@
+//! The records within a batch of format 2.
+
+use super::error::CorruptReason;
+use super::record::{Headers, Record};
+use super::varint::Fields;
+
+/// What of a batch's header its records are relative to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) offset: i64,
+    pub(super) last_offset_delta: i32,
+    pub(super) timestamp: i64,
+    /// The timestamp of all records, if the broker set it.
+    pub(super) append_time: Option<i64>,
+    pub(super) count: i32,
+}
+
+/// Decodes records from the front of a batch's payload.
+#[derive(Debug, Clone)]
+pub(super) struct Decoder<'a> {
+    fields: Fields<'a>,
+    base: Base,
+    remaining: i32,
+}
+
+impl<'a> Decoder<'a> {
+    #[inline]
+    pub(super) fn new(base: Base, payload: &'a [u8]) -> Self {
+        Self { fields: Fields { rest: payload }, base, remaining: base.count }
+    }
+
+    /// The bytes that are still to be read.
+    #[inline]
+    pub(super) fn rest_len(&self) -> usize {
+        self.fields.rest.len()
+    }
+
+    #[inline]
+    pub(super) fn remaining(&self) -> usize {
+        usize::try_from(self.remaining).unwrap_or(0)
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Option<Result<Record<'a>, CorruptReason>> {
+        if self.remaining <= 0 {
+            return self.end();
+        }
+        self.remaining -= 1;
+        Some(self.record())
+    }
+
+    #[inline]
+    fn end(&self) -> Option<Result<Record<'a>, CorruptReason>> {
+        let left = self.rest_len();
+        (left > 0).then_some(Err(CorruptReason::TrailingBytes(left)))
+    }
+
+    #[inline]
+    fn record(&mut self) -> Result<Record<'a>, CorruptReason> {
+        let len = self.fields.i32()?;
+        let mut body = Fields { rest: self.fields.take(len)? };
+        // A record's attributes have no meaning yet.
+        body.skip_byte()?;
+        let timestamp_delta = body.i64()?;
+        let offset_delta = body.i32()?;
+        let key = body.nullable_bytes()?;
+        let value = body.nullable_bytes()?;
+        let headers = Headers::checked(body.i32()?, body)?;
+        if offset_delta < 0 || offset_delta > self.base.last_offset_delta {
+            return Err(CorruptReason::OffsetRange);
+        }
+        let timestamp = match self.base.append_time {
+            Some(time) => time,
+            None => self.base.timestamp.checked_add(timestamp_delta).ok_or(CorruptReason::TimestampRange)?,
+        };
+        // The batch's last offset was checked to exist, so this one does.
+        let offset = self.base.offset.wrapping_add(i64::from(offset_delta));
+        Ok(Record { offset, timestamp, key, value, headers })
+    }
+}
