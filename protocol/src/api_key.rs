@@ -16,6 +16,10 @@ pub(crate) struct ApiEntry {
     pub(crate) min_version: i16,
     pub(crate) max_version: i16,
     pub(crate) max_stable_version: i16,
+    /// The first version of the request with tagged fields; `i16::MAX` when there is none.
+    pub(crate) flexible_request: i16,
+    /// The same of the response.
+    pub(crate) flexible_response: i16,
     pub(crate) audience: Audience,
 }
 
@@ -69,6 +73,29 @@ impl ApiKey {
     fn entry(self) -> Option<&'static ApiEntry> {
         usize::try_from(self.0).ok().and_then(|index| TABLE.get(index))
     }
+}
+
+/// The version of the header in front of a request, or `None` for an unknown API.
+///
+/// 2 in front of a flexible body, else 1; the oldest `ControlledShutdown` has 0.
+#[must_use]
+pub fn request_header_version(api_key: ApiKey, version: i16) -> Option<i16> {
+    let entry = api_key.entry()?;
+    Some(match version {
+        0 if api_key == ApiKey::CONTROLLED_SHUTDOWN => 0,
+        _ if version >= entry.flexible_request => 2,
+        _ => 1,
+    })
+}
+
+/// The version of the header in front of a response, or `None` for an unknown API.
+///
+/// 1 in front of a flexible body, else 0. `ApiVersions` always has 0, so that a client can read the answer of a
+/// broker that does not know the version (KIP-511).
+#[must_use]
+pub fn response_header_version(api_key: ApiKey, version: i16) -> Option<i16> {
+    let entry = api_key.entry()?;
+    Some(i16::from(version >= entry.flexible_response && api_key != ApiKey::API_VERSIONS))
 }
 
 impl fmt::Display for ApiKey {

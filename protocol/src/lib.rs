@@ -9,6 +9,7 @@
 //! Decoding is safe against any bytes: it does not panic, and it allocates in proportion to its input.
 #![forbid(unsafe_code)]
 
+mod any_message;
 mod api_key;
 pub mod compression;
 mod error_code;

@@ -24,6 +24,8 @@ struct Inner {
 pub enum DecodeReason {
     /// The message has no such version.
     Version,
+    /// There is no such API here.
+    ApiKey(i16),
     /// The bytes end before the value does.
     Truncated {
         /// How many bytes the value needs.
@@ -123,6 +125,7 @@ impl fmt::Display for DecodeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Version => f.write_str("no such version"),
+            Self::ApiKey(key) => write!(f, "no API {key}"),
             Self::Truncated { needed, remaining } => write!(f, "{needed} bytes needed, {remaining} left"),
             Self::NegativeLength(length) => write!(f, "length {length}"),
             Self::Count { count, remaining } => write!(f, "{count} elements claimed in {remaining} bytes"),

@@ -12,4 +12,4 @@ mod writer;
 
 pub use self::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
 pub use self::reader::{Reader, Tags};
-pub use self::writer::{LengthMark, Writer};
+pub use self::writer::{LengthMark, UnwrittenTags, Writer};

@@ -75,6 +75,12 @@ impl Reader {
         self.error.clone().map_or(Ok(()), Err)
     }
 
+    /// Whether there was a failure.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// As [`Reader::check`], and nothing may be left.
     ///
     /// # Errors
@@ -233,7 +239,7 @@ impl Reader {
     }
 
     /// Reads the length of a buffer or list: compact, or an `int32`. `None` is null.
-    fn read_length(&mut self) -> Option<usize> {
+    pub(crate) fn read_length(&mut self) -> Option<usize> {
         if self.flexible {
             return (self.read_varint() as usize).checked_sub(1);
         }
@@ -251,8 +257,14 @@ impl Reader {
 
     /// Reads `length` bytes without copying them.
     pub fn read_slice(&mut self, length: usize) -> Bytes {
-        if length > self.remaining() {
-            self.truncated(length);
+        self.read_body(self.position, length)
+    }
+
+    /// Reads the bytes of a value that starts, with its length, at `value_start`.
+    fn read_body(&mut self, value_start: usize, length: usize) -> Bytes {
+        let remaining = self.remaining();
+        if length > remaining {
+            self.fail_at(value_start, DecodeReason::Truncated { needed: length, remaining });
             return Bytes::new();
         }
         let start = self.position;
@@ -265,7 +277,7 @@ impl Reader {
             self.fail_at(start, DecodeReason::TooLong(length));
             return Str::default();
         }
-        let bytes = self.read_slice(length);
+        let bytes = self.read_body(start, length);
         Str::from_utf8(bytes).unwrap_or_else(|| {
             self.fail_at(start, DecodeReason::Utf8);
             Str::default()
@@ -306,8 +318,9 @@ impl Reader {
 
     /// Reads a buffer that may be null.
     pub fn read_nullable_bytes(&mut self) -> Option<Bytes> {
+        let start = self.position;
         let length = self.read_length()?;
-        Some(self.read_slice(length))
+        Some(self.read_body(start, length))
     }
 
     /// Reads a buffer.
@@ -393,12 +406,12 @@ impl Reader {
         self.read_presence().then(|| T::read(self, version))
     }
 
-    fn read_presence(&mut self) -> bool {
+    pub(crate) fn read_presence(&mut self) -> bool {
         let start = self.position;
         match self.read_i8() {
-            -1 | 0 if self.error.is_some() => false,
             -1 => false,
             1 => true,
+            _ if self.has_failed() => false,
             marker => {
                 self.fail_at(start, DecodeReason::Presence(marker));
                 false

@@ -1,13 +1,11 @@
 //! Writing frames.
 
-use std::ops::RangeInclusive;
-
 use bytes::Bytes;
 
 use super::reader::MAX_STRING;
 use super::{EncodeError, EncodeReason};
 use crate::message::{Fields, MessageInfo};
-use crate::{RecordBytes, Str, UnknownTags, Uuid};
+use crate::{RecordBytes, Str, UnknownTag, UnknownTags, Uuid};
 
 /// Buffers from this size on are passed on by reference instead of being copied.
 const SPLICE_MIN: usize = 1024;
@@ -41,6 +39,13 @@ pub struct LengthMark {
     at: usize,
     start: usize,
     splices: usize,
+}
+
+/// The unknown tagged fields of a struct that are still to be written.
+#[derive(Debug)]
+#[must_use = "the fields that are left are not written by themselves"]
+pub struct UnwrittenTags<'a> {
+    tags: &'a [UnknownTag],
 }
 
 impl Writer {
@@ -356,40 +361,45 @@ impl Writer {
         }
     }
 
-    /// Starts the section of tagged fields at the end of a struct, with `known` fields to come besides the unknown.
-    pub fn begin_tags(&mut self, unknown: &UnknownTags, known: usize) {
-        if self.flexible {
-            self.write_varint((unknown.len() + known) as u32);
-        } else if !unknown.is_empty() {
-            self.unsupported("unknown_tags");
-        }
-    }
-
-    /// Writes the unknown tagged fields that have a number in `range`.
-    pub fn write_tags_between(&mut self, unknown: &UnknownTags, range: RangeInclusive<u32>) {
-        if !self.flexible {
-            return;
-        }
-        for each in unknown.as_slice().iter().filter(|each| range.contains(&each.tag)) {
-            self.write_varint(each.tag);
-            self.write_varint(each.data.len() as u32);
-            self.write_shared(&each.data);
-        }
-    }
-
     /// Writes the tagged fields of a struct that has none known here to write.
     pub fn write_unknown_tags(&mut self, unknown: &UnknownTags) {
         if self.flexible && unknown.is_empty() {
             return self.put([0]);
         }
-        self.begin_tags(unknown, 0);
-        self.write_tags_between(unknown, 0..=u32::MAX);
+        let tags = self.begin_tags(unknown, 0);
+        self.end_tags(tags);
     }
 
-    /// Starts a tagged field.
-    pub fn begin_tag(&mut self, tag: u32) -> LengthMark {
+    /// Starts the section of tagged fields at the end of a struct, with `known` fields to come besides the unknown.
+    /// An inflexible version has no such section.
+    pub fn begin_tags<'a>(&mut self, unknown: &'a UnknownTags, known: usize) -> UnwrittenTags<'a> {
+        if self.flexible {
+            self.write_varint((unknown.len() + known) as u32);
+            return UnwrittenTags { tags: unknown.as_slice() };
+        }
+        if !unknown.is_empty() {
+            self.unsupported("unknown_tags");
+        }
+        UnwrittenTags { tags: &[] }
+    }
+
+    /// Starts a known tagged field, after the unknown ones of lower numbers.
+    pub fn begin_tag(&mut self, tags: &mut UnwrittenTags<'_>, tag: u32) -> LengthMark {
+        let before = tags.tags.partition_point(|each| each.tag < tag);
+        let (now, later) = tags.tags.split_at(before);
+        self.end_tags(UnwrittenTags { tags: now });
+        tags.tags = later;
         self.write_varint(tag);
         LengthMark { at: self.buffer.len(), start: self.len(), splices: self.splices.len() }
+    }
+
+    /// Writes the unknown tagged fields that are left.
+    pub fn end_tags(&mut self, tags: UnwrittenTags<'_>) {
+        for each in tags.tags {
+            self.write_varint(each.tag);
+            self.write_varint(each.data.len() as u32);
+            self.write_shared(&each.data);
+        }
     }
 
     /// Ends a tagged field: puts its size in front of it.
