@@ -46,7 +46,7 @@ impl fmt::Display for TopicError {
                 f.write_str("the topic name is invalid (1 to 249 of the characters a-z A-Z 0-9 . _ -)")
             }
             ErrorCode::TOPIC_AUTHORIZATION_FAILED => f.write_str("this client may not use the topic"),
-            code => f.write_str(code.name()),
+            code => code.fmt(f),
         }
     }
 }

@@ -216,13 +216,13 @@ impl fmt::Display for CloseReason {
                 f.write_str("the peer accepted the connection but did not answer in time (is it a Kafka port?)")
             }
             Self::SetupTimeout(progress) => write!(f, "the connection was not set up in time: it ended {progress}"),
-            Self::RequestTimeout { api } => write!(f, "the broker did not answer {} in time", api.name()),
+            Self::RequestTimeout { api } => write!(f, "the broker did not answer {} in time", api),
             Self::Misbehaved(what) => write!(f, "the peer sent {what} (is it a Kafka port?)"),
             Self::NotKafka(peer) => peer.fmt(f),
             Self::UnsupportedVersion => {
                 f.write_str("the broker supports no version of ApiVersions (Kafka older than 0.10?)")
             }
-            Self::HandshakeFailed(code) => write!(f, "the broker refused the handshake: {}", code.name()),
+            Self::HandshakeFailed(code) => write!(f, "the broker refused the handshake: {}", code),
             Self::AuthenticationFailed(why) => write!(f, "authentication failed: {why}"),
             Self::Idle => f.write_str("the connection was idle"),
             Self::Local => f.write_str("the connection was closed by this client"),
@@ -259,12 +259,12 @@ impl fmt::Display for Peer {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported { api, offered: None } => write!(f, "the broker does not offer {}", api.name()),
+            Self::Unsupported { api, offered: None } => write!(f, "the broker does not offer {}", api),
             Self::Unsupported { api, offered: Some((min, max)) } => {
-                write!(f, "the broker offers {} in versions {min} to {max}, none of which will do", api.name())
+                write!(f, "the broker offers {} in versions {min} to {max}, none of which will do", api)
             }
             Self::NotExpressible { api, version, error } => {
-                write!(f, "the broker's version {version} of {} cannot express the request: {error}", api.name())
+                write!(f, "the broker's version {version} of {} cannot express the request: {error}", api)
             }
             Self::TimedOut => f.write_str("the request could not be sent in time"),
         }

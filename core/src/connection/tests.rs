@@ -1,0 +1,9 @@
+//! Scripts of inputs and expected outputs.
+
+mod frames;
+mod handshake;
+mod hostile;
+mod laws;
+mod link;
+mod requests;
+mod transitions;
