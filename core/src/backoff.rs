@@ -28,7 +28,9 @@ impl Backoff {
         let nanos = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         // 80 % to 120 %.
         let fifth = nanos / 5;
-        Duration::from_nanos((nanos - fifth).saturating_add(entropy.below(fifth.saturating_mul(2).saturating_add(1))))
+        Duration::from_nanos(
+            (nanos - fifth).saturating_add(entropy.below(fifth.saturating_mul(2).saturating_add(1))),
+        )
     }
 }
 

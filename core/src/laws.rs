@@ -149,7 +149,11 @@ impl<M: Machine> Run<M> {
                 self.trace.push((self.now - self.origin, output));
             }
             let due = self.machine.poll_timeout();
-            assert!(due.is_none_or(|due| due > self.now), "law 3: after a drain at {} due at {due:?}", self.now);
+            assert!(
+                due.is_none_or(|due| due > self.now),
+                "law 3: after a drain at {} due at {due:?}",
+                self.now
+            );
         }
         if self.extra == Extra::EarlyTimeouts {
             let before = self.machine.poll_timeout();

@@ -53,7 +53,8 @@ impl FromStr for Address {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']').ok_or(InvalidAddress)?;
-                let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(InvalidAddress)?) };
+                let port =
+                    if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(InvalidAddress)?) };
                 (host, port)
             }
             None => match text.split_once(':') {

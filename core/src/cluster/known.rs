@@ -84,7 +84,8 @@ impl Known {
 
         // Kafka numbers partitions from 0 without gaps; numbers beyond that would make the client grow.
         let count = answer.partitions.len();
-        let in_range = |p: &&MetadataResponsePartition| usize::try_from(p.partition_index).is_ok_and(|i| i < count);
+        let in_range =
+            |p: &&MetadataResponsePartition| usize::try_from(p.partition_index).is_ok_and(|i| i < count);
         let mut partitions = Vec::new();
         let mut complete = count > 0;
         for partition in answer.partitions.iter().filter(in_range) {
@@ -109,7 +110,8 @@ impl Known {
             self.names.insert(id, name.clone());
             changed = true;
         }
-        self.topics.insert(name.clone(), Topic { name: name.clone(), id, internal: answer.is_internal, partitions });
+        self.topics
+            .insert(name.clone(), Topic { name: name.clone(), id, internal: answer.is_internal, partitions });
         (changed, complete)
     }
 
@@ -179,7 +181,8 @@ impl Slot {
     /// Takes what an answer says. Returns whether anything changed.
     fn absorb(&mut self, answer: &MetadataResponsePartition, version: i16, recreated: bool) -> bool {
         let told = if version < RELIABLE_EPOCHS { -1 } else { answer.leader_epoch };
-        let seen = self.partition.as_ref().filter(|_| !recreated).map_or(-1, |partition| partition.leader_epoch);
+        let seen =
+            self.partition.as_ref().filter(|_| !recreated).map_or(-1, |partition| partition.leader_epoch);
         if (0..seen).contains(&told) && self.regressions < MAX_REGRESSIONS {
             // This broker has not heard of the newest leader yet.
             self.regressions += 1;

@@ -347,14 +347,21 @@ impl Cluster {
     }
 
     /// Takes an answer. Returns whether it changed anything, or none if it is no picture of a cluster.
-    fn absorb(&mut self, now: Instant, scope: Scope, version: i16, response: &MetadataResponse) -> Option<bool> {
+    fn absorb(
+        &mut self,
+        now: Instant,
+        scope: Scope,
+        version: i16,
+        response: &MetadataResponse,
+    ) -> Option<bool> {
         let mut changed = self.known.absorb_brokers(response)?;
         let deadline = now + self.config.unknown_topic_timeout;
         let everything = self.wanted.all();
         let mut listed = BTreeSet::new();
         for answer in &response.topics {
             // An answer without a name is to a question by id.
-            let Some(name) = answer.name.as_ref().filter(|name| everything || self.wanted.contains(name)) else {
+            let Some(name) = answer.name.as_ref().filter(|name| everything || self.wanted.contains(name))
+            else {
                 continue;
             };
             listed.insert(name.as_ref());
@@ -379,7 +386,8 @@ impl Cluster {
     /// An answer to the question for all topics did not list some.
     fn absorb_absence(&mut self, listed: &BTreeSet<&str>, deadline: Instant) -> bool {
         let missing = Verdict::Missing(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-        let names: Vec<Str> = self.wanted.names().filter(|name| !listed.contains(&***name)).cloned().collect();
+        let names: Vec<Str> =
+            self.wanted.names().filter(|name| !listed.contains(&***name)).cloned().collect();
         for name in names {
             self.wanted.judge(&name, missing, deadline);
         }

@@ -132,7 +132,9 @@ impl Wanted {
         };
         let after = entry.search;
         match after {
-            Search::Asking { .. } if self.deadlines.get(&name).is_none() => self.deadlines.set(name.clone(), deadline),
+            Search::Asking { .. } if self.deadlines.get(&name).is_none() => {
+                self.deadlines.set(name.clone(), deadline)
+            }
             Search::Asking { .. } => {}
             _ => {
                 self.deadlines.clear(&name);

@@ -212,10 +212,12 @@ impl fmt::Display for CloseReason {
             Self::ConnectFailed(why) => write!(f, "could not connect: {why}"),
             Self::PeerClosed(progress) => write!(f, "the peer closed the connection {progress}"),
             Self::Broken(progress, why) => write!(f, "the connection broke {progress}: {why}"),
-            Self::SetupTimeout(Progress::NoAnswer) => {
-                f.write_str("the peer accepted the connection but did not answer in time (is it a Kafka port?)")
+            Self::SetupTimeout(Progress::NoAnswer) => f.write_str(
+                "the peer accepted the connection but did not answer in time (is it a Kafka port?)",
+            ),
+            Self::SetupTimeout(progress) => {
+                write!(f, "the connection was not set up in time: it ended {progress}")
             }
-            Self::SetupTimeout(progress) => write!(f, "the connection was not set up in time: it ended {progress}"),
             Self::RequestTimeout { api } => write!(f, "the broker did not answer {} in time", api),
             Self::Misbehaved(what) => write!(f, "the peer sent {what} (is it a Kafka port?)"),
             Self::NotKafka(peer) => peer.fmt(f),

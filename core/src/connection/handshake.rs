@@ -8,7 +8,6 @@ use klamm_protocol::{
     messages::{
         AnyRequest, AnyResponse, ResponseHeader,
         api_versions::{ApiVersionsRequest, ApiVersionsResponse},
-        response_header_version,
     },
     wire::Reader,
 };
@@ -21,6 +20,9 @@ use super::{
     throttle,
 };
 use crate::{Instant, Misbehaved};
+
+/// The answer to ApiVersions has this header in every version, so that any client can read it (KIP-511).
+const RESPONSE_HEADER: i16 = 0;
 
 impl Connection {
     /// Asks what the broker offers, in the newest version unless a hint says otherwise.
@@ -46,9 +48,14 @@ impl Connection {
 
     /// Takes the answer to ApiVersions. A broker that does not know the version answers in version 0, whatever
     /// was asked, and names the versions that it does know (KIP-511) or nothing.
-    pub(super) fn take_versions(&mut self, now: Instant, sent: &Sent, frame: Bytes) -> Result<(), CloseReason> {
+    pub(super) fn take_versions(
+        &mut self,
+        now: Instant,
+        sent: &Sent,
+        frame: Bytes,
+    ) -> Result<(), CloseReason> {
         let malformed = |error| CloseReason::Misbehaved(Misbehaved::Malformed(error));
-        if error_code(frame.clone(), sent.version) == Some(ErrorCode::UNSUPPORTED_VERSION) {
+        if error_code(frame.clone()) == Some(ErrorCode::UNSUPPORTED_VERSION) {
             let older = older_version(sent.version, frame).ok_or(CloseReason::UnsupportedVersion)?;
             self.enter(Input::OlderVersions);
             self.ask_versions(older);
@@ -114,9 +121,9 @@ impl Connection {
 }
 
 /// The error code of an answer to ApiVersions: the first field in every version.
-fn error_code(frame: Bytes, version: i16) -> Option<ErrorCode> {
+fn error_code(frame: Bytes) -> Option<ErrorCode> {
     let mut reader = Reader::new(frame);
-    ResponseHeader::decode(&mut reader, response_header_version(ApiKey::API_VERSIONS, version)).ok()?;
+    ResponseHeader::decode(&mut reader, RESPONSE_HEADER).ok()?;
     let code = reader.read_i16();
     reader.check().ok().map(|()| ErrorCode(code))
 }
@@ -125,7 +132,7 @@ fn error_code(frame: Bytes, version: i16) -> Option<ErrorCode> {
 /// 0; none if 0 was refused.
 fn older_version(refused: i16, frame: Bytes) -> Option<i16> {
     let mut reader = Reader::new(frame);
-    let named = ResponseHeader::decode(&mut reader, response_header_version(ApiKey::API_VERSIONS, 0))
+    let named = ResponseHeader::decode(&mut reader, RESPONSE_HEADER)
         .and_then(|_| ApiVersionsResponse::decode(&mut reader, 0))
         .ok()
         .and_then(|response| ApiVersions::from_response(&response).range(ApiKey::API_VERSIONS))

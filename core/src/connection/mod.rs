@@ -26,11 +26,7 @@ mod state;
 mod throttle;
 mod versions;
 
-use alloc::{
-    collections::VecDeque,
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 use bytes::{Buf, BytesMut};
 
@@ -317,7 +313,9 @@ impl Connection {
             return;
         }
         let mut unanswered: Vec<_> = self.in_flight.drain(self.outbox.taken());
-        unanswered.extend(self.queue.drain(..).map(|outgoing| Unanswered { token: outgoing.token, written: false }));
+        unanswered.extend(
+            self.queue.drain(..).map(|outgoing| Unanswered { token: outgoing.token, written: false }),
+        );
         self.outbox.clear();
         self.frames.clear();
         self.events.push_back(ConnectionEvent::Closed { reason, unanswered });

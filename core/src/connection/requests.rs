@@ -6,7 +6,8 @@ use bytes::Bytes;
 use klamm_protocol::{
     ApiKey, Message,
     messages::{
-        AnyRequest, AnyResponse, RequestHeader, ResponseHeader, request_header_version, response_header_version,
+        AnyRequest, AnyResponse, RequestHeader, ResponseHeader, request_header_version,
+        response_header_version,
     },
     wire::{DecodeError, EncodeError, Reader, Writer},
 };
@@ -139,7 +140,7 @@ fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<
     let api = request.api_key();
     let mut writer = Writer::new();
     let length = writer.begin_length();
-    header.encode(&mut writer, request_header_version(api, version))?;
+    header.encode(&mut writer, request_header_version(api, version).unwrap_or(0))?;
     request.encode(&mut writer, version)?;
     writer.end_length(&length);
     writer.check()?;
@@ -149,6 +150,6 @@ fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<
 /// Decodes a frame: header and body.
 pub(super) fn decode(api: ApiKey, version: i16, frame: Bytes) -> Result<AnyResponse, DecodeError> {
     let mut reader = Reader::new(frame);
-    ResponseHeader::decode(&mut reader, response_header_version(api, version))?;
+    ResponseHeader::decode(&mut reader, response_header_version(api, version).unwrap_or(0))?;
     AnyResponse::decode(api, version, &mut reader)
 }

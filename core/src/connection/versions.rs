@@ -28,7 +28,8 @@ impl ApiVersions {
     /// What a broker said.
     #[must_use]
     pub fn from_response(response: &ApiVersionsResponse) -> Self {
-        let ranges = response.api_keys.iter().map(|api| (ApiKey(api.api_key), api.min_version, api.max_version));
+        let ranges =
+            response.api_keys.iter().map(|api| (ApiKey(api.api_key), api.min_version, api.max_version));
         let features = response
             .finalized_features
             .iter()
@@ -54,7 +55,7 @@ impl ApiVersions {
     #[must_use]
     pub fn version_up_to(&self, api: ApiKey, cap: i16) -> Option<i16> {
         let (min, max) = self.range(api)?;
-        let (known_min, known_max) = (api.min_version()?, api.max_version()?);
+        let (known_min, known_max) = (api.min_version()?, api.max_stable_version()?);
         let version = max.min(known_max).min(cap);
         (version >= min.max(known_min)).then_some(version)
     }

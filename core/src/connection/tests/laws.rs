@@ -21,7 +21,11 @@ enum Act {
     Answer(i32),
     Receive(Vec<u8>),
     Write(usize),
-    Submit { number: u64, timeout_ms: u64, no_response: bool },
+    Submit {
+        number: u64,
+        timeout_ms: u64,
+        no_response: bool,
+    },
     Abandon(u64),
     Read(bool),
     Authenticated(bool),
@@ -105,7 +109,8 @@ fn answer(connection: &Connection, throttle_time_ms: i32) -> Bytes {
 }
 
 fn subject(authenticate: bool) -> impl Fn(Instant) -> Subject {
-    let config = ConnectionConfig { max_in_flight: 3, max_queued: 4, authenticate, ..ConnectionConfig::default() };
+    let config =
+        ConnectionConfig { max_in_flight: 3, max_queued: 4, authenticate, ..ConnectionConfig::default() };
     let config = Arc::new(config);
     move |now| Subject { connection: Connection::new(Arc::clone(&config), now), written: String::new() }
 }
@@ -153,7 +158,8 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn script() -> impl Strategy<Value = Vec<Step<Act>>> {
-    let step = (act(), prop_oneof![Just(0), 0..50_u64, 0..20_000_u64]).prop_map(|(act, after)| step(after, act));
+    let step =
+        (act(), prop_oneof![Just(0), 0..50_u64, 0..20_000_u64]).prop_map(|(act, after)| step(after, act));
     prop::collection::vec(step, 0..40)
 }
 

@@ -17,7 +17,9 @@ use klamm_protocol::{
 
 use crate::{
     ConsumerId, Instant, Outgoing, Token,
-    connection::{CloseReason, Connection, ConnectionConfig, ConnectionEvent, Refused, TransportEnd, Unanswered},
+    connection::{
+        CloseReason, Connection, ConnectionConfig, ConnectionEvent, Refused, TransportEnd, Unanswered,
+    },
 };
 
 /// What the broker of these tests offers.
@@ -136,7 +138,7 @@ impl Link {
 fn see(mut frame: Bytes) -> Seen {
     let (api, version) = (ApiKey((&frame[..2]).get_i16()), (&frame[2..4]).get_i16());
     let mut reader = Reader::new(frame.clone());
-    let header = RequestHeader::decode(&mut reader, request_header_version(api, version)).unwrap();
+    let header = RequestHeader::decode(&mut reader, request_header_version(api, version).unwrap()).unwrap();
     frame.advance(reader.position());
     Seen {
         api,
@@ -180,7 +182,7 @@ pub(super) fn answered(events: &[ConnectionEvent]) -> Vec<u64> {
 pub(super) fn frame(api: ApiKey, version: i16, correlation: i32, response: &impl Message) -> Bytes {
     let mut writer = Writer::new();
     let header = ResponseHeader { correlation_id: correlation, ..ResponseHeader::default() };
-    header.encode(&mut writer, response_header_version(api, version)).unwrap();
+    header.encode(&mut writer, response_header_version(api, version).unwrap()).unwrap();
     response.encode(&mut writer, version).unwrap();
     framed(&writer.into_bytes())
 }

@@ -77,7 +77,10 @@ fn what_cannot_be_sent_fails_alone() {
         token: token(number),
         error: RequestError::Unsupported { api, offered },
     };
-    assert_eq!(events[..2], [unsupported(2, ApiKey::FETCH, None), unsupported(3, ApiKey::PRODUCE, Some((3, 9)))]);
+    assert_eq!(
+        events[..2],
+        [unsupported(2, ApiKey::FETCH, None), unsupported(3, ApiKey::PRODUCE, Some((3, 9)))]
+    );
     assert!(
         matches!(&events[2..], [ConnectionEvent::Failed {
             token: failed,
@@ -93,7 +96,8 @@ fn what_cannot_be_sent_fails_alone() {
 
 #[test]
 fn the_window_holds_requests_back() {
-    let mut link = Link::ready(ConnectionConfig { max_in_flight: 2, max_queued: 2, ..ConnectionConfig::default() });
+    let mut link =
+        Link::ready(ConnectionConfig { max_in_flight: 2, max_queued: 2, ..ConnectionConfig::default() });
     for number in 1..=4 {
         link.ask(number);
     }

@@ -2,7 +2,10 @@
 
 use std::{format, string::String};
 
-use klamm_protocol::{Str, messages::{AnyRequest, sasl_handshake::SaslHandshakeRequest}};
+use klamm_protocol::{
+    Str,
+    messages::{AnyRequest, sasl_handshake::SaslHandshakeRequest},
+};
 
 use super::link::{Link, metadata, versions_frame};
 use crate::{
@@ -115,7 +118,11 @@ fn every_state_with_every_input() {
             }
             // Whatever happened, the end is told once, and a connection that goes on can still end.
             let told = link.events().iter().filter(|event| is_end(event)).count();
-            assert_eq!(told, usize::from(next == State::Closed && state != State::Closed), "{state:?} {name}");
+            assert_eq!(
+                told,
+                usize::from(next == State::Closed && state != State::Closed),
+                "{state:?} {name}"
+            );
             link.connection.close();
             let told = link.events().iter().filter(|event| is_end(event)).count();
             assert_eq!(told, usize::from(next != State::Closed), "{state:?} {name}");
