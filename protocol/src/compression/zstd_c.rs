@@ -8,6 +8,9 @@ pub(super) const MIN_LEVEL: i32 = -131_072;
 pub(super) const MAX_LEVEL: i32 = 22;
 pub(super) const DEFAULT_LEVEL: i32 = 3;
 
+/// How the C library names the one error that more room cures; its binding passes on only the name.
+const TOO_SMALL: &str = "Destination buffer is too small";
+
 pub(super) struct Encoder {
     level: i32,
     context: Option<bulk::Compressor<'static>>,
@@ -55,17 +58,24 @@ impl Decoder {
     ) -> Result<(), DecompressError> {
         const NO_CONTEXT: DecompressError =
             DecompressError::invalid(Compression::Zstd, "no memory for its context");
-        let most = usize::try_from(zstd_frames::bound(input)?.content_len).unwrap_or(usize::MAX);
+        let bound = zstd_frames::bound(input)?;
         let context = match &mut self.context {
             Some(context) => context,
             none => none.insert(bulk::Decompressor::new().map_err(|_| NO_CONTEXT)?),
         };
-        out.reserve(most.min(limit));
-        match context.decompress_to_buffer(input, out) {
-            Ok(len) if len > limit => Err(DecompressError::TooLarge { limit }),
-            Ok(_) => Ok(()),
-            Err(_) if most > limit => Err(DecompressError::TooLarge { limit }),
-            Err(_) => Err(DecompressError::invalid(Compression::Zstd, "frame data")),
+        let mut capacity = bound.first_capacity(input, limit);
+        loop {
+            out.clear();
+            out.reserve(capacity);
+            let error = match context.decompress_to_buffer(input, out) {
+                Ok(len) if len > limit => return Err(DecompressError::TooLarge { limit }),
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            if error.to_string() != TOO_SMALL {
+                return Err(DecompressError::invalid(Compression::Zstd, "frame data"));
+            }
+            capacity = bound.next_capacity(capacity, limit).ok_or(DecompressError::TooLarge { limit })?;
         }
     }
 }

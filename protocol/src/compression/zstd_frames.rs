@@ -17,6 +17,25 @@ pub(super) struct Bound {
     pub(super) window_len: u64,
 }
 
+impl Bound {
+    /// Room for the output to begin with: what the bound and the limit allow, as far as the input makes it
+    /// likely. The bound alone would let few bytes claim much: a block of any size may hold 128 KiB.
+    pub(super) fn first_capacity(&self, input: &[u8], limit: usize) -> usize {
+        self.most().min(limit).min(input.len().saturating_mul(16).max(128 * 1024))
+    }
+
+    /// Room for the next attempt, when `tried` was too little; `None` if that was all there can be.
+    pub(super) fn next_capacity(&self, tried: usize, limit: usize) -> Option<usize> {
+        let all = self.most().min(limit);
+        (tried < all).then(|| tried.saturating_mul(8).min(all))
+    }
+
+    /// The bound of the content, in bytes.
+    pub(super) fn most(&self) -> usize {
+        usize::try_from(self.content_len).unwrap_or(usize::MAX)
+    }
+}
+
 /// Reads the headers of all frames in `input`.
 pub(super) fn bound(input: &[u8]) -> Result<Bound, DecompressError> {
     let mut frames = Frames { rest: input };

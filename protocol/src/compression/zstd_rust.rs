@@ -1,6 +1,7 @@
 //! zstd without C: decodes everything, encodes at the fastest level.
 
 use ruzstd::decoding::FrameDecoder;
+use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::encoding::{CompressionLevel, compress};
 
 use super::{Compression, DecompressError, zstd_frames};
@@ -42,18 +43,22 @@ impl Decoder {
         limit: usize,
     ) -> Result<(), DecompressError> {
         let bound = zstd_frames::bound(input)?;
-        let most = usize::try_from(bound.content_len).unwrap_or(usize::MAX);
         let window_limit = MIN_WINDOW_LIMIT.max(u64::try_from(limit).unwrap_or(u64::MAX));
         if bound.window_len > window_limit {
             return Err(DecompressError::TooLarge { limit });
         }
         self.frames.set_max_window_size(window_limit);
-        out.reserve_exact(most.min(limit));
-        match self.frames.decode_all_to_vec(input, out) {
-            Ok(()) if out.len() > limit => Err(DecompressError::TooLarge { limit }),
-            Ok(()) => Ok(()),
-            Err(_) if most > limit => Err(DecompressError::TooLarge { limit }),
-            Err(_) => Err(DecompressError::invalid(Compression::Zstd, "frame data")),
+        let mut capacity = bound.first_capacity(input, limit);
+        loop {
+            out.clear();
+            out.reserve_exact(capacity);
+            match self.frames.decode_all_to_vec(input, out) {
+                Ok(()) if out.len() > limit => return Err(DecompressError::TooLarge { limit }),
+                Ok(()) => return Ok(()),
+                Err(FrameDecoderError::TargetTooSmall) => {}
+                Err(_) => return Err(DecompressError::invalid(Compression::Zstd, "frame data")),
+            }
+            capacity = bound.next_capacity(capacity, limit).ok_or(DecompressError::TooLarge { limit })?;
         }
     }
 }

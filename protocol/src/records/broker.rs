@@ -7,7 +7,7 @@ use super::crc::Shift;
 use super::error::{Corrupt, CorruptReason};
 use super::layout::{
     ATTRIBUTES, BASE_OFFSET, BATCH_HEADER_LEN, CRC, LAST_OFFSET_DELTA, LEADER_EPOCH, LOG_APPEND_TIME,
-    MAX_TIMESTAMP, NO_PRODUCER_ID, NO_TIMESTAMP, i32_at, u32_at,
+    MAX_TIMESTAMP, NO_PRODUCER_ID, i16_at, i32_at, put, u32_at,
 };
 use super::read::{ReadOptions, Scratch};
 
@@ -16,7 +16,8 @@ use super::read::{ReadOptions, Scratch};
 pub struct Validated {
     /// The number of records.
     pub count: i32,
-    /// The highest timestamp among the records, whatever the header says.
+    /// The highest timestamp among the records. The header may say otherwise: brokers do not refuse that, they
+    /// put it right.
     pub max_timestamp: i64,
     /// The offset delta of the first record with the highest timestamp.
     pub max_timestamp_delta: i32,
@@ -24,8 +25,8 @@ pub struct Validated {
 
 impl Batch<'_> {
     /// Checks everything that a broker checks before it appends a produced batch of format 2: checksum,
-    /// count, offset deltas that count up from 0, no bytes left over, a highest timestamp in the header that
-    /// is the records', a producer state that is whole, no control records and no append time.
+    /// count, offset deltas that count up from 0, no bytes left over, a producer state that is whole, no
+    /// control records and no append time.
     ///
     /// # Errors
     /// [`Corrupt`], with [`CorruptReason::NotProducible`] for a batch that may be stored but not produced.
@@ -35,9 +36,6 @@ impl Batch<'_> {
             return refuse("its format is older than 2");
         }
         let base = self.base();
-        if base.offset != 0 {
-            return refuse("its base offset is not 0");
-        }
         if base.count <= 0 || i32_at(self.bytes(), LAST_OFFSET_DELTA) != base.count - 1 {
             return refuse("its last offset delta does not fit its count");
         }
@@ -55,22 +53,16 @@ impl Batch<'_> {
         if self.is_transactional() && self.producer_id() == NO_PRODUCER_ID {
             return refuse("it is transactional without a producer id");
         }
-        let mut found = Validated { count: base.count, max_timestamp: NO_TIMESTAMP, max_timestamp_delta: 0 };
+        let mut found = Validated { count: base.count, max_timestamp: i64::MIN, max_timestamp_delta: 0 };
         for (delta, record) in (0..).zip(self.open(scratch, options)?) {
             let record = record?;
-            if record.offset != i64::from(delta) {
+            if record.offset - base.offset != i64::from(delta) {
                 return refuse("its offset deltas do not count up from 0");
-            }
-            if record.timestamp < NO_TIMESTAMP {
-                return refuse("a timestamp is negative");
             }
             if record.timestamp > found.max_timestamp {
                 found.max_timestamp = record.timestamp;
                 found.max_timestamp_delta = delta;
             }
-        }
-        if found.max_timestamp != self.max_timestamp() {
-            return refuse("its highest timestamp is not that of its records");
         }
         Ok(found)
     }
@@ -83,8 +75,20 @@ pub struct Assignment {
     pub base_offset: i64,
     /// The leader's epoch.
     pub leader_epoch: i32,
-    /// The time of appending, for topics that keep that (`message.timestamp.type=LogAppendTime`).
-    pub append_time: Option<i64>,
+    /// What to do about the batch's timestamps.
+    pub timestamps: Timestamps,
+}
+
+/// What a broker does about the timestamps of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamps {
+    /// Leaves them as the producer wrote them.
+    Keep,
+    /// Puts the header's highest timestamp right: see [`Validated::max_timestamp`].
+    Max(i64),
+    /// Replaces them by the time of appending, in milliseconds since the Unix epoch
+    /// (`message.timestamp.type=LogAppendTime`).
+    Append(i64),
 }
 
 /// The bytes given to [`assign`] are not one whole batch of format 2.
@@ -104,17 +108,20 @@ pub fn assign(batch: &mut [u8], assignment: &Assignment) -> Result<(), AssignErr
     }
     let payload_len = batch.len() - BATCH_HEADER_LEN;
     let header = batch.first_chunk_mut::<BATCH_HEADER_LEN>().ok_or(AssignError)?;
-    super::layout::put(header, BASE_OFFSET, assignment.base_offset.to_be_bytes());
-    super::layout::put(header, LEADER_EPOCH, assignment.leader_epoch.to_be_bytes());
-    if let Some(time) = assignment.append_time {
-        let before = crc32c::crc32c(&header[ATTRIBUTES..]);
-        let attributes = super::layout::i16_at(header, ATTRIBUTES) | LOG_APPEND_TIME;
-        super::layout::put(header, ATTRIBUTES, attributes.to_be_bytes());
-        super::layout::put(header, MAX_TIMESTAMP, time.to_be_bytes());
-        let after = crc32c::crc32c(&header[ATTRIBUTES..]);
-        // CRCs are linear: the difference of two headers, moved past the payload, is that of the batches.
-        let crc = Shift::by(payload_len).combine(before ^ after, u32_at(header, CRC));
-        super::layout::put(header, CRC, crc.to_be_bytes());
-    }
+    put(header, BASE_OFFSET, assignment.base_offset.to_be_bytes());
+    put(header, LEADER_EPOCH, assignment.leader_epoch.to_be_bytes());
+    let (flag, max_timestamp) = match assignment.timestamps {
+        Timestamps::Keep => return Ok(()),
+        Timestamps::Max(time) => (0, time),
+        Timestamps::Append(time) => (LOG_APPEND_TIME, time),
+    };
+    let before = crc32c::crc32c(&header[ATTRIBUTES..]);
+    let attributes = i16_at(header, ATTRIBUTES) | flag;
+    put(header, ATTRIBUTES, attributes.to_be_bytes());
+    put(header, MAX_TIMESTAMP, max_timestamp.to_be_bytes());
+    let after = crc32c::crc32c(&header[ATTRIBUTES..]);
+    // CRCs are linear: the difference of two headers, moved past the payload, is that of the batches.
+    let crc = Shift::by(payload_len).combine(before ^ after, u32_at(header, CRC));
+    put(header, CRC, crc.to_be_bytes());
     Ok(())
 }

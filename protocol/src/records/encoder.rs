@@ -140,7 +140,9 @@ impl BatchEncoder {
         let limit = if self.count == 0 { self.limits.max_bytes } else { self.limits.target_bytes };
         let most = limit.saturating_sub(BATCH_HEADER_LEN + self.buffer.len());
         let wanted = self.buffer.len().max(Self::FIRST_CAPACITY.min(self.limits.target_bytes));
-        self.buffer.reserve_exact(wanted.min(most).max(needed));
+        // The last step takes all that is left, rather than leave a small one to come.
+        let step = if wanted.saturating_mul(2) >= most { most } else { wanted };
+        self.buffer.reserve_exact(step.max(needed));
     }
 
     #[inline]

@@ -38,7 +38,7 @@ mod varint;
 pub use aborted::{AbortedFilter, AbortedTransaction};
 pub use batch::{Batch, TimestampType};
 pub use batches::Batches;
-pub use broker::{AssignError, Assignment, Validated, assign};
+pub use broker::{AssignError, Assignment, Timestamps, Validated, assign};
 pub use control::{ControlRecord, EndTransaction};
 pub use encoder::{AppendError, BatchEncoder, BatchLimits};
 pub use error::{Corrupt, CorruptReason};
