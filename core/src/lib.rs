@@ -41,6 +41,7 @@ mod error;
 mod id;
 #[cfg(test)]
 mod laws;
+pub mod producer;
 mod request;
 mod time;
 mod timers;

@@ -1,0 +1,241 @@
+//! What becomes of batches whose request is answered, or is not.
+
+use klamm_protocol::{
+    ErrorCode,
+    compression::Compressor,
+    messages::produce::{PartitionProduceResponse, ProduceResponse},
+};
+
+use super::{
+    Acknowledged, LeaderHint, Lost, ProduceErrorKind, ProducerOutput,
+    batch::{Batch, BatchKey},
+    machine::Producer,
+    request::{SentBatch, SentRequest},
+    verdict::Verdict,
+};
+use crate::{
+    BrokerId, Instant, Misbehaved, PartitionIndex,
+    cluster::{Address, Broker, Leader},
+};
+
+/// One batch's part of an answer.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    verdict: Verdict,
+    code: ErrorCode,
+    acknowledged: Acknowledged,
+    log_start_offset: i64,
+}
+
+impl Answer {
+    const fn new(verdict: Verdict, code: ErrorCode) -> Self {
+        let acknowledged = Acknowledged { base_offset: None, log_append_time_ms: None };
+        Self { verdict, code, acknowledged, log_start_offset: -1 }
+    }
+
+    fn of(response: &PartitionProduceResponse) -> Self {
+        let known = |value: i64| (value >= 0).then_some(value);
+        let acknowledged = Acknowledged {
+            base_offset: known(response.base_offset),
+            log_append_time_ms: known(response.log_append_time_ms),
+        };
+        Self {
+            verdict: Verdict::of(response.error_code),
+            code: response.error_code,
+            acknowledged,
+            log_start_offset: response.log_start_offset,
+        }
+    }
+}
+
+impl Producer {
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        number: u64,
+        response: &ProduceResponse,
+    ) -> Result<(), Misbehaved> {
+        let Some(mut sent) = self.take_request(number) else { return Ok(()) };
+        let mut foreign = false;
+        for topic in &response.responses {
+            let name = self.topics.find(&topic.name, topic.topic_id);
+            for answer in &topic.partition_responses {
+                let at = name.and_then(|name| {
+                    sent.batches.binary_search_by_key(&(name, answer.index), |batch| batch.name).ok()
+                });
+                let Some(at) = at else {
+                    foreign = true;
+                    continue;
+                };
+                let batch = sent.batches.remove(at);
+                self.hint(batch.partition, answer, response);
+                self.settle(now, (sent.broker, number), batch, Answer::of(answer));
+            }
+        }
+        let unanswered = !sent.batches.is_empty();
+        let answer = Answer::new(Verdict::RetryUnsure, ErrorCode::NETWORK_EXCEPTION);
+        self.settle_all(now, number, sent, answer);
+        if foreign || unanswered {
+            return Err(Misbehaved::Nonsense("a produce response with other partitions than the request"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn written(&mut self, now: Instant, number: u64) {
+        if let Some(sent) = self.take_request(number) {
+            self.settle_all(now, number, sent, Answer::new(Verdict::Acknowledged, ErrorCode::NONE));
+        }
+    }
+
+    pub(super) fn lost(&mut self, now: Instant, number: u64, lost: Lost) {
+        let answer = match lost {
+            Lost::NotSent => Answer::new(Verdict::Retry, ErrorCode::NETWORK_EXCEPTION),
+            Lost::MaybeSent => Answer::new(Verdict::RetryUnsure, ErrorCode::NETWORK_EXCEPTION),
+            Lost::Unsupported => {
+                Answer::new(Verdict::Fail(ProduceErrorKind::Unsupported), ErrorCode::UNSUPPORTED_VERSION)
+            }
+        };
+        if let Some(sent) = self.take_request(number) {
+            self.settle_all(now, number, sent, answer);
+        }
+    }
+
+    fn take_request(&mut self, number: u64) -> Option<SentRequest> {
+        let sent = self.sent.requests.remove(&number)?;
+        if let Some(broker) = self.brokers.get_mut(&sent.broker) {
+            broker.in_flight = broker.in_flight.saturating_sub(1);
+        }
+        Some(sent)
+    }
+
+    fn settle_all(&mut self, now: Instant, number: u64, sent: SentRequest, answer: Answer) {
+        for batch in sent.batches {
+            self.settle(now, (sent.broker, number), batch, answer);
+        }
+    }
+
+    /// Acts on the answer to one batch.
+    fn settle(&mut self, now: Instant, (broker, number): (BrokerId, u64), sent: SentBatch, answer: Answer) {
+        let index = sent.partition;
+        let Some(state) = self.partition_mut(index) else { return };
+        state.in_flight = state.in_flight.saturating_sub(1);
+        if let Some(at) = state.find(sent.key, number) {
+            match answer.verdict {
+                Verdict::Acknowledged | Verdict::Duplicate => {
+                    if state.leader.is_some_and(|leader| leader.broker == broker) {
+                        state.proven_on = Some(broker);
+                    }
+                    let acknowledged = match answer.verdict {
+                        Verdict::Duplicate => Acknowledged { base_offset: None, ..answer.acknowledged },
+                        _ => answer.acknowledged,
+                    };
+                    self.acknowledge(index, at, acknowledged);
+                }
+                _ => {
+                    state.put_back(at);
+                    self.refused(now, index, at, answer);
+                }
+            }
+        }
+        self.schedule(now, index);
+    }
+
+    /// Acts on an answer that is no acknowledgement, after the batch was put back into the queue at `at`.
+    fn refused(&mut self, now: Instant, index: PartitionIndex, at: usize, answer: Answer) {
+        let idempotent = self.config.idempotent;
+        let Some(state) = self.partition_mut(index) else { return };
+        let Some(batch) = state.queue.get_mut(at) else { return };
+        batch.last_code = answer.code;
+        if answer.verdict.is_unsure() {
+            batch.unsure = true;
+        }
+        match answer.verdict {
+            // One behind a batch that was refused is always out of order.
+            Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent && at > 0 => {}
+            Verdict::UnknownProducer if idempotent && answer.log_start_offset < 0 => {
+                self.retry(now, index, at)
+            }
+            Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent => {
+                state.begin_epoch();
+                self.retry(now, index, at);
+            }
+            Verdict::OutOfOrder | Verdict::UnknownProducer | Verdict::FailUnsure => {
+                self.fail(index, at, ProduceErrorKind::Refused, answer.code);
+            }
+            Verdict::TooLarge => self.split(index, at, answer.code),
+            Verdict::Fail(kind) => self.fail(index, at, kind, answer.code),
+            Verdict::Fatal => self.fail_for_good(now, answer.code),
+            Verdict::RetryElsewhere | Verdict::RetryUnsure => {
+                self.news.outputs.push_back(ProducerOutput::WantLeader(index));
+                self.retry(now, index, at);
+            }
+            Verdict::Retry | Verdict::Acknowledged | Verdict::Duplicate => self.retry(now, index, at),
+        }
+    }
+
+    /// Sends the batch at `at` again after a pause, unless it was tried often enough.
+    fn retry(&mut self, now: Instant, index: PartitionIndex, at: usize) {
+        let (retries, backoff) = (self.config.retries, self.config.backoff);
+        let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(batch) = state.queue.get_mut(at) else { return };
+        batch.refusals = batch.refusals.saturating_add(1);
+        // What may be in the log is not given up: only a further answer can tell.
+        if batch.refusals > retries && !batch.unsure {
+            let code = batch.last_code;
+            self.fail(index, at, ProduceErrorKind::Refused, code);
+        } else if at == 0 {
+            state.retry_at = Some(now + backoff.delay(batch.refusals, &mut self.entropy));
+        }
+    }
+
+    /// Splits the batch at `at`, which the broker found too large. Its parts have the sequence numbers that their
+    /// records had before.
+    fn split(&mut self, index: PartitionIndex, at: usize, code: ErrorCode) {
+        let Some(state) = self.partition_mut(index) else { return };
+        let Some(batch) = state.queue.get(at) else { return };
+        let mut compressor = Compressor::new(batch.sealed.compression());
+        let parts = match batch.sealed.split(usize::MAX, &mut compressor) {
+            Ok(parts) if parts.len() > 1 => parts,
+            _ => {
+                self.fail(index, at, ProduceErrorKind::TooLarge, code);
+                return;
+            }
+        };
+        let Some(whole) = state.queue.remove(at) else { return };
+        let mut first = 0;
+        for (part_at, sealed) in (at..).zip(parts) {
+            let count = sealed.count();
+            let identity = whole.identity.map(|identity| identity.after(first));
+            let key = BatchKey { first: whole.key.first + first.unsigned_abs(), ..whole.key };
+            first += count;
+            let part = Batch {
+                key,
+                split: true,
+                identity,
+                unsure: whole.unsure,
+                ..Batch::new(key.batch, whole.opened, sealed)
+            };
+            state.queue.insert(part_at, part);
+        }
+    }
+
+    /// Passes on what an answer says of the partition's leader (KIP-951).
+    fn hint(
+        &mut self,
+        partition: PartitionIndex,
+        answer: &PartitionProduceResponse,
+        response: &ProduceResponse,
+    ) {
+        let current = &answer.current_leader;
+        if answer.error_code.is_ok() || current.leader_id < 0 || current.leader_epoch < 0 {
+            return;
+        }
+        let endpoint = response.node_endpoints.iter().find(|node| node.node_id == current.leader_id);
+        let endpoint = endpoint.and_then(|node| {
+            let address = Address { host: node.host.clone(), port: u16::try_from(node.port).ok()? };
+            Some(Broker { id: BrokerId(node.node_id), address, rack: node.rack.clone() })
+        });
+        let leader = Leader { broker: BrokerId(current.leader_id), epoch: current.leader_epoch };
+        self.news.outputs.push_back(ProducerOutput::Leader(LeaderHint { partition, leader, endpoint }));
+    }
+}

@@ -1,0 +1,102 @@
+//! What each broker is to be sent next: sealing rounds and requests.
+
+use alloc::vec::Vec;
+
+use klamm_protocol::compression::Compression;
+
+use super::{
+    ProducerOutput, Seal,
+    broker::{Link, Round},
+    machine::Producer,
+    partition::Step,
+};
+use crate::{BrokerId, Instant, PartitionIndex};
+
+/// The first version of Produce whose batches may be compressed with zstd (KIP-110).
+const ZSTD_VERSION: i16 = 7;
+
+impl Producer {
+    pub(super) fn drive_brokers(&mut self, now: Instant) {
+        let with_work = self.brokers.iter().filter(|(_, broker)| !broker.ready.is_empty());
+        for broker in with_work.map(|(id, _)| *id).collect::<Vec<_>>() {
+            while self.drive(now, broker) {}
+        }
+    }
+
+    /// Takes one step towards the next request to a broker; returns whether there may be another one.
+    fn drive(&mut self, now: Instant, id: BrokerId) -> bool {
+        let max_in_flight = self.config.max_in_flight;
+        let Some(broker) = self.brokers.get_mut(&id) else { return false };
+        if broker.ready.is_empty() {
+            return false;
+        }
+        let version = match broker.link {
+            Link::Up(version) => version,
+            Link::Asked => return false,
+            Link::Down => {
+                broker.link = Link::Asked;
+                self.news.outputs.push_back(ProducerOutput::Connect(id));
+                return false;
+            }
+        };
+        if broker.in_flight >= max_in_flight {
+            return false;
+        }
+        match broker.round {
+            Round::Sealing => false,
+            Round::Idle => !self.begin_sealing(now, id, version) && self.send(now, id, version),
+            Round::Sealed => {
+                broker.round = Round::Idle;
+                self.send(now, id, version);
+                true
+            }
+        }
+    }
+
+    /// Asks the driver to seal what the next request to a broker has room for; returns whether there is any.
+    fn begin_sealing(&mut self, now: Instant, id: BrokerId, version: i16) -> bool {
+        let Some(broker) = self.brokers.get(&id) else { return false };
+        let rules = self.rules();
+        let mut partitions = Vec::new();
+        let mut sealed_bytes = 0;
+        for index in broker.ready_in_turn() {
+            let Some(state) = self.partition(index) else { continue };
+            match state.step(now, &rules) {
+                Step::Seal => partitions.push(index),
+                Step::Send(at) => sealed_bytes += state.queue.get(at).map_or(0, |batch| batch.sealed.len()),
+                _ => {}
+            }
+        }
+        let max_bytes = self.config.max_request_size.saturating_sub(sealed_bytes);
+        if partitions.is_empty() || max_bytes == 0 {
+            return false;
+        }
+        self.seal(now, id, version, partitions, max_bytes);
+        true
+    }
+
+    fn seal(
+        &mut self,
+        now: Instant,
+        id: BrokerId,
+        version: i16,
+        partitions: Vec<PartitionIndex>,
+        max_bytes: usize,
+    ) {
+        if let Some(broker) = self.brokers.get_mut(&id) {
+            broker.round = Round::Sealing;
+        }
+        for index in &partitions {
+            if let Some(state) = self.partition_mut(*index) {
+                state.unsealed.begin_sealing();
+            }
+            self.schedule(now, *index);
+        }
+        let compression = match self.config.compression {
+            Compression::Zstd if version < ZSTD_VERSION => Compression::None,
+            compression => compression,
+        };
+        let seal = Seal { broker: id, partitions, max_bytes, compression };
+        self.news.outputs.push_back(ProducerOutput::Seal(seal));
+    }
+}

@@ -1,0 +1,172 @@
+//! What each partition does next, and which partitions each broker is to be sent.
+
+use alloc::vec::Vec;
+
+use klamm_protocol::ErrorCode;
+
+use super::{
+    ProduceErrorKind, ProducerOutput,
+    machine::Producer,
+    partition::{Listed, Partition, Step},
+};
+use crate::{
+    BrokerId, Instant, PartitionIndex,
+    cluster::{Cluster, TopicState},
+    earliest,
+};
+
+impl Producer {
+    /// Puts a partition into the list where it belongs now, and sets its timer. To be called after every change to
+    /// it.
+    pub(super) fn schedule(&mut self, now: Instant, index: PartitionIndex) {
+        let rules = self.rules();
+        let delivery_timeout = self.config.delivery_timeout;
+        let linger = self.config.linger;
+        let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
+        let linger_until = state.unsealed.oldest().map_or(now, |opened| opened.at) + linger;
+        if linger_until <= now {
+            let end = state.unsealed.end();
+            state.unsealed.make_due(end);
+        }
+        let step = state.step(now, &rules);
+        let wanted = match (step, state.leader) {
+            (Step::Seal | Step::Send(_), Some(leader)) => Listed::Ready(leader.broker),
+            (Step::Linger, Some(leader)) => Listed::Lingering(leader.broker),
+            _ => Listed::No,
+        };
+        let backoff = state.retry_at.filter(|at| *at > now && step != Step::Idle);
+        let timer = earliest(state.oldest().map(|opened| opened + delivery_timeout), backoff);
+        let listed = core::mem::replace(&mut state.listed, wanted);
+        if listed != wanted {
+            self.unlist(index, listed);
+            self.list(index, wanted, linger_until);
+        }
+        match timer {
+            Some(at) => self.timers.set(index, at),
+            None => {
+                self.timers.clear(&index);
+            }
+        }
+        if step == Step::AwaitId
+            && let Some(ids) = &mut self.ids
+        {
+            ids.want_new();
+        }
+    }
+
+    fn unlist(&mut self, index: PartitionIndex, listed: Listed) {
+        let (Listed::Ready(id) | Listed::Lingering(id)) = listed else { return };
+        let Some(broker) = self.brokers.get_mut(&id) else { return };
+        if listed == Listed::Ready(id) {
+            broker.ready.remove(&index);
+        } else {
+            broker.end_linger(index);
+        }
+    }
+
+    fn list(&mut self, index: PartitionIndex, listed: Listed, linger_until: Instant) {
+        match listed {
+            Listed::No => {}
+            Listed::Ready(id) => {
+                self.brokers.entry(id).or_default().ready.insert(index);
+            }
+            Listed::Lingering(id) => self.brokers.entry(id).or_default().linger(index, linger_until),
+        }
+    }
+
+    /// Ends what is due at `now`: batches, backoffs, lingering.
+    pub(super) fn pass_time(&mut self, now: Instant) {
+        while let Some(index) = self.timers.expire(now) {
+            self.partition_timed_out(now, index);
+            self.schedule(now, index);
+        }
+        let due = |id: &BrokerId, this: &Self| {
+            this.brokers.get(id).is_some_and(|broker| broker.linger_until.is_some_and(|until| until <= now))
+        };
+        if !self.brokers.keys().any(|id| due(id, self)) {
+            return;
+        }
+        for broker in self.brokers.keys().copied().collect::<Vec<_>>() {
+            self.end_lingering(now, broker);
+        }
+    }
+
+    fn end_lingering(&mut self, now: Instant, broker: BrokerId) {
+        let Some(due) = self.brokers.get_mut(&broker).map(|broker| broker.take_due(now)) else { return };
+        for index in due {
+            if let Some(state) = self.partition_mut(index) {
+                state.listed = Listed::No;
+                let end = state.unsealed.end();
+                state.unsealed.make_due(end);
+            }
+            self.schedule(now, index);
+        }
+    }
+
+    fn partition_timed_out(&mut self, now: Instant, index: PartitionIndex) {
+        let delivery_timeout = self.config.delivery_timeout;
+        let expired =
+            |state: &Partition| state.oldest().is_some_and(|opened| opened + delivery_timeout <= now);
+        while self.partition(index).is_some_and(expired) {
+            self.fail_oldest(index, ProduceErrorKind::TimedOut, ErrorCode::NONE);
+        }
+        if let Some(state) = self.partition_mut(index)
+            && state.retry_at.is_some_and(|at| at <= now)
+        {
+            state.retry_at = None;
+        }
+    }
+
+    /// Takes leaders and topic ids from `cluster` where they may have changed.
+    pub(super) fn look_up(&mut self, now: Instant, cluster: &Cluster) {
+        if self.news.cluster_version != Some(cluster.version()) {
+            self.news.cluster_version = Some(cluster.version());
+            self.topics.update(|name| cluster.topic(name).map(|topic| topic.id));
+            self.news.unresolved.clear();
+            for index in self.known_partitions() {
+                self.resolve(now, index, cluster);
+            }
+        }
+        while let Some(index) = self.news.unresolved.pop_first() {
+            self.resolve(now, index, cluster);
+        }
+    }
+
+    fn resolve(&mut self, now: Instant, index: PartitionIndex, cluster: &Cluster) {
+        let Some((topic, number)) = cluster.partitions().name(index) else {
+            self.fail_partition(now, index, ProduceErrorKind::UnknownTopic, ErrorCode::NONE);
+            return;
+        };
+        let id = cluster.topic(topic).map(|topic| topic.id).unwrap_or_default();
+        let name = self.topics.intern(topic, id);
+        let leader = cluster.leader(index);
+        let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
+        state.name = Some((name, number));
+        let changed = state.leader != leader;
+        state.leader = leader;
+        if leader.is_some() {
+            if changed {
+                // A new leader need not be spared: the backoff was for the old one.
+                state.retry_at = None;
+            }
+        } else if !state.is_idle() {
+            if let TopicState::Failed(error) = cluster.topic_state(topic) {
+                let kind = match error.code {
+                    ErrorCode::TOPIC_AUTHORIZATION_FAILED => ProduceErrorKind::Unauthorized,
+                    _ => ProduceErrorKind::UnknownTopic,
+                };
+                self.fail_partition(now, index, kind, error.code);
+                return;
+            }
+            self.news.outputs.push_back(ProducerOutput::WantLeader(index));
+        }
+        self.schedule(now, index);
+    }
+
+    /// Reschedules everything, because the producer id has changed.
+    pub(super) fn schedule_all(&mut self, now: Instant) {
+        for index in self.known_partitions() {
+            self.schedule(now, index);
+        }
+    }
+}
