@@ -36,6 +36,7 @@ extern crate std;
 mod backoff;
 pub mod cluster;
 pub mod connection;
+pub mod consumer;
 mod entropy;
 mod error;
 mod id;

@@ -250,6 +250,12 @@ impl Records {
         RecordIter::new(self.kind, &self.payload, self.batch_at, self.batch_offset)
     }
 
+    /// The bytes that the records borrow, for sharing parts of them.
+    #[inline]
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
     /// The bytes that the records take, decompressed.
     #[inline]
     pub fn payload_len(&self) -> usize {

@@ -1,0 +1,97 @@
+//! The bytes that a consumer may hold: requested, waiting, and handed out.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use crate::BrokerId;
+
+/// A response whose memory is still held: its chunks are slices of it.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    bytes: usize,
+    chunks: usize,
+}
+
+/// Counts the bytes of fetch responses, from their request to the return of their last chunk.
+///
+/// A response is one piece of memory, so one chunk that nobody reads holds all of it: what is counted is what is
+/// held.
+#[derive(Clone, Debug)]
+pub(super) struct Budget {
+    limit: usize,
+    requested: usize,
+    held: usize,
+    responses: BTreeMap<u64, Held>,
+    /// Who waits for bytes, in order of arrival: nobody is overtaken.
+    waiting: VecDeque<BrokerId>,
+}
+
+impl Budget {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { limit, requested: 0, held: 0, responses: BTreeMap::new(), waiting: VecDeque::new() }
+    }
+
+    /// What is requested and held.
+    pub(super) const fn used(&self) -> usize {
+        self.requested.saturating_add(self.held)
+    }
+
+    /// Whether so much is used that only partitions of which nothing is held should be fetched.
+    pub(super) const fn is_tight(&self) -> bool {
+        self.used() > self.limit / 2
+    }
+
+    /// Grants up to `wanted` bytes for a request, at least `least` of them. `None` if there are not as many, or
+    /// others wait: then `broker` waits behind them.
+    ///
+    /// At most half of what is free is granted, so that one broker does not take what the others need.
+    pub(super) fn request(&mut self, broker: BrokerId, wanted: usize, least: usize) -> Option<usize> {
+        let least = least.min(wanted).min(self.limit / 2);
+        let free = self.limit.saturating_sub(self.used());
+        let overtakes = self.next_waiting().is_some_and(|first| first != broker);
+        if overtakes || free < least {
+            if !self.waiting.contains(&broker) {
+                self.waiting.push_back(broker);
+            }
+            return None;
+        }
+        self.leave(broker);
+        let granted = wanted.min((free / 2).max(least));
+        self.requested += granted;
+        Some(granted)
+    }
+
+    /// Who is the next to try again when bytes are free.
+    pub(super) fn next_waiting(&self) -> Option<BrokerId> {
+        self.waiting.front().copied()
+    }
+
+    /// A broker does not wait for bytes any more.
+    pub(super) fn leave(&mut self, broker: BrokerId) {
+        self.waiting.retain(|each| *each != broker);
+    }
+
+    /// The request of `granted` bytes is over, and what came of it is not kept.
+    pub(super) fn give_back(&mut self, granted: usize) {
+        self.requested = self.requested.saturating_sub(granted);
+    }
+
+    /// `chunks` chunks of a response are kept, which is `bytes` large in all.
+    pub(super) fn hold(&mut self, response: u64, bytes: usize, chunks: usize) {
+        if chunks > 0 {
+            self.held = self.held.saturating_add(bytes);
+            self.responses.insert(response, Held { bytes, chunks });
+        }
+    }
+
+    /// A chunk of the response is returned. Returns whether that freed memory.
+    pub(super) fn release(&mut self, response: u64) -> bool {
+        let Some(held) = self.responses.get_mut(&response) else { return false };
+        held.chunks -= 1;
+        if held.chunks > 0 {
+            return false;
+        }
+        self.held = self.held.saturating_sub(held.bytes);
+        self.responses.remove(&response);
+        true
+    }
+}

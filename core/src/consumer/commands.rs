@@ -1,0 +1,299 @@
+//! What the application and the client tell a consumer.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+use core::fmt;
+
+use klamm_protocol::{ErrorCode, Str};
+
+use super::{
+    Assignment, AssignmentEpoch, Consumer, ConsumerEvent, ConsumerOutput, PartitionError, PartitionErrorKind,
+    PartitionLeader, StartAt, Ticket, leader_of, partition::Partition, position::At,
+};
+use crate::{Instant, PartitionIndex, cluster::Cluster};
+
+/// A partition that is not assigned to the consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAssigned(pub PartitionIndex);
+
+impl fmt::Display for NotAssigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the partition is not assigned to this consumer: assign it first")
+    }
+}
+
+impl core::error::Error for NotAssigned {}
+
+impl Consumer {
+    /// Adds partitions, each read from its start on. One that is assigned already begins anew there, as after a
+    /// seek, and keeps being paused.
+    ///
+    /// Each topic is wanted by [`ConsumerOutput::WantTopic`]; its leaders are then expected through
+    /// [`Consumer::handle_leader`].
+    pub fn assign(&mut self, now: Instant, partitions: impl IntoIterator<Item = Assignment>) {
+        if self.closed {
+            return;
+        }
+        for assignment in partitions {
+            let index = assignment.index;
+            if self.partitions.contains_key(&index) {
+                // The partition was just seen.
+                let _assigned = self.seek(now, index, assignment.start);
+                continue;
+            }
+            let count = self.topics.assigned.entry(assignment.topic.clone()).or_insert(0);
+            *count += 1;
+            if *count == 1 {
+                self.outputs.push_back(ConsumerOutput::WantTopic(assignment.topic.clone()));
+            }
+            let epoch = self.next_epoch();
+            self.partitions.insert(index, Partition::new(assignment, epoch, &self.config));
+        }
+    }
+
+    /// Takes partitions away. Nothing of them can be [taken](Consumer::take) from now on. Those that are not
+    /// assigned are ignored.
+    pub fn unassign(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
+        self.purge(partitions);
+        for index in partitions {
+            let Some(partition) = self.partitions.remove(index) else { continue };
+            if let Some(node) = partition.leader.and_then(|leader| self.nodes.get_mut(&leader.broker)) {
+                node.members.remove(index);
+            }
+            self.release_topic(partition.topic);
+        }
+        self.settle();
+    }
+
+    fn release_topic(&mut self, topic: Str) {
+        let Some(count) = self.topics.assigned.get_mut(&topic) else { return };
+        *count -= 1;
+        if *count == 0 {
+            self.topics.assigned.remove(&topic);
+            self.topics.refresh.remove(&topic);
+            self.outputs.push_back(ConsumerOutput::ReleaseTopic(topic));
+        }
+    }
+
+    /// Continues elsewhere. Nothing that was fetched before can be taken from now on. Only this partition is
+    /// disturbed; a fetch that waits at its broker delays it by `fetch_max_wait_ms` at most.
+    ///
+    /// # Errors
+    ///
+    /// If the partition is not assigned.
+    pub fn seek(&mut self, _now: Instant, index: PartitionIndex, to: StartAt) -> Result<(), NotAssigned> {
+        self.begin(index)?.position.seek(to);
+        Ok(())
+    }
+
+    /// Stops fetching partitions until they are [resumed](Consumer::resume). What was fetched of them and not taken
+    /// is dropped, and fetched again then. Pausing belongs to the assignment and ends with it. Partitions that are
+    /// not assigned are ignored.
+    pub fn pause(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
+        for index in partitions {
+            if self.partitions.get(index).is_some_and(|partition| !partition.paused) {
+                // The partition was just seen.
+                let Ok(partition) = self.begin(*index) else { continue };
+                partition.paused = true;
+                partition.position.rewind();
+            }
+        }
+    }
+
+    /// Fetches paused partitions again, from where they were. Partitions that are not assigned are ignored.
+    pub fn resume(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
+        for index in partitions {
+            if let Some(partition) = self.partitions.get_mut(index) {
+                partition.paused = false;
+                self.dirty.extend(partition.leader.map(|leader| leader.broker));
+            }
+        }
+    }
+
+    /// Hands out what was fetched up to `next_offset`: returns whether that is still wanted, and if so moves the
+    /// position there. `epoch` is that of the chunk's ticket, `leader_epoch` that of the batch before
+    /// `next_offset`.
+    ///
+    /// For a whole chunk these are [`Chunk::next_offset`](super::Chunk::next_offset) and
+    /// [`Chunk::leader_epoch`](super::Chunk::leader_epoch); whoever hands out records one by one takes them one by
+    /// one.
+    pub fn take(
+        &mut self,
+        index: PartitionIndex,
+        epoch: AssignmentEpoch,
+        next_offset: i64,
+        leader_epoch: i32,
+    ) -> bool {
+        match self.partitions.get_mut(&index) {
+            Some(partition) if partition.epoch == epoch => {
+                partition.position.consume(At { offset: next_offset, epoch: leader_epoch });
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The reader is done with a chunk, or it was dropped: its bytes are free once the response that it is part of
+    /// is not held by another chunk.
+    pub fn handle_consumed(&mut self, _now: Instant, ticket: Ticket) {
+        self.release(&ticket);
+        let Some(partition) = self.partitions.get_mut(&ticket.partition) else { return };
+        if partition.epoch != ticket.epoch {
+            return;
+        }
+        partition.intake.held = partition.intake.held.saturating_sub(ticket.bytes);
+        let Some(leader) = partition.leader else { return };
+        // While a fetch is under way, nothing can be done before its answer.
+        if self.nodes.get(&leader.broker).is_some_and(|node| node.fetching.is_none()) {
+            self.dirty.insert(leader.broker);
+        }
+    }
+
+    /// The reader found a batch that is corrupt, at `offset`. If what it read is still wanted, the partition is
+    /// stopped there until it is sought, and nothing after it can be taken.
+    pub fn handle_corrupt(
+        &mut self,
+        now: Instant,
+        index: PartitionIndex,
+        epoch: AssignmentEpoch,
+        offset: i64,
+    ) {
+        if !self.is_current(index, epoch) || self.seek(now, index, StartAt::Offset(offset)).is_err() {
+            return;
+        }
+        if let Some(partition) = self.partitions.get_mut(&index) {
+            partition.position.stop();
+            let kind = PartitionErrorKind::Corrupt;
+            let error = PartitionError { partition: index, kind, offset: Some(offset), retrying: false };
+            self.event(index, ConsumerEvent::PartitionError(error));
+        }
+    }
+
+    /// The metadata may have changed: looks up the leader of every assigned partition.
+    pub fn handle_cluster_change(&mut self, now: Instant, cluster: &Cluster) {
+        let all: Vec<PartitionIndex> = self.partitions.keys().copied().collect();
+        for index in all {
+            self.handle_leader(now, index, leader_of(cluster, index));
+        }
+    }
+
+    /// The cluster does not have a topic, or does not let the client see it. That is reported for each assigned
+    /// partition of it, which is read nevertheless if the topic appears.
+    pub fn handle_topic_failed(&mut self, _now: Instant, topic: &str, code: ErrorCode) {
+        let of_topic = self.partitions.iter().filter(|(_, partition)| partition.topic == *topic);
+        let all: Vec<PartitionIndex> = of_topic.map(|(index, _)| *index).collect();
+        for index in all {
+            self.report(index, PartitionErrorKind::Code(code));
+        }
+    }
+
+    /// The metadata say who leads a partition; `None` if nobody does. To be told of each assigned partition
+    /// whenever that changes. Ignored if the partition is not assigned.
+    pub fn handle_leader(&mut self, _now: Instant, index: PartitionIndex, leader: Option<PartitionLeader>) {
+        let Some(partition) = self.partitions.get_mut(&index) else { return };
+        let before = partition.leader;
+        if before == leader {
+            return;
+        }
+        partition.leader = leader;
+        partition.asking = None;
+        partition.failures.retry_at = None;
+        if let (Some(before), Some(leader)) = (before, leader) {
+            if before.topic_id != leader.topic_id && !before.topic_id.is_zero() {
+                partition.position.forget_epochs();
+            }
+        }
+        if leader.is_some_and(|leader| leader.epoch >= 0) {
+            partition.position.leader_changed();
+        }
+        if let Some(node) = before.and_then(|before| self.nodes.get_mut(&before.broker)) {
+            node.members.remove(&index);
+        }
+        if let Some(leader) = leader {
+            self.nodes.entry(leader.broker).or_default().members.insert(index);
+            self.dirty.insert(leader.broker);
+        }
+        self.settle();
+    }
+
+    /// Ends the consumer: nothing is assigned any more, and the brokers are told to forget the fetch sessions, as
+    /// far as they can be reached.
+    pub fn close(&mut self, now: Instant) {
+        if self.closed {
+            return;
+        }
+        let all: Vec<PartitionIndex> = self.partitions.keys().copied().collect();
+        self.unassign_for_close(&all);
+        self.closed = true;
+        self.unassign(now, &all);
+        for node in self.nodes.values_mut() {
+            node.wake_at = None;
+        }
+        self.dirty.clear();
+        self.topics.refresh.clear();
+    }
+
+    fn unassign_for_close(&mut self, all: &[PartitionIndex]) {
+        self.purge(all);
+        let sessions: Vec<_> =
+            self.nodes.iter().filter(|(_, node)| node.session.id() != 0).map(|(broker, _)| *broker).collect();
+        for broker in sessions {
+            self.send_close(broker);
+        }
+    }
+
+    /// Begins a new assignment epoch of a partition.
+    fn begin(&mut self, index: PartitionIndex) -> Result<&mut Partition, NotAssigned> {
+        self.purge(&[index]);
+        let epoch = self.next_epoch();
+        let partition = self.partitions.get_mut(&index).ok_or(NotAssigned(index))?;
+        partition.begin(epoch);
+        self.dirty.extend(partition.leader.map(|leader| leader.broker));
+        Ok(partition)
+    }
+
+    /// Drops what was not polled yet of partitions.
+    pub(super) fn purge(&mut self, partitions: &[PartitionIndex]) {
+        let gone: BTreeSet<PartitionIndex> = partitions.iter().copied().collect();
+        let mut tickets = Vec::new();
+        self.outputs.retain(|output| match output {
+            ConsumerOutput::Deliver(chunk) if gone.contains(&chunk.ticket.partition) => {
+                tickets.push(chunk.ticket);
+                false
+            }
+            ConsumerOutput::Event { event, .. } => !gone.contains(&event.partition()),
+            _ => true,
+        });
+        for ticket in tickets {
+            self.release(&ticket);
+        }
+    }
+
+    /// A chunk's part of its response is not held any more.
+    fn release(&mut self, ticket: &Ticket) {
+        if self.budget.release(ticket.response) {
+            self.feed();
+        }
+    }
+
+    /// Bytes that were requested are not needed.
+    pub(super) fn give_back(&mut self, granted: usize) {
+        self.budget.give_back(granted);
+        self.feed();
+    }
+
+    /// Bytes may be free: whoever waits longest for some may try again.
+    pub(super) fn feed(&mut self) {
+        self.dirty.extend(self.budget.next_waiting());
+    }
+
+    pub(super) const fn next_epoch(&mut self) -> AssignmentEpoch {
+        self.last += 1;
+        AssignmentEpoch(self.last)
+    }
+
+    /// A number for the next request.
+    pub(super) const fn next_number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}

@@ -1,0 +1,263 @@
+//! Where one partition is read: the next offset to fetch, and the next offset to hand out.
+//!
+//! ```text
+//!                     seek to a place                   seek to an offset
+//!  Initializing ─────────────────────────> AwaitReset ─────────────────────> Fetching <──┐
+//!       │                                    ^  │ the leader said the offset   │  │ ^     │
+//!       │          the policy names a place  │  └──────────────────────────────┼──┼─┘     │
+//!       │       (out of range, undefined) ───┴─────────────────────────────────┘  │       │
+//!       │ seek to an offset with an epoch                          leader changed │       │
+//!       └────────────────────────────────> AwaitValidation <──────────────────────┘       │
+//!                                               │   not truncated, or moved to where it is │
+//!                                               └──────────────────────────────────────────┘
+//!  any state ── it cannot go on ──> Stopped ── seek ──> as from Initializing
+//! ```
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use self::table::PositionState;
+use self::table::{Input, next};
+use super::{OffsetReset, ResetReason, StartAt};
+
+/// A place that only the leader can turn into an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The oldest record.
+    Earliest,
+    /// The end.
+    Latest,
+    /// The first record not before this time, in milliseconds since 1970.
+    Timestamp(i64),
+}
+
+impl Place {
+    /// The place that a reset policy names.
+    pub(super) const fn of_policy(policy: OffsetReset) -> Option<Self> {
+        match policy {
+            OffsetReset::Earliest => Some(Self::Earliest),
+            OffsetReset::Latest => Some(Self::Latest),
+            OffsetReset::Timestamp(timestamp) => Some(Self::Timestamp(timestamp)),
+            OffsetReset::None => None,
+        }
+    }
+
+    /// The timestamp by which ListOffsets names the place.
+    pub(super) const fn timestamp(self) -> i64 {
+        match self {
+            Self::Earliest => -2,
+            Self::Latest => -1,
+            Self::Timestamp(timestamp) => timestamp,
+        }
+    }
+}
+
+/// An offset, and the leader epoch of the record before it (-1 if not known).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct At {
+    pub(super) offset: i64,
+    pub(super) epoch: i32,
+}
+
+/// A place to find, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    pub(super) place: Place,
+    pub(super) why: ResetReason,
+}
+
+/// What the answer to a validation means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing that was fetched is lost.
+    Valid,
+    /// What was fetched and not handed out is not what the log holds; it is to be fetched again.
+    Refetch,
+    /// What was handed out from this offset on is not what the log holds.
+    Diverged(i64),
+    /// The leader cannot say.
+    Undefined,
+}
+
+/// The position of one partition.
+#[derive(Clone, Debug)]
+pub(super) struct Position {
+    state: PositionState,
+    fetched: Option<At>,
+    consumed: Option<At>,
+    wish: Option<Wish>,
+}
+
+impl Position {
+    pub(super) const fn new() -> Self {
+        Self { state: PositionState::Initializing, fetched: None, consumed: None, wish: None }
+    }
+
+    pub(super) const fn state(&self) -> PositionState {
+        self.state
+    }
+
+    /// The next offset to hand out.
+    pub(super) const fn consumed(&self) -> Option<At> {
+        self.consumed
+    }
+
+    /// The next offset to fetch; `None` while it is not known or not certain.
+    pub(super) fn to_fetch(&self) -> Option<At> {
+        self.fetched.filter(|_| self.state == PositionState::Fetching)
+    }
+
+    /// What to validate; `None` if there is nothing.
+    pub(super) fn to_validate(&self) -> Option<At> {
+        self.fetched.filter(|_| self.state == PositionState::AwaitValidation)
+    }
+
+    /// What to ask the leader for; `None` if there is nothing.
+    pub(super) fn to_find(&self) -> Option<Wish> {
+        self.wish.filter(|_| self.state == PositionState::AwaitReset)
+    }
+
+    /// Takes a transition; `false` if there is none, and nothing changed.
+    fn take(&mut self, input: Input) -> bool {
+        let Some(state) = next(self.state, input) else { return false };
+        self.state = state;
+        true
+    }
+
+    const fn set(&mut self, at: At) {
+        self.fetched = Some(at);
+        self.consumed = Some(at);
+        self.wish = None;
+    }
+
+    pub(super) fn seek(&mut self, to: StartAt) {
+        let place = match to {
+            StartAt::Earliest => Place::Earliest,
+            StartAt::Latest => Place::Latest,
+            StartAt::Timestamp(timestamp) => Place::Timestamp(timestamp),
+            StartAt::Offset(offset) => {
+                self.take(Input::SeekOffset);
+                return self.set(At { offset, epoch: -1 });
+            }
+            StartAt::OffsetAndEpoch { offset, leader_epoch } if leader_epoch < 0 => {
+                self.take(Input::SeekOffset);
+                return self.set(At { offset, epoch: -1 });
+            }
+            StartAt::OffsetAndEpoch { offset, leader_epoch } => {
+                self.take(Input::SeekOffsetAndEpoch);
+                return self.set(At { offset, epoch: leader_epoch });
+            }
+        };
+        self.take(Input::SeekPlace);
+        self.wish = Some(Wish { place, why: ResetReason::Asked });
+    }
+
+    /// The leader knows no record at or after the wished timestamp: the end is wished instead.
+    pub(super) const fn fall_back(&mut self, place: Place) {
+        if let Some(wish) = &mut self.wish {
+            wish.place = place;
+        }
+    }
+
+    /// The place has this offset. Returns why it was asked for; `None` if nobody asks any more.
+    pub(super) fn found(&mut self, offset: i64) -> Option<ResetReason> {
+        let wish = self.to_find()?;
+        self.take(Input::Found);
+        self.set(At { offset, epoch: -1 });
+        Some(wish.why)
+    }
+
+    /// The leader does not have the offset to fetch. `false` if there is no policy for it: stopped.
+    pub(super) fn out_of_range(&mut self, policy: OffsetReset) -> bool {
+        self.by_policy(Input::OutOfRange, policy, ResetReason::OutOfRange)
+    }
+
+    /// The log is truncated somewhere. `false` if there is no policy for it: stopped.
+    pub(super) fn undefined(&mut self, policy: OffsetReset) -> bool {
+        self.by_policy(Input::Undefined, policy, ResetReason::Truncated)
+    }
+
+    fn by_policy(&mut self, input: Input, policy: OffsetReset, why: ResetReason) -> bool {
+        match Place::of_policy(policy) {
+            Some(place) => {
+                if self.take(input) {
+                    self.wish = Some(Wish { place, why });
+                }
+                true
+            }
+            None => {
+                self.stop();
+                false
+            }
+        }
+    }
+
+    /// The leader changed. Whether that is to be validated depends on whether anything was read in a known epoch.
+    pub(super) fn leader_changed(&mut self) {
+        if self.fetched.is_some_and(|at| at.epoch >= 0) {
+            self.take(Input::LeaderChanged);
+        }
+    }
+
+    /// The topic is another one of the same name: its epochs are not comparable.
+    pub(super) const fn forget_epochs(&mut self) {
+        if let Some(at) = &mut self.fetched {
+            at.epoch = -1;
+        }
+        if let Some(at) = &mut self.consumed {
+            at.epoch = -1;
+        }
+    }
+
+    /// There is nothing to validate, or nobody who could say.
+    pub(super) fn validated(&mut self) {
+        self.take(Input::Validated);
+    }
+
+    /// What the leader's answer means: the last offset of the highest epoch not above ours. Changes nothing.
+    pub(super) fn judge(&self, end_epoch: i32, end_offset: i64) -> Verdict {
+        let (Some(fetched), Some(consumed)) = (self.fetched, self.consumed) else {
+            return Verdict::Undefined;
+        };
+        if end_epoch < 0 || end_offset < 0 {
+            Verdict::Undefined
+        } else if end_offset >= fetched.offset {
+            Verdict::Valid
+        } else if end_offset >= consumed.offset {
+            Verdict::Refetch
+        } else {
+            Verdict::Diverged(end_offset)
+        }
+    }
+
+    /// Goes to where the log still is what was read.
+    pub(super) fn diverge(&mut self, offset: i64, epoch: i32) {
+        if self.take(Input::Diverged) {
+            self.set(At { offset, epoch });
+        }
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.take(Input::Stop);
+        self.fetched = self.consumed;
+        self.wish = None;
+    }
+
+    /// Something was fetched.
+    pub(super) const fn fetched(&mut self, at: At) {
+        self.fetched = Some(at);
+    }
+
+    /// Something was handed out: never backwards.
+    pub(super) fn consume(&mut self, at: At) {
+        if self.consumed.is_some_and(|consumed| consumed.offset < at.offset) {
+            self.consumed = Some(at);
+        }
+    }
+
+    /// What was fetched and not handed out is dropped.
+    pub(super) const fn rewind(&mut self) {
+        self.fetched = self.consumed;
+    }
+}

@@ -1,0 +1,106 @@
+//! Records that own their bytes: slices of the response, or of one buffer for each compressed batch.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use klamm_protocol::{
+    Str,
+    records::{Batches, Corrupt, Record, Records, Scratch},
+};
+
+use super::ChunkReader;
+
+/// The records of one batch, owning their bytes.
+#[derive(Clone, Debug)]
+pub struct OwnedBatch {
+    records: Records,
+    from: i64,
+}
+
+/// A record that owns its bytes. They are shared with the batch that it came from, and keep that in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    /// The record's offset in its partition.
+    pub offset: i64,
+    /// Milliseconds since 1970; -1 if it has none.
+    pub timestamp: i64,
+    /// The key.
+    pub key: Option<Bytes>,
+    /// The value.
+    pub value: Option<Bytes>,
+    /// The headers, in order; keys may repeat.
+    pub headers: Vec<OwnedHeader>,
+}
+
+/// A header that owns its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedHeader {
+    /// The key.
+    pub key: Str,
+    /// The value; null and empty differ.
+    pub value: Option<Bytes>,
+}
+
+impl ChunkReader {
+    /// As [`ChunkReader::next_batch`], with the records in memory of their own.
+    ///
+    /// # Errors
+    ///
+    /// A batch is corrupt: [`ChunkReader::next_offset`] is then still before it.
+    pub fn next_owned(&mut self, scratch: &mut Scratch) -> Option<Result<OwnedBatch, Corrupt>> {
+        let at = match self.next_visible()? {
+            Ok(at) => at,
+            Err(corrupt) => return Some(Err(corrupt)),
+        };
+        let batch = match Batches::from_position(&self.data, at).next()? {
+            Ok(batch) => batch,
+            Err(corrupt) => return Some(Err(corrupt)),
+        };
+        match batch.to_records(&self.data, scratch, &self.options) {
+            Ok(records) => {
+                self.next_offset = batch.next_offset().max(self.next_offset);
+                self.leader_epoch = batch.leader_epoch().unwrap_or(-1);
+                Some(Ok(OwnedBatch { records, from: self.from }))
+            }
+            Err(corrupt) => {
+                self.failed = true;
+                Some(Err(corrupt))
+            }
+        }
+    }
+}
+
+impl OwnedBatch {
+    /// The records, in order, borrowed. Ends after the first error.
+    pub fn iter(&self) -> impl Iterator<Item = Result<Record<'_>, Corrupt>> + '_ {
+        let from = self.from;
+        self.records.iter().filter(move |record| record.as_ref().map_or(true, |record| record.offset >= from))
+    }
+
+    /// The records, in order, owned. Allocates for headers only.
+    pub fn iter_owned(&self) -> impl Iterator<Item = Result<OwnedRecord, Corrupt>> + '_ {
+        self.iter().map(|record| record.map(|record| self.own(&record)))
+    }
+
+    fn own(&self, record: &Record<'_>) -> OwnedRecord {
+        OwnedRecord {
+            offset: record.offset,
+            timestamp: record.timestamp,
+            key: record.key.map(|key| self.share(key)),
+            value: record.value.map(|value| self.share(value)),
+            headers: record
+                .headers
+                .iter()
+                .map(|header| OwnedHeader {
+                    key: Str::copy_of(header.key),
+                    value: header.value.map(|value| self.share(value)),
+                })
+                .collect(),
+        }
+    }
+
+    /// A part of the records as bytes that share their memory.
+    fn share(&self, part: &[u8]) -> Bytes {
+        self.records.payload().slice_ref(part)
+    }
+}
