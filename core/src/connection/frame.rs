@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 /// Small frames share buffers of this size.
 const CHUNK: usize = 16 << 10;
 /// A frame's claim to be longer than this is believed step by step, as its bytes arrive.
-const GRANT: usize = 1 << 20;
+const GRANT: usize = (1 << 20) + PREFIX;
 /// Bytes of the length in front of a frame.
 const PREFIX: usize = 4;
 

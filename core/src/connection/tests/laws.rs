@@ -58,7 +58,9 @@ impl Machine for Subject {
             Act::Write(most) => {
                 let outbox = connection.outbox();
                 let bytes = outbox.copy_to_bytes(outbox.remaining().min(*most));
-                self.written += &format!("{bytes:?}");
+                if !bytes.is_empty() {
+                    self.written += &format!("{bytes:?}");
+                }
             }
             Act::Submit { number, timeout_ms, no_response } => {
                 let mut outgoing = metadata(*number, now + Duration::from_millis(*timeout_ms));
