@@ -106,7 +106,7 @@ impl Known {
             changed = true;
         }
         if before_id != id {
-            self.names.remove(&before_id);
+            self.forget_id(before_id, name);
             self.names.insert(id, name.clone());
             changed = true;
         }
@@ -147,7 +147,7 @@ impl Known {
     /// Forgets a topic. Returns whether it was known.
     pub(super) fn forget_topic(&mut self, name: &str) -> bool {
         let Some(topic) = self.topics.remove(name) else { return false };
-        self.names.remove(&topic.id);
+        self.forget_id(topic.id, name);
         for index in topic.partitions {
             *self.slot(index) = Slot::default();
         }
@@ -166,6 +166,13 @@ impl Known {
     /// What is known of a partition.
     pub(super) fn partition(&self, index: PartitionIndex) -> Option<&Partition> {
         self.slots.get(usize::try_from(index.0).ok()?)?.partition.as_ref()
+    }
+
+    /// Forgets that `id` is that of `name`. Another topic may have come with the same id since.
+    fn forget_id(&mut self, id: Uuid, name: &str) {
+        if self.names.get(&id).is_some_and(|holder| **holder == *name) {
+            self.names.remove(&id);
+        }
     }
 
     fn slot(&mut self, index: PartitionIndex) -> &mut Slot {
