@@ -1,5 +1,6 @@
 //! What a machine wants sent, and what a connection is given to send.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use klamm_protocol::messages::AnyRequest;
@@ -48,7 +49,7 @@ pub struct Request {
     /// Handed back with the answer.
     pub token: Token,
     /// The message.
-    pub request: AnyRequest,
+    pub request: Box<AnyRequest>,
     /// The highest version that will do; `i16::MAX` if any will.
     pub max_version: i16,
     /// How long the broker may take to answer, counted from when the request is handed to its connection
@@ -68,7 +69,7 @@ impl Request {
         request: impl Into<AnyRequest>,
         timeout: Duration,
     ) -> Self {
-        let request = request.into();
+        let request = Box::new(request.into());
         Self { to, purpose, token, request, max_version: i16::MAX, timeout, no_response: false }
     }
 
@@ -91,7 +92,7 @@ pub struct Outgoing {
     /// Handed back with the answer.
     pub token: Token,
     /// The message, encoded by the connection at the highest version that both sides know.
-    pub request: AnyRequest,
+    pub request: Box<AnyRequest>,
     /// The highest version that will do; `i16::MAX` if any will.
     pub max_version: i16,
     /// When the broker should have answered. A request that was not sent by then fails alone; one that was

@@ -172,7 +172,7 @@ impl Consumer {
             to: Target::Broker(under_way.broker),
             purpose,
             token: Token::Consumer(self.id, number),
-            request,
+            request: request.into(),
             max_version,
             timeout,
             no_response: false,

@@ -138,7 +138,7 @@ impl World {
 
 fn asked(request: Request) -> Asked {
     assert_eq!((request.to, request.purpose), (Target::Any, Purpose::General));
-    match (request.token, request.request) {
+    match (request.token, *request.request) {
         (Token::Cluster(number), AnyRequest::Metadata(request)) => Asked { number, request },
         other => panic!("{other:?}"),
     }

@@ -1,7 +1,7 @@
 //! A connection and the broker at its other end.
 
 use core::time::Duration;
-use std::{sync::Arc, vec::Vec};
+use std::{boxed::Box, sync::Arc, vec::Vec};
 
 use bytes::{Buf, Bytes, BytesMut};
 use klamm_protocol::{
@@ -160,7 +160,7 @@ pub(super) fn metadata(number: u64, deadline: Instant) -> Outgoing {
 pub(super) fn outgoing(number: u64, request: impl Into<AnyRequest>, deadline: Instant) -> Outgoing {
     Outgoing {
         token: token(number),
-        request: request.into(),
+        request: Box::new(request.into()),
         max_version: i16::MAX,
         deadline,
         no_response: false,
