@@ -107,12 +107,15 @@ impl Connection {
 
     /// Takes a response whose correlation id is right.
     pub(super) fn take_response(&mut self, now: Instant, frame: Bytes) -> Result<(), CloseReason> {
-        let Some(sent) = self.in_flight.take() else { return Ok(()) };
+        let Some(&sent) = self.in_flight.next() else { return Ok(()) };
         if sent.owner == Owner::Versions {
+            self.in_flight.take();
             return self.take_versions(now, &sent, frame);
         }
+        // A request whose answer is malformed stays in flight, so that the end of the connection tells its owner.
         let response = decode(sent.api, sent.version, frame)
             .map_err(|error| CloseReason::Misbehaved(Misbehaved::Malformed(error)))?;
+        self.in_flight.take();
         self.throttle(now, throttle::millis(&response, sent.version));
         match sent.owner {
             Owner::Caller(token) => {

@@ -1,0 +1,242 @@
+//! What a scenario sees of a client: plain blocking calls, the same for every adapter.
+//!
+//! An asynchronous adapter is driven by its own runtime under each call, so one text of a scenario exercises the real
+//! futures of each; concurrency within a scenario comes from threads.
+
+use std::time::Duration;
+
+use crate::Outcome;
+
+/// A codec, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Codec {
+    /// No compression.
+    #[default]
+    None,
+    /// gzip.
+    Gzip,
+    /// Snappy in xerial framing.
+    Snappy,
+    /// LZ4 frames.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Codec {
+    /// Every codec, and none.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+}
+
+/// How a scenario wants its producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProducerSettings {
+    /// What the batches are compressed with.
+    pub codec: Codec,
+    /// How long an open batch waits for more records, in milliseconds.
+    pub linger_ms: u32,
+    /// Until when a record must be acknowledged.
+    pub delivery_timeout: Duration,
+    /// Whether batches carry a producer id and sequence numbers.
+    pub idempotent: bool,
+}
+
+impl Default for ProducerSettings {
+    fn default() -> Self {
+        Self {
+            codec: Codec::None,
+            linger_ms: 5,
+            delivery_timeout: Duration::from_secs(120),
+            idempotent: true,
+        }
+    }
+}
+
+/// A header: its name, and its value or null.
+pub type Header = (String, Option<Vec<u8>>);
+
+/// A record to send.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Message {
+    /// Where to.
+    pub topic: String,
+    /// Which partition; by the partitioner when there is none.
+    pub partition: Option<i32>,
+    /// The key, which may be null.
+    pub key: Option<Vec<u8>>,
+    /// The value, which may be null.
+    pub value: Option<Vec<u8>>,
+    /// The headers in their order, names repeated or not.
+    pub headers: Vec<Header>,
+    /// When it was made, in milliseconds since the epoch; now when there is none.
+    pub timestamp_ms: Option<i64>,
+}
+
+impl Message {
+    /// A record for a topic, without key, value and headers.
+    #[must_use]
+    pub fn to(topic: &str) -> Self {
+        Self { topic: topic.into(), ..Self::default() }
+    }
+
+    /// This partition.
+    #[must_use]
+    pub fn partition(self, partition: i32) -> Self {
+        Self { partition: Some(partition), ..self }
+    }
+
+    /// This key.
+    #[must_use]
+    pub fn key(self, key: impl Into<Vec<u8>>) -> Self {
+        Self { key: Some(key.into()), ..self }
+    }
+
+    /// This value.
+    #[must_use]
+    pub fn value(self, value: impl Into<Vec<u8>>) -> Self {
+        Self { value: Some(value.into()), ..self }
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: Option<&[u8]>) -> Self {
+        self.headers.push((name.into(), value.map(<[u8]>::to_vec)));
+        self
+    }
+
+    /// This time of making, in milliseconds since the epoch.
+    #[must_use]
+    pub fn timestamp_ms(self, timestamp_ms: i64) -> Self {
+        Self { timestamp_ms: Some(timestamp_ms), ..self }
+    }
+}
+
+/// Where an acknowledged record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The partition.
+    pub partition: i32,
+    /// The offset in it; -1 when the cluster did not say.
+    pub offset: i64,
+}
+
+/// A record as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// From which topic.
+    pub topic: String,
+    /// From which partition.
+    pub partition: i32,
+    /// At which offset.
+    pub offset: i64,
+    /// Milliseconds since the epoch; -1 when the record has none.
+    pub timestamp_ms: i64,
+    /// The key.
+    pub key: Option<Vec<u8>>,
+    /// The value.
+    pub value: Option<Vec<u8>>,
+    /// The headers in their order.
+    pub headers: Vec<Header>,
+}
+
+/// A record that was handed over and is on its way.
+pub trait Pending: Send {
+    /// Waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// When the record was not acknowledged.
+    fn wait(self: Box<Self>) -> Outcome<Place>;
+}
+
+/// A producer, usable from several threads.
+pub trait Producer: Send + Sync {
+    /// Sends a record and waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// When the record was not acknowledged.
+    fn send(&self, message: &Message) -> Outcome<Place>;
+
+    /// Hands a record over.
+    ///
+    /// # Errors
+    /// When the record is refused at once.
+    fn enqueue(&self, message: &Message) -> Outcome<Box<dyn Pending>>;
+
+    /// Waits until every record that was handed over has its outcome.
+    ///
+    /// # Errors
+    /// When the client ended before.
+    fn flush(&self) -> Outcome<()>;
+
+    /// Ends the producer in good order.
+    ///
+    /// # Errors
+    /// When records were left undelivered.
+    fn close(self: Box<Self>) -> Outcome<()>;
+}
+
+/// A consumer of the partitions it was given.
+pub trait Consumer: Send {
+    /// The next records, of one partition; waits until there are some.
+    ///
+    /// # Errors
+    /// When a partition cannot be read.
+    fn next_batch(&mut self) -> Outcome<Vec<Received>>;
+
+    /// Goes on at this offset of a partition.
+    ///
+    /// # Errors
+    /// When the partition is not one of its own.
+    fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()>;
+}
+
+/// A connected client.
+pub trait Client: Send + Sync {
+    /// A producer.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    fn producer(&self, settings: &ProducerSettings) -> Outcome<Box<dyn Producer>>;
+
+    /// A consumer of these partitions of a topic, from their beginning.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>>;
+
+    /// Creates a topic.
+    ///
+    /// # Errors
+    /// What the cluster says.
+    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()>;
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// What the cluster says.
+    fn delete_topic(&self, topic: &str) -> Outcome<()>;
+
+    /// The names of all topics.
+    ///
+    /// # Errors
+    /// What the cluster says.
+    fn list_topics(&self) -> Outcome<Vec<String>>;
+
+    /// How many partitions a topic has.
+    ///
+    /// # Errors
+    /// What the cluster says, for instance that there is no such topic.
+    fn partitions(&self, topic: &str) -> Outcome<usize>;
+}
+
+/// Reads until `count` records are there.
+///
+/// # Errors
+/// As [`Consumer::next_batch`].
+pub fn read(consumer: &mut dyn Consumer, count: usize) -> Outcome<Vec<Received>> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        received.extend(consumer.next_batch()?);
+    }
+    Ok(received)
+}
