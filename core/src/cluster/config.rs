@@ -21,7 +21,7 @@ pub struct ClusterConfig {
     /// Without metadata for this long, the client begins again at the bootstrap addresses
     /// (`metadata.recovery.rebootstrap.trigger.ms`, KIP-1102). Default: 5 min.
     pub rebootstrap_after: Duration,
-    /// How long a topic may be unknown to the cluster before its owners are told. Brokers learn of a new topic
+    /// How long brokers may deny that a topic exists before its owners are told. Brokers learn of a new topic
     /// one after the other, so a first answer that denies it proves nothing. Default: 10 s.
     pub unknown_topic_timeout: Duration,
     /// Asking for a topic may create it, if the brokers allow it as well (`allow.auto.create.topics`).

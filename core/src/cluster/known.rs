@@ -101,8 +101,13 @@ impl Known {
         }
         partitions.dedup();
 
-        for index in old.iter().filter(|_| partitions != old).filter(|index| !partitions.contains(index)) {
-            *self.slot(*index) = Slot::default();
+        if partitions != old {
+            let number = |index: &PartitionIndex| numbers.name(*index).map(|(_, partition)| partition);
+            for index in old {
+                if partitions.binary_search_by_key(&number(index), number).is_err() {
+                    *self.slot(*index) = Slot::default();
+                }
+            }
             changed = true;
         }
         if before_id != id {

@@ -177,9 +177,8 @@ impl Cluster {
 
     /// Counts one more owner who wants `topic`; it is asked for at once if it is not known. For a topic that
     /// failed, this begins a new attempt.
-    pub fn want_topic(&mut self, now: Instant, topic: &str) {
-        let deadline = now + self.config.unknown_topic_timeout;
-        if self.wanted.want(topic, deadline, self.known.topics.contains_key(topic)) {
+    pub fn want_topic(&mut self, _now: Instant, topic: &str) {
+        if self.wanted.want(topic, self.known.topics.contains_key(topic)) {
             self.refresh.request(Scope::Incomplete { new: true });
         }
     }

@@ -53,7 +53,7 @@ pub(super) struct Wanted {
     topics: BTreeMap<Str, Entry>,
     /// Those that are to be asked for again soon.
     incomplete: BTreeSet<Str>,
-    /// When those that are unknown count as failed.
+    /// When those that brokers deny count as failed.
     deadlines: Deadlines<Str>,
     /// Owners who want every topic.
     all: u32,
@@ -61,7 +61,7 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// One more owner; returns whether the topic is to be asked for.
-    pub(super) fn want(&mut self, topic: &str, deadline: Instant, known: bool) -> bool {
+    pub(super) fn want(&mut self, topic: &str, known: bool) -> bool {
         let asking = Search::Asking { code: ErrorCode::NONE, was_there: false };
         let name = match self.topics.get_mut(topic) {
             Some(entry) => {
@@ -82,8 +82,7 @@ impl Wanted {
                 name
             }
         };
-        self.incomplete.insert(name.clone());
-        self.deadlines.set(name, deadline);
+        self.incomplete.insert(name);
         true
     }
 

@@ -164,6 +164,9 @@ pub enum Progress {
     Setup,
     /// Requests could be sent; none was unanswered.
     Quiet,
+    /// Requests were unanswered, and none had ever been answered. A broker that requires authentication ends in
+    /// this way what was not authenticated.
+    FirstRequest,
     /// Requests were unanswered.
     Busy,
     /// Part of a frame had arrived.
@@ -239,6 +242,7 @@ impl fmt::Display for Progress {
             Self::NoAnswer => "before it sent a byte (does the port expect TLS or authentication?)",
             Self::Setup => "during the handshake",
             Self::Quiet => "while nothing was under way",
+            Self::FirstRequest => "at the first request (does the port require authentication?)",
             Self::Busy => "while requests were unanswered",
             Self::MidFrame => "in the middle of a response",
         })

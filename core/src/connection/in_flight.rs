@@ -39,6 +39,8 @@ pub(super) struct InFlight {
     answered: VecDeque<Sent>,
     /// Those that will not be answered and have not left in full.
     unanswered: VecDeque<Sent>,
+    /// Whether the caller ever got an answer.
+    any_answered: bool,
 }
 
 impl InFlight {
@@ -64,7 +66,14 @@ impl InFlight {
 
     /// Takes the request whose answer came.
     pub(super) fn take(&mut self) -> Option<Sent> {
-        self.answered.pop_front()
+        let sent = self.answered.pop_front()?;
+        self.any_answered |= matches!(sent.owner, Owner::Caller(_) | Owner::Abandoned);
+        Some(sent)
+    }
+
+    /// Whether any request of the caller was ever answered.
+    pub(super) const fn any_answered(&self) -> bool {
+        self.any_answered
     }
 
     /// Takes a request that will not be answered and whose last byte is among the `taken` first ones.

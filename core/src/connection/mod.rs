@@ -46,6 +46,11 @@ use self::{
 pub use crate::request::Outgoing;
 use crate::{Instant, Token, timers::earliest};
 
+/// Read as text, the first correlation id ends a line and a block of lines. A server of a protocol of lines, such
+/// as HTTP, therefore answers at once that it does not understand, instead of waiting for the end of the line, and
+/// is recognised by its answer. To a broker any number will do.
+const FIRST_CORRELATION: i32 = i32::from_be_bytes(*b"\r\n\r\n");
+
 /// One connection to a broker: see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -58,7 +63,8 @@ pub struct Connection {
     queue: VecDeque<Outgoing>,
     events: VecDeque<ConnectionEvent>,
     versions: Arc<ApiVersions>,
-    last_correlation: i32,
+    /// That of the next request.
+    correlation: i32,
     timing: Timing,
 }
 
@@ -84,7 +90,7 @@ impl Connection {
             queue: VecDeque::new(),
             events: VecDeque::new(),
             versions: Arc::default(),
-            last_correlation: 0,
+            correlation: FIRST_CORRELATION,
             timing: Timing {
                 setup_deadline: now + config.setup_timeout,
                 throttled_until: Instant::ZERO,
@@ -297,6 +303,7 @@ impl Connection {
             State::Versions if !self.frames.any_received() => Progress::NoAnswer,
             State::Versions | State::Authenticating => Progress::Setup,
             State::Ready | State::Closed if self.in_flight.len() == 0 => Progress::Quiet,
+            State::Ready if !self.in_flight.any_answered() => Progress::FirstRequest,
             State::Ready | State::Closed => Progress::Busy,
         }
     }

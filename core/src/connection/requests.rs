@@ -75,18 +75,17 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Sent, EncodeError> {
         let api = request.api_key();
-        // Ids are positive: a peer that echoes zeros is no broker.
-        let correlation = self.last_correlation.checked_add(1).unwrap_or(1);
         let header = RequestHeader {
             request_api_key: api.0,
             request_api_version: version,
-            correlation_id: correlation,
+            correlation_id: self.correlation,
             client_id: Some(self.config.client_id.clone()),
             ..RequestHeader::default()
         };
         let segments = encode(&header, request, version)?;
-        self.last_correlation = correlation;
         let bytes = self.outbox.push(segments);
+        let correlation = self.correlation;
+        self.correlation = correlation.wrapping_add(1);
         Ok(Sent { owner, correlation, api, version, deadline, bytes })
     }
 

@@ -93,8 +93,7 @@ fn chunking_is_caught() {
     };
     check_chunking(b"one\ntwo\n\nthree\n", Vec::new, words, lines);
 
-    let careless =
-        |machine: &mut Vec<u8>| core::mem::take(machine).chunks(2).map(<[u8]>::len).collect();
+    let careless = |machine: &mut Vec<u8>| core::mem::take(machine).chunks(2).map(<[u8]>::len).collect();
     let caught = catch_unwind(|| check_chunking(b"one\ntwo\n", Vec::new, words, careless));
     assert!(caught.is_err());
 }

@@ -107,10 +107,24 @@ fn an_unknown_topic_is_searched_for_and_then_reported() {
 }
 
 #[test]
+fn silence_is_no_denial() {
+    let mut world = World::new();
+    world.cluster.want_topic(world.now, "t");
+    for _ in 0..30 {
+        let (_, asked) = world.asked_later();
+        world.pass(1_000);
+        world.cluster.handle_lost(world.now, asked.number, None);
+    }
+    assert_eq!(world.cluster.topic_state("t"), TopicState::Pending(ErrorCode::NONE));
+    assert_eq!(answers_for(&mut world, 9_000, &failing("t", UNKNOWN)), [ClusterOutput::Changed]);
+    assert_eq!(answers_for(&mut world, 3_000, &failing("t", UNKNOWN)), [failed(UNKNOWN, false)]);
+}
+
+#[test]
 fn wanting_a_failed_topic_begins_a_new_search() {
     let mut world = World::started();
     world.cluster.want_topic(world.now, "t");
-    assert_eq!(answers_for(&mut world, 10_001, &failing("t", UNKNOWN)), [failed(UNKNOWN, false)]);
+    assert_eq!(answers_for(&mut world, 10_000, &failing("t", UNKNOWN)), [failed(UNKNOWN, false)]);
     world.cluster.want_topic(world.now, "t");
     assert_eq!(world.cluster.topic_state("t"), TopicState::Pending(ErrorCode::NONE));
     assert_eq!(answers_for(&mut world, 9_000, &failing("t", UNKNOWN)), []);

@@ -2,6 +2,7 @@
 
 use std::vec::Vec;
 
+use bytes::Buf;
 use klamm_protocol::ApiKey;
 use proptest::prelude::*;
 
@@ -57,6 +58,24 @@ fn a_port_that_closes_without_a_word_is_told_from_one_that_refuses() {
     let (reason, _) = link.closed();
     assert_eq!(reason, CloseReason::PeerClosed(Progress::NoAnswer));
     assert!(std::format!("{reason}").contains("TLS"));
+}
+
+#[test]
+fn a_broker_that_closes_at_the_first_request_is_suspected_to_want_authentication() {
+    let (mut link, _) = busy();
+    link.peer_closes();
+    let (reason, _) = link.closed();
+    assert_eq!(reason, CloseReason::PeerClosed(Progress::FirstRequest));
+    assert!(std::format!("{reason}").contains("authentication"));
+}
+
+#[test]
+fn the_first_request_ends_a_line_for_servers_that_read_lines() {
+    let mut link = Link::opened(ConnectionConfig::default());
+    let outbox = link.connection.outbox();
+    let bytes = outbox.copy_to_bytes(outbox.remaining());
+    let line_end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    assert_eq!(line_end, Some(8), "in the place of the correlation id");
 }
 
 #[test]

@@ -185,7 +185,7 @@ proptest! {
             link
         };
         let mut bytes = Vec::new();
-        let first = busy().connection.last_correlation - 5;
+        let first = busy().connection.correlation - 6;
         for correlation in (first..).take(answers) {
             let response = MetadataResponse::default();
             bytes.extend_from_slice(&frame(ApiKey::METADATA, 12, correlation, &response));

@@ -154,6 +154,10 @@ fn a_large_payload_is_not_copied() {
 #[test]
 fn the_end_tells_what_was_written() {
     let mut link = Link::ready(ConnectionConfig { max_in_flight: 4, ..ConnectionConfig::default() });
+    link.ask(0);
+    let ids = link.correlations();
+    link.answer(ids[0], 0);
+    assert_eq!(answered(&link.events()), [0]);
     link.ask(1);
     link.seen();
     link.ask(2);

@@ -77,7 +77,7 @@ type Act = (&'static str, fn(&mut Connection, Instant));
 const ACTS: [Act; 12] = [
     ("open", Connection::handle_open),
     ("answer", |connection, now| {
-        let id = connection.last_correlation;
+        let id = connection.correlation - 1;
         let bytes = versions_frame(4, id);
         connection.read_buffer().extend_from_slice(&bytes);
         connection.handle_read(now);
