@@ -13,7 +13,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    ApiVersions, CloseReason, Connection, ConnectionEvent, NotAuthenticating,
+    ApiVersions, CloseReason, Connection, ConnectionEvent, FIRST_CORRELATION, NotAuthenticating,
     in_flight::{Owner, Sent},
     requests::decode,
     state::{Input, State},
@@ -26,6 +26,8 @@ const RESPONSE_HEADER: i16 = 0;
 /// The version of ApiVersions to begin with. Version 5 differs only in naming the cluster and the node that are
 /// expected (KIP-1242), which this client does not; older brokers would refuse it, at the cost of a round trip.
 const NEWEST: i16 = 4;
+/// The first version that tells the features of the cluster.
+const WITH_FEATURES: i16 = 3;
 
 impl Connection {
     /// Asks what the broker offers, in the newest version unless a hint says otherwise.
@@ -59,7 +61,7 @@ impl Connection {
         let malformed = |error| CloseReason::Misbehaved(Misbehaved::Malformed(error));
         if error_code(frame.clone()) == Some(ErrorCode::UNSUPPORTED_VERSION) {
             let older = older_version(sent.version, frame).ok_or(CloseReason::UnsupportedVersion)?;
-            self.enter(Input::OlderVersions);
+            self.enter(Input::OtherVersions);
             self.ask_versions(older);
             return Ok(());
         }
@@ -72,6 +74,11 @@ impl Connection {
             return Err(CloseReason::HandshakeFailed(response.error_code));
         }
         self.versions = Arc::new(ApiVersions::from_response(&response));
+        if let Some(newer) = self.newer_version(sent) {
+            self.enter(Input::OtherVersions);
+            self.ask_versions(newer);
+            return Ok(());
+        }
         let versions = Arc::clone(&self.versions);
         if self.config.authenticate {
             self.enter(Input::AuthenticationDue);
@@ -81,6 +88,14 @@ impl Connection {
             self.events.push_back(ConnectionEvent::Ready(versions));
         }
         Ok(())
+    }
+
+    /// The version of ApiVersions to ask again with, if the hint that led to an answer without features
+    /// (KIP-584) was wrong: the broker may have closed a connection only because it was starting up.
+    fn newer_version(&self, sent: &Sent) -> Option<i16> {
+        let by_hint = sent.correlation == FIRST_CORRELATION && sent.version < WITH_FEATURES;
+        let (_, newest) = self.versions.range(ApiKey::API_VERSIONS)?;
+        (by_hint && newest >= WITH_FEATURES).then_some(newest.min(NEWEST))
     }
 
     /// Sends one step of authentication, for instance SaslHandshake or SaslAuthenticate, after

@@ -8,7 +8,7 @@
 //! ```text
 //!  Connecting --open--> Versions --ok--> Authenticating --ok--> Ready
 //!      |                  | ^ `------(no authentication)-------> |
-//!      |                  `-' an older ApiVersions               |
+//!      |                  `-' another ApiVersions                |
 //!      `---------------- lost, timed out, refused -----------> Closed
 //! ```
 //!

@@ -98,9 +98,11 @@ impl Connection {
         }
     }
 
-    /// Answers come in the order of the requests.
+    /// Answers come in the order of the requests, and not before these have left.
     pub(super) fn check_correlation(&self, received: i32) -> Result<(), Misbehaved> {
-        let expected = self.in_flight.next().map(|sent| sent.correlation);
+        let taken = self.outbox.taken();
+        let expected =
+            self.in_flight.next().filter(|sent| sent.bytes.1 <= taken).map(|sent| sent.correlation);
         if expected == Some(received) { Ok(()) } else { Err(Misbehaved::Correlation { expected, received }) }
     }
 

@@ -20,8 +20,8 @@ pub(super) enum State {
 pub(super) enum Input {
     /// The transport is up.
     Opened,
-    /// The broker wants an older version of ApiVersions.
-    OlderVersions,
+    /// The broker wants another version of ApiVersions.
+    OtherVersions,
     /// The broker said what it offers, and that is all there is to set up.
     Offered,
     /// The broker said what it offers, and authentication is due.
@@ -36,7 +36,7 @@ pub(super) enum Input {
 pub(super) const TRANSITIONS: &[(State, Input, State)] = &[
     (State::Connecting, Input::Opened, State::Versions),
     (State::Connecting, Input::Ended, State::Closed),
-    (State::Versions, Input::OlderVersions, State::Versions),
+    (State::Versions, Input::OtherVersions, State::Versions),
     (State::Versions, Input::Offered, State::Ready),
     (State::Versions, Input::AuthenticationDue, State::Authenticating),
     (State::Versions, Input::Ended, State::Closed),

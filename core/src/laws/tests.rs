@@ -13,6 +13,7 @@ enum Fault {
     AbsoluteTime,
     EarlyTimeout,
     LeavesTerminal,
+    LeavesRest,
 }
 
 /// Rings `Duration` after it was wound; a second winding while wound ends it.
@@ -55,6 +56,10 @@ impl Machine for Alarm {
         self.due
     }
 
+    fn backlog(&self) -> usize {
+        usize::from(self.fault == Fault::LeavesRest)
+    }
+
     fn is_terminal(&self) -> bool {
         self.over
     }
@@ -79,6 +84,7 @@ fn each_broken_law_is_caught() {
         ("absolute time", Fault::AbsoluteTime),
         ("early timeout", Fault::EarlyTimeout),
         ("terminal", Fault::LeavesTerminal),
+        ("left over", Fault::LeavesRest),
     ] {
         assert!(!check_alarm(fault), "{name} was not caught");
     }

@@ -82,6 +82,10 @@ impl Machine for Subject {
         Some(format!("{output:?}"))
     }
 
+    fn backlog(&self) -> usize {
+        self.cluster.outputs.len()
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         self.cluster.poll_timeout()
     }

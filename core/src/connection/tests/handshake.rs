@@ -131,6 +131,23 @@ fn a_broker_that_closes_on_the_new_version_is_tried_with_the_old_one() {
     let mut link = Link::opened(ConnectionConfig { api_versions_hint: Some(0), ..config() });
     let asked = link.seen().pop().unwrap();
     assert_eq!(asked.version, 0);
+    let response = versions_response(&[(ApiKey::API_VERSIONS, 0, 2)], ErrorCode::NONE);
+    link.receive(&frame(ApiKey::API_VERSIONS, 0, asked.correlation, &response));
+    assert!(link.connection.is_ready());
+}
+
+#[test]
+fn a_wrong_hint_costs_a_round_trip_and_no_feature() {
+    let mut link = Link::opened(ConnectionConfig { api_versions_hint: Some(0), ..config() });
+    let asked = link.seen().pop().unwrap();
+    link.receive(&versions_frame(0, asked.correlation));
+    assert_eq!(link.events(), []);
+    let asked = link.seen().pop().unwrap();
+    assert_eq!(asked.version, 4);
+    // If that is refused after all, the way leads down and no longer up.
+    link.receive(&refusal(asked.correlation, &[(ApiKey::API_VERSIONS, 0, 4)]));
+    let asked = link.seen().pop().unwrap();
+    assert_eq!(asked.version, 0);
     link.receive(&versions_frame(0, asked.correlation));
     assert!(link.connection.is_ready());
 }

@@ -115,6 +115,19 @@ fn an_answer_to_nothing_ends_the_connection() {
 }
 
 #[test]
+fn an_answer_before_its_request_has_left_ends_the_connection() {
+    let (mut link, id) = busy();
+    link.answer(id, 0);
+    link.events();
+    link.ask(2);
+    let remaining = link.connection.outbox().remaining();
+    link.connection.outbox().advance(remaining - 1);
+    link.answer(id + 1, 0);
+    let misbehaved = Misbehaved::Correlation { expected: None, received: id + 1 };
+    assert_eq!(link.closed().0, CloseReason::Misbehaved(misbehaved));
+}
+
+#[test]
 fn a_malformed_answer_ends_the_connection() {
     let (mut link, id) = busy();
     let mut body = id.to_be_bytes().to_vec();

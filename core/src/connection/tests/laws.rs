@@ -11,7 +11,7 @@ use super::link::{Link, frame, metadata, token, versions_frame};
 use crate::{
     Instant,
     connection::{Connection, ConnectionConfig, TransportEnd},
-    laws::{Machine, Step, check, check_chunking, step},
+    laws::{Machine, Step, check, check_batching, check_chunking, step},
 };
 
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ impl Machine for Subject {
         match input {
             Act::Open => connection.handle_open(now),
             Act::Answer(throttle) => {
+                let outbox = connection.outbox();
+                outbox.advance(outbox.remaining());
                 let bytes = answer(connection, *throttle);
                 connection.read_buffer().extend_from_slice(&bytes);
                 connection.handle_read(now);
@@ -91,6 +93,12 @@ impl Machine for Subject {
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.connection.poll_timeout()
+    }
+
+    fn backlog(&self) -> usize {
+        let connection = &self.connection;
+        let held = usize::from(connection.frames.is_mid_frame());
+        connection.load() + connection.events.len() + connection.outbox.segments().count() + held
     }
 
     fn is_terminal(&self) -> bool {
@@ -172,6 +180,9 @@ proptest! {
         script.insert(0, step(3, Act::Open));
         script.insert(1, step(3, Act::Answer(0)));
         check(subject(authenticate), &script);
+        // What is written is no output: it leaves when the transport takes it.
+        script.retain(|step| !matches!(step.input, Act::Write(_)));
+        check_batching(subject(authenticate), &script);
     }
 
     #[test]

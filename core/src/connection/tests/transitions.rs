@@ -2,6 +2,7 @@
 
 use std::{format, string::String};
 
+use bytes::Buf;
 use klamm_protocol::{
     Str,
     messages::{AnyRequest, sasl_handshake::SaslHandshakeRequest},
@@ -23,7 +24,7 @@ const STATES: [State; 5] =
 fn the_table_is_the_diagram() {
     let inputs = [
         Input::Opened,
-        Input::OlderVersions,
+        Input::OtherVersions,
         Input::Offered,
         Input::AuthenticationDue,
         Input::Authenticated,
@@ -42,7 +43,7 @@ fn the_table_is_the_diagram() {
     assert_eq!(
         table,
         "Connecting: Opened>Versions Ended>Closed\n\
-         Versions: OlderVersions>Versions Offered>Ready AuthenticationDue>Authenticating Ended>Closed\n\
+         Versions: OtherVersions>Versions Offered>Ready AuthenticationDue>Authenticating Ended>Closed\n\
          Authenticating: Authenticated>Ready Ended>Closed\n\
          Ready: Ended>Closed\n\
          Closed:\n"
@@ -78,6 +79,8 @@ const ACTS: [Act; 12] = [
     ("open", Connection::handle_open),
     ("answer", |connection, now| {
         let id = connection.correlation - 1;
+        let outbox = connection.outbox();
+        outbox.advance(outbox.remaining());
         let bytes = versions_frame(4, id);
         connection.read_buffer().extend_from_slice(&bytes);
         connection.handle_read(now);
