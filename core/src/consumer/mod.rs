@@ -199,6 +199,9 @@ impl Consumer {
                 self.fetch_failed(now, request.broker);
             }
             Asked::EpochEnds if unsupported => self.skip_validation(number, &request),
+            Asked::ListOffsets if self.without_isolation(request.broker, error) => {
+                self.turn_away(number, &request)
+            }
             Asked::ListOffsets | Asked::EpochEnds | Asked::Close => {}
         }
         for index in request.partitions {
@@ -211,6 +214,14 @@ impl Consumer {
             }
         }
         self.settle();
+    }
+
+    /// Whether a broker refused a ListOffsets only because it does not know what isolation is. Then it has no
+    /// transactions either, and is not asked for isolation again.
+    fn without_isolation(&mut self, broker: BrokerId, error: Option<&RequestError>) -> bool {
+        let inexpressible = matches!(error, Some(RequestError::NotExpressible { .. }));
+        let node = self.nodes.get_mut(&broker).filter(|node| inexpressible && !node.without_isolation);
+        node.map(|node| node.without_isolation = true).is_some()
     }
 
     /// The partition, if it still waits for this request.

@@ -21,6 +21,8 @@ pub(super) struct Node {
     pub(super) wake_at: Option<Instant>,
     /// Its Fetch is older than version 3, which knows no limit for the whole response (KIP-74).
     pub(super) unlimited: bool,
+    /// Its ListOffsets is older than version 2, which knows no isolation (KIP-98).
+    pub(super) without_isolation: bool,
     /// Which partition comes first in the next fetch.
     pub(super) turn: usize,
 }

@@ -9,7 +9,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    Asked, Consumer, ConsumerEvent, PartitionError, PartitionErrorKind, UnderWay,
+    Asked, Consumer, ConsumerEvent, Isolation, PartitionError, PartitionErrorKind, UnderWay,
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
@@ -29,7 +29,9 @@ impl Consumer {
             let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp());
             let (number, questions) = self.questions(&round.find, about);
             let wait = i32::try_from(timeout_ms).unwrap_or(i32::MAX);
-            let request = offsets::list_offsets(&questions, self.config.isolation, wait);
+            let plain = self.nodes.get(&broker).is_some_and(|node| node.without_isolation);
+            let isolation = if plain { Isolation::ReadUncommitted } else { self.config.isolation };
+            let request = offsets::list_offsets(&questions, isolation, wait);
             let under_way = UnderWay { broker, kind: Asked::ListOffsets, partitions: round.find.clone() };
             self.send(number, under_way, request.into(), i16::MAX, Duration::from_millis(timeout_ms.into()));
         }

@@ -165,6 +165,8 @@ pub struct OffsetLookup {
     requests: BTreeMap<u64, Vec<usize>>,
     outputs: VecDeque<LookupOutput>,
     last_number: u64,
+    /// Leaders whose ListOffsets is older than version 2, which knows no isolation (KIP-98).
+    without_isolation: BTreeSet<Option<BrokerId>>,
     done: bool,
 }
 
@@ -204,6 +206,7 @@ impl OffsetLookup {
             requests,
             outputs,
             last_number: 0,
+            without_isolation: BTreeSet::new(),
             done: false,
         }
     }
@@ -249,7 +252,17 @@ impl OffsetLookup {
     /// A request will not be answered: its connection ended, or it could not be sent. An unknown number is ignored.
     pub fn handle_lost(&mut self, now: Instant, number: u64, error: Option<&RequestError>) {
         let Some(places) = self.requests.remove(&number) else { return };
-        if matches!(error, Some(RequestError::Unsupported { .. } | RequestError::NotExpressible { .. })) {
+        let leader = places.first().and_then(|at| self.queries[*at].leader).map(|leader| leader.broker);
+        if matches!(error, Some(RequestError::NotExpressible { .. })) && self.without_isolation.insert(leader)
+        {
+            for at in &places {
+                let pending = &mut self.queries[*at];
+                pending.asking = pending.asking.filter(|asking| *asking != number);
+            }
+        } else if matches!(
+            error,
+            Some(RequestError::Unsupported { .. } | RequestError::NotExpressible { .. })
+        ) {
             for at in &places {
                 let pending = &mut self.queries[*at];
                 if pending.asking == Some(number) {
@@ -332,7 +345,9 @@ impl OffsetLookup {
             let number = self.last_number;
             let questions: Vec<Question> = places.iter().map(|at| self.question(number, *at)).collect();
             let wait = i32::try_from(self.request_timeout.as_millis()).unwrap_or(i32::MAX);
-            let request = offsets::list_offsets(&questions, self.isolation, wait);
+            let plain = self.without_isolation.contains(&Some(broker));
+            let isolation = if plain { Isolation::ReadUncommitted } else { self.isolation };
+            let request = offsets::list_offsets(&questions, isolation, wait);
             let (to, token) = (Target::Broker(broker), Token::Operation(self.id, number));
             let request = Request::new(to, Purpose::General, token, request, self.request_timeout);
             self.outputs.push_back(LookupOutput::Request(Box::new(request)));

@@ -49,7 +49,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0..BROKERS).prop_map(Op::ForgetSessions),
         1 => (partition.clone(), prop_oneof![Just(2i16), Just(3), Just(5), Just(6), Just(29), Just(56), Just(74), Just(100)])
             .prop_map(|(partition, code)| Op::Fail(partition, code)),
-        1 => (partition.clone(), any::<u8>())
+        1 => (partition, any::<u8>())
             .prop_map(|(partition, percent)| Op::DeleteBelow(partition, percent)),
         4 => (0..700u64).prop_map(Op::Advance),
     ]

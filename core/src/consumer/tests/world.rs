@@ -102,11 +102,7 @@ impl World {
                 ConsumerOutput::Event { epoch, event } => {
                     if let ConsumerEvent::Reset { partition, .. } = event {
                         assert!(self.consumer.is_current(partition, epoch));
-                        let waiting = self.queue.iter().any(|chunk| {
-                            chunk.ticket.partition == partition
-                                && self.consumer.is_current(partition, chunk.ticket.epoch)
-                        });
-                        assert!(!waiting, "reset while there is something to read");
+                        assert!(!self.waits(partition), "reset while there is something to read");
                     }
                     self.note(&event);
                     self.events.push(event);
@@ -130,6 +126,13 @@ impl World {
         }
         // One batch a response may come on top.
         assert!(self.consumer.used_bytes() <= self.limit + 4 * 1_000, "{} bytes", self.consumer.used_bytes());
+    }
+
+    /// Whether something waits that may still be handed out.
+    fn waits(&self, partition: PartitionIndex) -> bool {
+        let mut tickets =
+            self.queue.iter().map(|chunk| chunk.ticket).filter(|ticket| ticket.partition == partition);
+        tickets.any(|ticket| self.consumer.is_current(partition, ticket.epoch))
     }
 
     /// The application hears of a reset.

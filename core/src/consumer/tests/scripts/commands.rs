@@ -1,0 +1,153 @@
+//! What the application does: seek, pause, hold, close.
+
+use super::*;
+
+#[test]
+fn a_seek_disturbs_no_other_partition() {
+    let mut world = World::new(config(), 17, 2, 1);
+    world.log(0).append(5);
+    world.log(1).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.assign(1, StartAt::Offset(0));
+    world.drain();
+    world.seek(0, 2);
+    world.answer(0);
+    world.drain();
+    let partitions: Vec<_> = world.queue.iter().map(|chunk| chunk.ticket.partition).collect();
+    assert_eq!(partitions, [P1], "what was under way for the old place is dropped");
+    assert_eq!(offsets(fetch(&world)), [(0, 2), (1, 5)]);
+    assert_ne!(fetch(&world).session_epoch, 0);
+}
+
+#[test]
+fn a_seek_to_the_same_place_is_told_to_the_session_again() {
+    let mut world = World::new(config(), 17, 1, 1);
+    world.log(0).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.seek(0, 0);
+    world.answer(0);
+    world.drain();
+    assert!(world.queue.is_empty());
+    assert_eq!(offsets(fetch(&world)), [(0, 0)]);
+}
+
+#[test]
+fn what_was_sought_paused_or_taken_away_is_not_handed_out() {
+    for how in 0..3 {
+        let mut world = World::new(config(), 17, 1, 1);
+        world.log(0).append(5);
+        world.assign(0, StartAt::Offset(0));
+        world.drain();
+        world.answer(0);
+        world.drain();
+        let chunk = world.queue.pop_front().unwrap();
+        match how {
+            0 => world.seek(0, 1),
+            1 => world.consumer.pause(world.now, &[P0]),
+            _ => world.consumer.unassign(world.now, &[P0]),
+        }
+        assert!(!world.consumer.take(P0, chunk.ticket.epoch, 5, 1));
+        world.consumer.handle_consumed(world.now, chunk.ticket);
+        world.drain();
+        let expected = [Some(1), Some(0), None];
+        assert_eq!(world.consumer.position(P0), expected[how]);
+    }
+}
+
+#[test]
+fn what_was_handed_out_before_a_pause_is_not_fetched_again() {
+    let mut world = World::new(config(), 17, 1, 1);
+    world.log(0).append(5);
+    world.log(0).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.answer(0);
+    world.drain();
+    let chunk = world.queue.pop_front().unwrap();
+    assert!(world.consumer.take(P0, chunk.ticket.epoch, 5, 1), "half of it is handed out");
+    world.consumer.pause(world.now, &[P0]);
+    world.drain();
+    assert!(world.consumer.is_paused(P0));
+    world.consumer.handle_consumed(world.now, chunk.ticket);
+    world.answer(0);
+    world.drain();
+    assert!(world.requests.is_empty(), "nothing is fetched while it is paused");
+    world.consumer.resume(world.now, &[P0]);
+    world.drain();
+    assert_eq!(offsets(fetch(&world)), [(0, 5)]);
+}
+
+#[test]
+fn the_budget_counts_what_the_application_holds() {
+    let config = ConsumerConfig { buffer_bytes: 2_000, ..config() };
+    let mut world = World::new(config, 17, 2, 2);
+    for _ in 0..20 {
+        world.log(0).append(20);
+        world.log(1).append(20);
+    }
+    world.assign(0, StartAt::Offset(0));
+    world.assign(1, StartAt::Offset(0));
+    world.drain();
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        world.answer(0);
+        world.drain();
+        held.extend(world.queue.drain(..));
+    }
+    assert!(world.requests.is_empty(), "everything is held by the application");
+    for chunk in held {
+        assert!(world.consumer.take(chunk.ticket.partition, chunk.ticket.epoch, chunk.next_offset, 1));
+        world.consumer.handle_consumed(world.now, chunk.ticket);
+    }
+    world.drain();
+    assert_eq!(world.requests.len(), 2, "and fetching goes on once it is given back");
+}
+
+#[test]
+fn closing_ends_the_sessions_and_everything_else() {
+    let mut world = World::new(config(), 17, 1, 1);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.answer(0);
+    world.drain();
+    world.lose(0, true);
+    world.consumer.close(world.now);
+    world.drain();
+    let close = fetch(&world);
+    assert_eq!((close.session_id, close.session_epoch), (1, -1));
+    assert!(close.topics.is_empty());
+    world.lose(0, false);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    assert!(world.requests.is_empty());
+    assert!(world.consumer.is_at_rest());
+}
+
+#[test]
+fn a_topic_is_wanted_while_a_partition_of_it_is_assigned() {
+    let mut world = World::new(config(), 17, 2, 1);
+    world.assign(0, StartAt::Offset(0));
+    world.assign(1, StartAt::Offset(0));
+    world.consumer.unassign(world.now, &[P0]);
+    world.consumer.unassign(world.now, &[P1]);
+    let mut outputs = Vec::new();
+    while let Some(output) = world.consumer.poll(world.now) {
+        outputs.push(output);
+    }
+    let topic = Str::from(TOPIC);
+    assert_eq!(outputs, [ConsumerOutput::WantTopic(topic.clone()), ConsumerOutput::ReleaseTopic(topic)]);
+}
+
+#[test]
+fn a_topic_that_cannot_be_had_is_reported_for_each_partition() {
+    let mut world = World::new(config(), 17, 2, 1);
+    world.assign(0, StartAt::Offset(0));
+    world.assign(1, StartAt::Offset(0));
+    for _ in 0..2 {
+        world.consumer.handle_topic_failed(world.now, TOPIC, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    }
+    world.drain();
+    let partitions: Vec<_> = world.events.iter().map(ConsumerEvent::partition).collect();
+    assert_eq!(partitions, [P0, P1]);
+}
