@@ -5,6 +5,7 @@
 pub mod allocation;
 pub mod codecs;
 pub mod connection;
+pub mod consumer;
 pub mod messages;
 pub mod records;
 pub mod seeds;
@@ -22,6 +23,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "codecs", run: codecs::run },
     Target { name: "connection", run: connection::run },
+    Target { name: "consumer", run: consumer::run },
     Target { name: "messages", run: messages::run },
     Target { name: "records", run: records::run },
 ];

@@ -14,7 +14,7 @@ use klamm_protocol::records::{
 };
 
 pub use self::owned::{OwnedBatch, OwnedHeader, OwnedRecord};
-use super::{Chunk, Isolation};
+use super::{Aborted, Chunk, Isolation};
 
 /// Reads the batches of one chunk, in order.
 ///
@@ -39,17 +39,25 @@ impl ChunkReader {
     /// the reader and all that was read are dropped.
     #[must_use]
     pub fn new(chunk: &Chunk, options: ReadOptions) -> Self {
-        let aborted = chunk.aborted.iter().map(|aborted| AbortedTransaction {
+        let aborted = (chunk.isolation == Isolation::ReadCommitted).then_some(&*chunk.aborted);
+        Self::over(chunk.data.clone(), chunk.from_offset, aborted, options)
+    }
+
+    /// A reader of batches from elsewhere, such as a file of a broker's log: from `from_offset` on, and without the
+    /// records of `aborted` transactions, where these are given.
+    #[must_use]
+    pub fn over(data: Bytes, from_offset: i64, aborted: Option<&[Aborted]>, options: ReadOptions) -> Self {
+        let transaction = |aborted: &Aborted| AbortedTransaction {
             first_offset: aborted.first_offset,
             producer_id: aborted.producer_id,
-        });
+        };
         Self {
-            data: chunk.data.clone(),
+            data,
             at: 0,
-            from: chunk.from_offset,
-            next_offset: chunk.from_offset,
+            from: from_offset,
+            next_offset: from_offset,
             leader_epoch: -1,
-            filter: (chunk.isolation == Isolation::ReadCommitted).then(|| AbortedFilter::new(aborted)),
+            filter: aborted.map(|aborted| AbortedFilter::new(aborted.iter().map(transaction))),
             options,
             control: false,
             failed: false,
