@@ -73,7 +73,10 @@ pub trait Message: Fields + Clone + Debug + Default + PartialEq + Send + Sync + 
     fn decode(reader: &mut Reader, version: i16) -> Result<Self, DecodeError> {
         let start = reader.begin(Self::INFO, version)?;
         let message = Self::read(reader, version);
-        reader.end(Self::INFO, version, start).map(|()| message)
+        match reader.end(Self::INFO, version, start) {
+            Ok(()) => Ok(message),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -196,7 +196,7 @@ pub struct AlterPartitionResponse {
     /// `int16`, versions 0+.
     pub error_code: ErrorCode,
     /// `[]TopicData`, versions 0+.
-    pub topics: Vec<TopicData>,
+    pub topics: Vec<AlterPartitionResponseTopicData>,
     /// Tagged fields that are not known here.
     pub unknown_tags: UnknownTags,
 }
@@ -229,6 +229,43 @@ impl Message for AlterPartitionResponse {
         first_flexible: 0,
         schema: include_str!("../../schema/AlterPartitionResponse.txt"),
     };
+}
+
+/// Part of `AlterPartitionResponse`, versions 0-3.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AlterPartitionResponseTopicData {
+    /// `string`, versions 0-1, a `topicName`, ignorable.
+    pub topic_name: Str,
+    /// `uuid`, versions 2+, ignorable.
+    pub topic_id: Uuid,
+    /// `[]PartitionData`, versions 0+.
+    pub partitions: Vec<AlterPartitionResponsePartitionData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for AlterPartitionResponseTopicData {
+    const MIN_SIZE: usize = 3;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            topic_name: if version <= 1 { reader.read_string() } else { Str::default() },
+            topic_id: if version >= 2 { reader.read_uuid() } else { Uuid::ZERO },
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        if version <= 1 {
+            writer.write_string(&self.topic_name);
+        }
+        if version >= 2 {
+            writer.write_uuid(self.topic_id);
+        }
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `AlterPartitionResponse`, versions 0-3.

@@ -147,7 +147,7 @@ pub struct AssignReplicasToDirsResponse {
     /// `int16`, versions 0+.
     pub error_code: ErrorCode,
     /// `[]DirectoryData`, versions 0+.
-    pub directories: Vec<DirectoryData>,
+    pub directories: Vec<AssignReplicasToDirsResponseDirectoryData>,
     /// Tagged fields that are not known here.
     pub unknown_tags: UnknownTags,
 }
@@ -180,6 +180,64 @@ impl Message for AssignReplicasToDirsResponse {
         first_flexible: 0,
         schema: include_str!("../../schema/AssignReplicasToDirsResponse.txt"),
     };
+}
+
+/// Part of `AssignReplicasToDirsResponse`, versions 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignReplicasToDirsResponseDirectoryData {
+    /// `uuid`, versions 0+.
+    pub id: Uuid,
+    /// `[]TopicData`, versions 0+.
+    pub topics: Vec<AssignReplicasToDirsResponseTopicData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for AssignReplicasToDirsResponseDirectoryData {
+    const MIN_SIZE: usize = 18;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            id: reader.read_uuid(),
+            topics: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_uuid(self.id);
+        writer.write_array(&self.topics, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
+}
+
+/// Part of `AssignReplicasToDirsResponse`, versions 0.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AssignReplicasToDirsResponseTopicData {
+    /// `uuid`, versions 0+.
+    pub topic_id: Uuid,
+    /// `[]PartitionData`, versions 0+.
+    pub partitions: Vec<AssignReplicasToDirsResponsePartitionData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for AssignReplicasToDirsResponseTopicData {
+    const MIN_SIZE: usize = 18;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            topic_id: reader.read_uuid(),
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_uuid(self.topic_id);
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `AssignReplicasToDirsResponse`, versions 0.

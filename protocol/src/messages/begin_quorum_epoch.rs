@@ -180,7 +180,7 @@ pub struct BeginQuorumEpochResponse {
     /// `int16`, versions 0+.
     pub error_code: ErrorCode,
     /// `[]TopicData`, versions 0+.
-    pub topics: Vec<TopicData>,
+    pub topics: Vec<BeginQuorumEpochResponseTopicData>,
     /// `[]NodeEndpoint`, versions 1+, tag 0.
     pub node_endpoints: Vec<NodeEndpoint>,
     /// Tagged fields that are not known here.
@@ -232,6 +232,35 @@ impl Message for BeginQuorumEpochResponse {
         first_flexible: 1,
         schema: include_str!("../../schema/BeginQuorumEpochResponse.txt"),
     };
+}
+
+/// Part of `BeginQuorumEpochResponse`, versions 0-1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BeginQuorumEpochResponseTopicData {
+    /// `string`, versions 0+, a `topicName`.
+    pub topic_name: Str,
+    /// `[]PartitionData`, versions 0+.
+    pub partitions: Vec<BeginQuorumEpochResponsePartitionData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for BeginQuorumEpochResponseTopicData {
+    const MIN_SIZE: usize = 3;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            topic_name: reader.read_string(),
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_string(&self.topic_name);
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `BeginQuorumEpochResponse`, versions 0-1.

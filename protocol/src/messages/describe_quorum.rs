@@ -101,7 +101,7 @@ pub struct DescribeQuorumResponse {
     /// `string`, versions 2+, nullable 2+, ignorable.
     pub error_message: Option<Str>,
     /// `[]TopicData`, versions 0+.
-    pub topics: Vec<TopicData>,
+    pub topics: Vec<DescribeQuorumResponseTopicData>,
     /// `[]Node`, versions 2+.
     pub nodes: Vec<Node>,
     /// Tagged fields that are not known here.
@@ -156,6 +156,35 @@ impl Message for DescribeQuorumResponse {
         first_flexible: 0,
         schema: include_str!("../../schema/DescribeQuorumResponse.txt"),
     };
+}
+
+/// Part of `DescribeQuorumResponse`, versions 0-2.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DescribeQuorumResponseTopicData {
+    /// `string`, versions 0+, a `topicName`.
+    pub topic_name: Str,
+    /// `[]PartitionData`, versions 0+.
+    pub partitions: Vec<DescribeQuorumResponsePartitionData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for DescribeQuorumResponseTopicData {
+    const MIN_SIZE: usize = 3;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            topic_name: reader.read_string(),
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_string(&self.topic_name);
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `DescribeQuorumResponse`, versions 0-2.

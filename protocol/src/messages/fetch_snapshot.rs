@@ -204,7 +204,7 @@ pub struct FetchSnapshotResponse {
     /// `int16`, versions 0+.
     pub error_code: ErrorCode,
     /// `[]TopicSnapshot`, versions 0+.
-    pub topics: Vec<TopicSnapshot>,
+    pub topics: Vec<FetchSnapshotResponseTopicSnapshot>,
     /// `[]NodeEndpoint`, versions 1+, tag 0.
     pub node_endpoints: Vec<NodeEndpoint>,
     /// Tagged fields that are not known here.
@@ -258,6 +258,35 @@ impl Message for FetchSnapshotResponse {
         first_flexible: 0,
         schema: include_str!("../../schema/FetchSnapshotResponse.txt"),
     };
+}
+
+/// Part of `FetchSnapshotResponse`, versions 0-1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FetchSnapshotResponseTopicSnapshot {
+    /// `string`, versions 0+, a `topicName`.
+    pub name: Str,
+    /// `[]PartitionSnapshot`, versions 0+.
+    pub partitions: Vec<FetchSnapshotResponsePartitionSnapshot>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for FetchSnapshotResponseTopicSnapshot {
+    const MIN_SIZE: usize = 3;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            name: reader.read_string(),
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_string(&self.name);
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `FetchSnapshotResponse`, versions 0-1.

@@ -157,7 +157,7 @@ pub struct VoteResponse {
     /// `int16`, versions 0+.
     pub error_code: ErrorCode,
     /// `[]TopicData`, versions 0+.
-    pub topics: Vec<TopicData>,
+    pub topics: Vec<VoteResponseTopicData>,
     /// `[]NodeEndpoint`, versions 1+, tag 0.
     pub node_endpoints: Vec<NodeEndpoint>,
     /// Tagged fields that are not known here.
@@ -209,6 +209,35 @@ impl Message for VoteResponse {
         first_flexible: 0,
         schema: include_str!("../../schema/VoteResponse.txt"),
     };
+}
+
+/// Part of `VoteResponse`, versions 0-2.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct VoteResponseTopicData {
+    /// `string`, versions 0+, a `topicName`.
+    pub topic_name: Str,
+    /// `[]PartitionData`, versions 0+.
+    pub partitions: Vec<VoteResponsePartitionData>,
+    /// Tagged fields that are not known here.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Fields for VoteResponseTopicData {
+    const MIN_SIZE: usize = 3;
+
+    fn read(reader: &mut Reader, version: i16) -> Self {
+        Self {
+            topic_name: reader.read_string(),
+            partitions: reader.read_array(version),
+            unknown_tags: reader.read_unknown_tags(),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer, version: i16) {
+        writer.write_string(&self.topic_name);
+        writer.write_array(&self.partitions, version);
+        writer.write_unknown_tags(&self.unknown_tags);
+    }
 }
 
 /// Part of `VoteResponse`, versions 0-2.

@@ -24,10 +24,10 @@ pub(crate) fn locate(
     let mut reader = Reader::new(frame.clone());
     reader.read_slice(start);
     let mut finder = Finder { offset, path: String::new(), ends: Vec::new(), found: None };
-    if walk(&schema, version, &mut reader, &mut finder).is_continue() {
-        return String::new();
+    match walk(&schema, version, &mut reader, &mut finder) {
+        ControlFlow::Continue(()) => finder.found.unwrap_or_default(),
+        ControlFlow::Break(()) => finder.found.unwrap_or(finder.path),
     }
-    finder.found.unwrap_or(finder.path)
 }
 
 /// Follows the walk until it is past the offset, or until the bytes make no sense to the walk either.

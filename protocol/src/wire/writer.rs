@@ -306,8 +306,11 @@ impl Writer {
     /// Writes a list.
     pub fn write_array<T: Fields>(&mut self, list: &[T], version: i16) {
         self.write_length(Some(list.len()));
-        for each in list {
-            each.write(self, version);
+        // By index, since this is instantiated for every struct and compiles faster so.
+        let mut index = 0;
+        while index < list.len() {
+            list[index].write(self, version);
+            index += 1;
         }
     }
 

@@ -46,16 +46,18 @@ pub(super) fn collect(schema: &Schema, items: &mut Vec<Item>) -> Result<(), Box<
         let fields = definition(schema, name).ok_or_else(|| format!("{}: no struct {name}", schema.name))?;
         own.push(item(schema, name, fields, *usage, false)?);
     }
-    for index in 0..own.len() {
-        let name = own[index].name.clone();
-        let Some(other) = items.iter().find(|each| each.name == name) else { continue };
-        if !same(other, &own[index]) {
-            rename(&mut own, &name, &format!("{}{name}", schema.name));
-        }
+    // A new name makes those that refer to it differ as well.
+    while let Some(name) = own.iter().find(|each| collides(each, items)).map(|each| each.name.clone()) {
+        rename(&mut own, &name, &format!("{}{name}", schema.name));
     }
     own.retain(|each| items.iter().all(|other| other.name != each.name));
     items.append(&mut own);
     Ok(())
+}
+
+/// Whether another struct of the same name is there already.
+fn collides(item: &Item, items: &[Item]) -> bool {
+    items.iter().any(|other| other.name == item.name && !same(other, item))
 }
 
 fn same(one: &Item, other: &Item) -> bool {
