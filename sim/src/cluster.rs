@@ -1,0 +1,249 @@
+//! A cluster of brokers as one deterministic machine.
+//!
+//! # Driving it
+//!
+//! The driver opens connections to brokers ([`Cluster::handle_opened`]), passes frames in
+//! ([`Cluster::handle_request`]; a frame is what follows the four bytes of its length), and takes out what the
+//! brokers send ([`Cluster::poll_output`]) until there is no more. [`Cluster::poll_timeout`] is the next instant at
+//! which [`Cluster::handle_timeout`] has something to do. Like a real broker a connection works on one request at a
+//! time; frames that come meanwhile wait, and [`Cluster::is_busy`] tells a driver not to read on.
+//!
+//! Time is an input, and so is the wall clock ([`Cluster::set_wall_time`]). The same inputs give the same outputs.
+//!
+//! # How it is built
+//!
+//! | module | what |
+//! |---|---|
+//! | `api/` | one file an API: what a request does, and how it is refused |
+//! | `links` | connections: the request in work, waiting requests, timers, outputs |
+//! | `topics` | topics and the leadership of partitions, shared by all brokers |
+//! | `log`, `producers`, `session` | a partition's records, its producers' sequences, a broker's fetch sessions |
+//! | `batches` | what a broker checks of record batches, and conversion between record formats |
+//! | `faults` | failures to order |
+//! | `commands` | what a test may do to the cluster |
+
+mod api;
+mod batches;
+mod commands;
+mod config;
+mod faults;
+mod fetching;
+mod links;
+mod log;
+mod producers;
+mod session;
+mod topics;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use klamm_core::{Entropy, Instant, WallTime};
+use klamm_protocol::records::Scratch;
+use klamm_protocol::{Str, Uuid};
+
+pub use commands::{CommandError, LogRecord, PartitionState};
+pub use config::ClusterConfig;
+pub use faults::Fault;
+pub use links::{ConnectionId, Output};
+
+use faults::Faults;
+use links::Links;
+use session::Sessions;
+use topics::Topics;
+
+/// Domains of randomness.
+mod domain {
+    pub(super) const CLUSTER_ID: u64 = 1;
+    pub(super) const TOPIC_IDS: u64 = 2;
+    /// Plus the broker's id.
+    pub(super) const SESSIONS: u64 = 1 << 32;
+}
+
+/// A broker, dead or alive.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) id: i32,
+    pub(crate) host: Str,
+    pub(crate) port: i32,
+    pub(crate) is_alive: bool,
+    pub(crate) sessions: Sessions,
+}
+
+/// A cluster of brokers. See the [module](self).
+#[derive(Debug)]
+pub struct Cluster {
+    config: ClusterConfig,
+    /// The APIs that the brokers advertise: key, lowest and highest version.
+    apis: Vec<(i16, i16, i16)>,
+    id: Str,
+    wall_time: WallTime,
+    brokers: Vec<Broker>,
+    topics: Topics,
+    topic_ids: Entropy,
+    next_producer_id: i64,
+    links: Links,
+    faults: Faults,
+    /// Memory for decompressing.
+    scratch: Scratch,
+}
+
+/// Whom a request came from, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) now: Instant,
+    pub(crate) connection: ConnectionId,
+    /// The broker that was asked.
+    pub(crate) broker: i32,
+    pub(crate) version: i16,
+}
+
+impl Cluster {
+    /// A cluster without topics, all of whose brokers are alive. Their addresses are `broker-1:9092` and so on
+    /// until [`Cluster::set_address`] says otherwise.
+    #[must_use]
+    pub fn new(config: ClusterConfig) -> Self {
+        let entropy = Entropy::new(config.seed);
+        let broker = |id: i32| Broker {
+            id,
+            host: Str::from(format!("broker-{id}")),
+            port: 9092,
+            is_alive: true,
+            sessions: Sessions::new(entropy.fork(domain::SESSIONS + u64::from(id.unsigned_abs()))),
+        };
+        Self {
+            apis: api::advertised(config.release),
+            id: Str::from(random_uuid(&mut entropy.fork(domain::CLUSTER_ID)).to_string()),
+            wall_time: WallTime::default(),
+            brokers: (1..=config.brokers.max(1)).map(broker).collect(),
+            topics: Topics::default(),
+            topic_ids: entropy.fork(domain::TOPIC_IDS),
+            next_producer_id: 0,
+            links: Links::default(),
+            faults: Faults::default(),
+            scratch: Scratch::new(),
+            config,
+        }
+    }
+
+    /// What the wall clock of all brokers shows until the next call: for record timestamps only.
+    pub const fn set_wall_time(&mut self, wall_time: WallTime) {
+        self.wall_time = wall_time;
+    }
+
+    /// A client connected to a broker. A connection to a dead broker is closed at once.
+    pub fn handle_opened(&mut self, connection: ConnectionId, broker: i32) {
+        let is_alive = self.is_alive(broker);
+        self.links.open(connection, broker);
+        if !is_alive {
+            self.close(connection);
+        }
+    }
+
+    /// A frame arrived: a request without the four bytes of its length. What cannot be read closes the
+    /// connection, as a real broker does.
+    pub fn handle_request(&mut self, now: Instant, connection: ConnectionId, frame: Bytes) {
+        self.links.enqueue(connection, frame);
+        self.work(now);
+    }
+
+    /// The client closed the connection, or it broke. What it was waiting for is forgotten.
+    pub fn handle_closed(&mut self, connection: ConnectionId) {
+        self.stop_waiting(connection);
+        self.links.remove(connection);
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(connection) = self.links.due(now) {
+            if self.links.is_fetching(connection) {
+                self.complete_fetch(now, connection);
+            } else {
+                self.links.release(connection);
+            }
+        }
+        self.work(now);
+    }
+
+    /// The next thing that a broker does to a connection.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.links.poll_output()
+    }
+
+    /// When [`Cluster::handle_timeout`] has something to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.links.poll_timeout()
+    }
+
+    /// Whether the connection's last request is still unanswered: a real broker does not read on meanwhile.
+    #[must_use]
+    pub fn is_busy(&self, connection: ConnectionId) -> bool {
+        self.links.is_busy(connection)
+    }
+
+    /// Serves frames of connections that work on nothing, and fetches whose data came, until there are none.
+    fn work(&mut self, now: Instant) {
+        loop {
+            if let Some(connection) = self.links.next_satisfied() {
+                self.complete_fetch(now, connection);
+            } else if let Some((connection, broker, frame)) = self.links.next_frame() {
+                self.serve(now, connection, broker, frame);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Closes a connection from the broker's side.
+    fn close(&mut self, connection: ConnectionId) {
+        self.stop_waiting(connection);
+        self.links.close(connection);
+    }
+
+    fn broker(&self, id: i32) -> Option<&Broker> {
+        self.brokers.iter().find(|broker| broker.id == id)
+    }
+
+    fn is_alive(&self, id: i32) -> bool {
+        self.broker(id).is_some_and(|broker| broker.is_alive)
+    }
+
+    fn live_brokers(&self) -> impl Iterator<Item = &Broker> {
+        self.brokers.iter().filter(|broker| broker.is_alive)
+    }
+
+    /// The live broker with the lowest id.
+    fn controller(&self) -> i32 {
+        self.live_brokers().next().map_or(-1, |broker| broker.id)
+    }
+
+    fn sessions(&mut self, broker: i32) -> Option<&mut Sessions> {
+        self.brokers.iter_mut().find(|known| known.id == broker).map(|known| &mut known.sessions)
+    }
+
+    /// What the cluster's own configuration makes of the defaults of topics.
+    fn topic_defaults(&self) -> BTreeMap<&'static str, Str> {
+        BTreeMap::from([
+            ("max.message.bytes", Str::from(self.config.max_message_bytes.to_string())),
+            ("min.insync.replicas", Str::from(self.config.min_insync_replicas.to_string())),
+        ])
+    }
+
+    fn new_topic_id(&mut self) -> Uuid {
+        random_uuid(&mut self.topic_ids)
+    }
+}
+
+/// A random id whose text does not begin with a dash, as Kafka's.
+fn random_uuid(entropy: &mut Entropy) -> Uuid {
+    loop {
+        let bytes = (u128::from(entropy.next_u64()) << 64 | u128::from(entropy.next_u64())).to_be_bytes();
+        let id = Uuid(bytes);
+        if !id.is_zero() && !id.to_string().starts_with('-') {
+            return id;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

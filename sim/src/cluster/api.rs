@@ -1,0 +1,189 @@
+//! What the brokers do with requests: one file an API.
+
+mod api_versions;
+mod cluster_description;
+mod configs;
+mod create_partitions;
+mod create_topics;
+mod delete_topics;
+mod fetch;
+mod init_producer_id;
+mod leader_epoch;
+mod list_offsets;
+mod metadata;
+mod produce;
+mod topic_partitions;
+
+use bytes::Bytes;
+use klamm_core::Instant;
+use klamm_protocol::messages::{
+    RequestHeader, ResponseHeader, request_header_version, response_header_version,
+};
+use klamm_protocol::wire::{Reader, Writer};
+use klamm_protocol::{ApiKey, ErrorCode, Message, Request};
+
+use super::faults::Fault;
+use super::links::{Call, ConnectionId};
+use super::{Cluster, Origin};
+use crate::Release;
+
+/// What becomes of a request.
+pub(crate) enum Reply<T> {
+    Now(T),
+    /// It is parked with its connection.
+    Later,
+    /// There is no response (`acks=0`).
+    Nothing,
+    /// The broker closes the connection.
+    Close,
+}
+
+/// A request that brokers understand.
+pub(crate) trait Serve: Request {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<Self::Response>;
+
+    /// The response that refuses the request as a whole with an error.
+    fn refuse(&self, error: ErrorCode) -> Self::Response;
+}
+
+macro_rules! apis {
+    ($($api:ident => $request:path,)*) => {
+        /// The APIs that have a file here.
+        const SERVED: &[ApiKey] = &[$(ApiKey::$api),*];
+
+        impl Cluster {
+            fn dispatch(&mut self, origin: &Origin, call: Call, reader: Reader) {
+                match call.api {
+                    $(ApiKey::$api => self.run::<$request>(origin, call, reader),)*
+                    _ => self.close(origin.connection),
+                }
+            }
+        }
+    };
+}
+
+apis! {
+    PRODUCE => klamm_protocol::messages::produce::ProduceRequest,
+    FETCH => klamm_protocol::messages::fetch::FetchRequest,
+    LIST_OFFSETS => klamm_protocol::messages::list_offsets::ListOffsetsRequest,
+    METADATA => klamm_protocol::messages::metadata::MetadataRequest,
+    API_VERSIONS => klamm_protocol::messages::api_versions::ApiVersionsRequest,
+    CREATE_TOPICS => klamm_protocol::messages::create_topics::CreateTopicsRequest,
+    DELETE_TOPICS => klamm_protocol::messages::delete_topics::DeleteTopicsRequest,
+    INIT_PRODUCER_ID => klamm_protocol::messages::init_producer_id::InitProducerIdRequest,
+    OFFSET_FOR_LEADER_EPOCH =>
+        klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
+    DESCRIBE_CONFIGS => klamm_protocol::messages::describe_configs::DescribeConfigsRequest,
+    CREATE_PARTITIONS => klamm_protocol::messages::create_partitions::CreatePartitionsRequest,
+    DESCRIBE_CLUSTER => klamm_protocol::messages::describe_cluster::DescribeClusterRequest,
+    DESCRIBE_TOPIC_PARTITIONS =>
+        klamm_protocol::messages::describe_topic_partitions::DescribeTopicPartitionsRequest,
+}
+
+/// The APIs of a release, as far as they are served here: key, lowest and highest version.
+pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
+    let served = |key: i16| SERVED.iter().find(|api| api.0 == key);
+    let range = |(key, min, max): (i16, i16, i16)| {
+        let known = served(key)?.max_version()?;
+        Some((key, min, max.min(known)))
+    };
+    release.apis().filter_map(range).collect()
+}
+
+impl Cluster {
+    /// Serves one frame.
+    pub(super) fn serve(&mut self, now: Instant, connection: ConnectionId, broker: i32, frame: Bytes) {
+        let Some((call, reader)) = self.accept(broker, frame) else {
+            return self.close(connection);
+        };
+        let origin = Origin { now, connection, broker, version: call.version };
+        self.links.begin(connection, call);
+        if call.fault == Some(Fault::DropBefore) {
+            return self.close(connection);
+        }
+        if !self.supports(call.api, call.version) {
+            return self.refuse_version(&origin, call.api);
+        }
+        self.dispatch(&origin, call, reader);
+    }
+
+    /// Reads the header. `None`: this is no request that the broker knows.
+    fn accept(&mut self, broker: i32, frame: Bytes) -> Option<(Call, Reader)> {
+        let head = frame.get(..4)?;
+        let api = ApiKey(i16::from_be_bytes([head[0], head[1]]));
+        let version = i16::from_be_bytes([head[2], head[3]]);
+        self.apis.iter().find(|(key, ..)| *key == api.0)?;
+        let mut reader = Reader::new(frame);
+        let header = RequestHeader::decode(&mut reader, request_header_version(api, version)?).ok()?;
+        let fault = self.faults.take(api, broker);
+        Some((Call { api, version, correlation_id: header.correlation_id, fault }, reader))
+    }
+
+    fn supports(&self, api: ApiKey, version: i16) -> bool {
+        self.apis.iter().any(|(key, min, max)| *key == api.0 && (*min..=*max).contains(&version))
+    }
+
+    fn run<R: Serve>(&mut self, origin: &Origin, call: Call, mut reader: Reader) {
+        let connection = origin.connection;
+        let Ok(request) = R::decode(&mut reader, call.version) else {
+            return self.close(connection);
+        };
+        if reader.finish().is_err() {
+            return self.close(connection);
+        }
+        if let Some(Fault::Error(error)) = call.fault {
+            return self.respond(origin.now, connection, &request.refuse(error));
+        }
+        match request.serve(self, origin) {
+            Reply::Now(response) => self.respond(origin.now, connection, &response),
+            Reply::Later => {}
+            Reply::Nothing => self.links.finish(connection),
+            Reply::Close => self.close(connection),
+        }
+    }
+
+    /// Answers the request that the connection works on.
+    pub(super) fn respond<M: Message>(&mut self, now: Instant, connection: ConnectionId, response: &M) {
+        let Some(call) = self.links.call(connection) else { return };
+        let Some(segments) = encode(call, response) else {
+            return self.close(connection);
+        };
+        match call.fault {
+            Some(Fault::DropAfter) => self.close(connection),
+            Some(Fault::Delay(delay)) => self.links.send_at(connection, now + delay, segments),
+            _ => self.links.send(connection, segments),
+        }
+    }
+}
+
+/// A response as it goes over the wire, the four bytes of its length first. `None`: it cannot be said in the
+/// version of the request.
+fn encode<M: Message>(call: Call, response: &M) -> Option<Vec<Bytes>> {
+    let mut writer = Writer::new();
+    let header = ResponseHeader { correlation_id: call.correlation_id, ..ResponseHeader::default() };
+    header.encode(&mut writer, response_header_version(call.api, call.version)?).ok()?;
+    response.encode(&mut writer, call.version).ok()?;
+    let length = i32::try_from(writer.len()).ok()?;
+    let mut segments = vec![Bytes::copy_from_slice(&length.to_be_bytes())];
+    segments.extend(writer.into_segments());
+    Some(segments)
+}
+
+/// The bits of operations, as in an authorized-operations field.
+pub(crate) const fn operations(codes: &[u8]) -> i32 {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < codes.len() {
+        bits |= 1 << codes[index];
+        index += 1;
+    }
+    bits
+}
+
+/// What anybody may do with a topic: read, write, create, delete, alter, describe, and both of its configuration.
+pub(crate) const TOPIC_OPERATIONS: i32 = operations(&[3, 4, 5, 6, 7, 8, 10, 11]);
+/// What anybody may do with the cluster: create, alter, describe, act on it, both of its configuration, and write
+/// idempotently.
+pub(crate) const CLUSTER_OPERATIONS: i32 = operations(&[5, 7, 8, 9, 10, 11, 12]);
+/// The field was not asked for.
+pub(crate) const NO_OPERATIONS: i32 = i32::MIN;

@@ -1,0 +1,34 @@
+//! InitProducerId (22) for producers without transactions.
+
+use klamm_protocol::ErrorCode;
+use klamm_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
+
+use super::{Reply, Serve};
+use crate::cluster::{Cluster, Origin};
+
+impl Serve for InitProducerIdRequest {
+    fn serve(self, cluster: &mut Cluster, _: &Origin) -> Reply<InitProducerIdResponse> {
+        if let Some(id) = &self.transactional_id {
+            // There is no transaction coordinator; an empty id is wrong anywhere.
+            let error =
+                if id.is_empty() { ErrorCode::INVALID_REQUEST } else { ErrorCode::UNSUPPORTED_VERSION };
+            return Reply::Now(self.refuse(error));
+        }
+        let producer_id = cluster.next_producer_id;
+        cluster.next_producer_id += 1;
+        Reply::Now(InitProducerIdResponse {
+            producer_id,
+            producer_epoch: 0,
+            ..InitProducerIdResponse::default()
+        })
+    }
+
+    fn refuse(&self, error: ErrorCode) -> InitProducerIdResponse {
+        InitProducerIdResponse {
+            error_code: error,
+            producer_id: -1,
+            producer_epoch: -1,
+            ..InitProducerIdResponse::default()
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! ListOffsets (2).
+
+use std::collections::BTreeSet;
+
+use klamm_protocol::messages::list_offsets::{
+    ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
+    ListOffsetsTopicResponse,
+};
+use klamm_protocol::{ErrorCode, Str};
+
+use super::{Reply, Serve};
+use crate::cluster::session::TopicRef;
+use crate::cluster::topics::Partition;
+use crate::cluster::{Cluster, Origin, batches};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+impl Serve for ListOffsetsRequest {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListOffsetsResponse> {
+        let repeated = repeated(&self);
+        Reply::Now(answer(&self, |topic, wanted| {
+            if repeated.contains(&(topic, wanted.partition_index)) {
+                return failed(wanted, ErrorCode::INVALID_REQUEST);
+            }
+            list(cluster, origin, topic, wanted).unwrap_or_else(|error| failed(wanted, error))
+        }))
+    }
+
+    fn refuse(&self, error: ErrorCode) -> ListOffsetsResponse {
+        answer(self, |_, wanted| failed(wanted, error))
+    }
+}
+
+/// The partitions that a request names more than once.
+fn repeated(request: &ListOffsetsRequest) -> BTreeSet<(&Str, i32)> {
+    let mut named = BTreeSet::new();
+    let all = request
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|partition| (&topic.name, partition.partition_index)));
+    all.filter(|partition| !named.insert(*partition)).collect()
+}
+
+fn answer(
+    request: &ListOffsetsRequest,
+    partition: impl Fn(&Str, &ListOffsetsPartition) -> ListOffsetsPartitionResponse,
+) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
+        name: topic.name.clone(),
+        partitions: topic.partitions.iter().map(|wanted| partition(&topic.name, wanted)).collect(),
+        ..ListOffsetsTopicResponse::default()
+    });
+    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
+}
+
+fn failed(wanted: &ListOffsetsPartition, error: ErrorCode) -> ListOffsetsPartitionResponse {
+    ListOffsetsPartitionResponse {
+        partition_index: wanted.partition_index,
+        error_code: error,
+        timestamp: -1,
+        offset: -1,
+        leader_epoch: -1,
+        ..ListOffsetsPartitionResponse::default()
+    }
+}
+
+fn list(
+    cluster: &Cluster,
+    origin: &Origin,
+    topic: &Str,
+    wanted: &ListOffsetsPartition,
+) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
+    let topic = TopicRef::Name(topic.clone());
+    let partition =
+        cluster.led_partition(origin, &topic, wanted.partition_index, wanted.current_leader_epoch)?;
+    if origin.version == 0 {
+        return Ok(list_segments(partition, wanted));
+    }
+    let least_version = match wanted.timestamp {
+        MAX_TIMESTAMP => 7,
+        EARLIEST_LOCAL => 8,
+        LATEST_TIERED => 9,
+        EARLIEST_PENDING_UPLOAD => 11,
+        i64::MIN..0 if !matches!(wanted.timestamp, LATEST | EARLIEST) => i16::MAX,
+        _ => 0,
+    };
+    if origin.version < least_version {
+        return Err(ErrorCode::UNSUPPORTED_VERSION);
+    }
+    let (timestamp, offset) = match wanted.timestamp {
+        LATEST => (-1, partition.high_watermark),
+        EARLIEST | EARLIEST_LOCAL => (-1, partition.log.start_offset()),
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => (-1, -1),
+        MAX_TIMESTAMP => batches::record_of_highest_timestamp(&partition.log).unwrap_or((-1, -1)),
+        timestamp => batches::record_by_timestamp(&partition.log, timestamp).unwrap_or((-1, -1)),
+    };
+    let epoch = match wanted.timestamp {
+        _ if origin.version < 4 => None,
+        LATEST => Some(partition.leader_epoch),
+        _ if offset < 0 => None,
+        _ => partition.log.epoch_at(offset),
+    };
+    Ok(ListOffsetsPartitionResponse {
+        partition_index: wanted.partition_index,
+        timestamp,
+        offset,
+        leader_epoch: epoch.unwrap_or(-1),
+        ..ListOffsetsPartitionResponse::default()
+    })
+}
+
+/// Version 0: the offsets at which segments begin that are older than a time, the newest first. A log has one
+/// segment here; for the latest offset its end counts, too.
+fn list_segments(partition: &Partition, wanted: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+    let (start, end) = (partition.log.start_offset(), partition.high_watermark);
+    let mut offsets = match wanted.timestamp {
+        EARLIEST => vec![start],
+        LATEST if end > start => vec![end, start],
+        LATEST => vec![start],
+        time => {
+            let newest =
+                partition.log.entry_of_highest_timestamp().map_or(i64::MAX, |entry| entry.max_timestamp);
+            if newest <= time { vec![start] } else { Vec::new() }
+        }
+    };
+    offsets.truncate(usize::try_from(wanted.max_num_offsets).unwrap_or(0));
+    ListOffsetsPartitionResponse {
+        partition_index: wanted.partition_index,
+        old_style_offsets: offsets,
+        ..ListOffsetsPartitionResponse::default()
+    }
+}

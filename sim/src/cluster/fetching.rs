@@ -1,0 +1,207 @@
+//! Fetches: finding the partition, waiting for data, and reading it.
+
+use bytes::Bytes;
+use klamm_core::Instant;
+use klamm_protocol::records::LegacyFormat;
+use klamm_protocol::{ErrorCode, RecordBytes};
+
+use super::links::ConnectionId;
+use super::log::{FirstBatch, Slice};
+use super::session::{Context, Key, TopicRef, Wanted};
+use super::topics::{NO_LEADER, Partition};
+use super::{Cluster, Origin, batches};
+
+/// No response carries more, whatever the request says (`fetch.max.bytes` of brokers).
+const MAX_BYTES: usize = 55 << 20;
+
+/// A fetch that may wait for data.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub(crate) broker: i32,
+    pub(crate) version: i16,
+    pub(crate) context: Context,
+    pub(crate) partitions: Vec<(Key, Wanted)>,
+    pub(crate) min_bytes: u64,
+    pub(crate) max_bytes: i32,
+    pub(crate) committed_only: bool,
+    /// Bytes that can be read so far.
+    pub(crate) available: u64,
+}
+
+impl Fetch {
+    /// Bytes were appended (`None`: something else happened). Whether the fetch is to be answered now.
+    pub(crate) const fn feed(&mut self, bytes: Option<u64>) -> bool {
+        match bytes {
+            Some(bytes) => self.available = self.available.saturating_add(bytes),
+            None => self.available = u64::MAX,
+        }
+        self.available >= self.min_bytes
+    }
+
+    pub(crate) const fn origin(&self, now: Instant, connection: ConnectionId) -> Origin {
+        Origin { now, connection, broker: self.broker, version: self.version }
+    }
+}
+
+/// What was read of a partition.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) records: RecordBytes,
+    pub(crate) high_watermark: i64,
+    pub(crate) log_start_offset: i64,
+    /// (epoch, end offset) where the reader's log diverges (KIP-595).
+    pub(crate) diverging: Option<(i32, i64)>,
+}
+
+impl Cluster {
+    /// The partition, if the asked broker leads it. `epoch` is what the client believes, or -1.
+    pub(crate) fn led_partition(
+        &self,
+        origin: &Origin,
+        topic: &TopicRef,
+        index: i32,
+        epoch: i32,
+    ) -> Result<&Partition, ErrorCode> {
+        let unknown = match topic {
+            TopicRef::Name(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+            TopicRef::Id(_) => ErrorCode::UNKNOWN_TOPIC_ID,
+        };
+        let topic = self.topics.find(topic).ok_or(unknown)?;
+        let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        if !partition.replicas.contains(&origin.broker) {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        if epoch != -1 && epoch < partition.leader_epoch {
+            return Err(ErrorCode::FENCED_LEADER_EPOCH);
+        }
+        if epoch > partition.leader_epoch {
+            return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
+        }
+        if partition.leader != origin.broker || partition.leader == NO_LEADER {
+            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
+        Ok(partition)
+    }
+
+    /// The partition that is to be read, if `wanted` can be read from it.
+    fn readable(&self, origin: &Origin, key: &Key, wanted: &Wanted) -> Result<&Partition, ErrorCode> {
+        let partition = self.led_partition(origin, &key.0, key.1, wanted.leader_epoch)?;
+        if diverging(partition, wanted).is_none() && !partition.has(wanted.offset) {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        Ok(partition)
+    }
+
+    /// The bytes that a fetch could get now; `None`: something has to be told at once.
+    pub(crate) fn available(&self, origin: &Origin, partitions: &[(Key, Wanted)]) -> Option<u64> {
+        let mut sum = 0;
+        for (key, wanted) in partitions {
+            let partition = self.readable(origin, key, wanted).ok()?;
+            if diverging(partition, wanted).is_some() {
+                return None;
+            }
+            let bytes = partition.log.readable_bytes(wanted.offset, partition.high_watermark);
+            sum += bytes.min(u64::try_from(wanted.max_bytes).unwrap_or(0));
+        }
+        Some(sum)
+    }
+
+    /// Reads the partitions of a fetch in their order, as far as its limits go.
+    pub(crate) fn read(&self, origin: &Origin, fetch: &Fetch) -> Vec<Result<Found, ErrorCode>> {
+        let mut room = usize::try_from(fetch.max_bytes).unwrap_or(0).min(MAX_BYTES);
+        let hard_limit = fetch.version < 3;
+        let mut is_empty = true;
+        let read = |(key, wanted): &(Key, Wanted)| {
+            let partition = self.readable(origin, key, wanted)?;
+            let first = match (hard_limit, is_empty) {
+                (true, _) => FirstBatch::Cut,
+                (false, true) => FirstBatch::Whole,
+                (false, false) => FirstBatch::WholeOrNothing,
+            };
+            let found = read_partition(partition, wanted, room, first, fetch.version)?;
+            room = room.saturating_sub(found.records.len());
+            is_empty &= found.records.is_empty();
+            Ok(found)
+        };
+        fetch.partitions.iter().map(read).collect()
+    }
+
+    /// Has a fetch wait for its partitions.
+    pub(crate) fn park(&mut self, connection: ConnectionId, deadline: Instant, fetch: Fetch) {
+        for (key, _) in &fetch.partitions {
+            if let Some(partition) = self.topics.find_mut(&key.0).and_then(|topic| topic.partition_mut(key.1))
+            {
+                partition.waiting.insert(connection);
+            }
+        }
+        self.links.park(connection, deadline, fetch);
+    }
+
+    /// Takes a fetch back from its partitions.
+    pub(super) fn stop_waiting(&mut self, connection: ConnectionId) -> Option<Fetch> {
+        let fetch = self.links.unpark(connection)?;
+        for (key, _) in &fetch.partitions {
+            if let Some(partition) = self.topics.find_mut(&key.0).and_then(|topic| topic.partition_mut(key.1))
+            {
+                partition.waiting.remove(&connection);
+            }
+        }
+        Some(fetch)
+    }
+
+    /// Answers a fetch that waited.
+    pub(super) fn complete_fetch(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(fetch) = self.stop_waiting(connection) {
+            let response = self.answer_fetch(&fetch.origin(now, connection), &fetch);
+            self.respond(now, connection, &response);
+        }
+    }
+}
+
+/// Where the log of a reader that told its last epoch diverges from the partition's.
+fn diverging(partition: &Partition, wanted: &Wanted) -> Option<(i32, i64)> {
+    if wanted.last_epoch < 0 {
+        return None;
+    }
+    let (epoch, end) = partition.log.end_of_epoch(wanted.last_epoch, partition.leader_epoch)?;
+    (epoch < wanted.last_epoch || end < wanted.offset).then_some((epoch, end))
+}
+
+fn read_partition(
+    partition: &Partition,
+    wanted: &Wanted,
+    room: usize,
+    first: FirstBatch,
+    version: i16,
+) -> Result<Found, ErrorCode> {
+    let diverging = diverging(partition, wanted);
+    let records = if diverging.is_some() {
+        RecordBytes::default()
+    } else {
+        let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room);
+        let slice = partition.log.read(wanted.offset, partition.high_watermark, limit, first);
+        in_format_of(slice, version)?
+    };
+    Ok(Found {
+        records,
+        high_watermark: partition.high_watermark,
+        log_start_offset: partition.log.start_offset(),
+        diverging,
+    })
+}
+
+/// Batches in a form that the version of the request has.
+fn in_format_of(slice: Slice, version: i16) -> Result<RecordBytes, ErrorCode> {
+    let records = RecordBytes::new(slice.head, slice.tail);
+    let format = match version {
+        0 | 1 => LegacyFormat::V0,
+        2 | 3 => LegacyFormat::V1,
+        4..10 => {
+            let bytes = records.into_bytes();
+            return batches::without_zstd(&bytes).map(|()| RecordBytes::from(bytes));
+        }
+        _ => return Ok(records),
+    };
+    let bytes: Bytes = records.into_bytes();
+    batches::down_convert(&bytes, format).map(RecordBytes::from)
+}
