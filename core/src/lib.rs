@@ -33,7 +33,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod admin;
 mod backoff;
+pub mod client;
 pub mod cluster;
 pub mod connection;
 pub mod consumer;

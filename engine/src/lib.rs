@@ -1,1 +1,67 @@
-//! What every runtime adapter of Klamm shares: handles, buffers, wakers, budgets.
+//! What every runtime adapter of Klamm shares: the handles that applications hold, and the tasks that adapters drive.
+//!
+//! Applications use an adapter: `klamm-tokio`, `klamm-async-std` (also for smol) or `klamm-blocking`. Each exports
+//! what is here under its own name.
+//!
+//! # Two planes
+//!
+//! *Control.* [`klamm_core::client::Client`] is behind one short lock. It sees batches and responses, never records.
+//! A [`ControlTask`] owns its timer; a [`ConnectionTask`] owns one connection's machine, and takes the client's lock
+//! only to pass on what it has decoded or sealed before.
+//!
+//! *Data.* A record that is sent goes straight into the open batch of its partition, behind that partition's own
+//! lock: one copy, no channel, no allocation. A batch has one cell for its outcome, whatever the number of its
+//! records. What was fetched waits in the consumer's inbox as bytes, and is checked, decompressed and iterated by
+//! whoever reads it.
+//!
+//! # For adapters
+//!
+//! An adapter brings bytes, a timer and wake-ups: it implements [`Runtime`], drives the [`ControlTask`], and drives
+//! each [`ConnectionTask`] with a socket. Nothing in it knows of Kafka. All futures here are plain state machines
+//! that need no runtime; [`block_on`] runs them on a thread.
+#![forbid(unsafe_code)]
+
+mod admin;
+mod budget;
+mod clock;
+mod connection_task;
+mod consumer;
+mod control_task;
+mod kafka;
+mod mailbox;
+mod operation;
+mod producer;
+mod record;
+mod shared;
+mod wait;
+
+pub use admin::{Admin, PerItem};
+pub use clock::{Clock, SystemClock};
+pub use connection_task::ConnectionTask;
+pub use consumer::{
+    ConsumeError, Consumer, ConsumerBuilder, Event, FetchedBatch, NotAssigned, PartitionTrouble,
+};
+pub use control_task::ControlTask;
+pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
+pub use producer::{Producer, ProducerBuilder, Receipt, SendError, TrySendError, Undelivered};
+pub use record::{Record, RecordMetadata, Value};
+pub use wait::{block_on, block_on_until};
+
+pub use klamm_core::{
+    BrokerId, Effect, Instant, WallTime,
+    admin::{
+        AdminError, AdminErrorKind, BrokerDescription, ClusterDescription, CreatedTopic, ListedOffset,
+        NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
+    },
+    client::{AddressFailure, TopicUnavailable},
+    cluster::Address,
+    connection::CloseReason,
+    consumer::{Isolation, OffsetReset, PartitionErrorKind, ResetReason, StartAt},
+    producer::{Acks, ProduceError, ProduceErrorKind, partitioner::Partitioner},
+};
+pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
+
+/// Records as they are read.
+pub mod records {
+    pub use klamm_protocol::records::{Corrupt, Header, Headers, Record};
+}

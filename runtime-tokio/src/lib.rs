@@ -1,1 +1,49 @@
-//! Klamm under tokio.
+//! Klamm under tokio: a Kafka client made of deterministic state machines.
+//!
+//! ```no_run
+//! use klamm_tokio::{Compression, Kafka, Record, StartAt};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let kafka = Kafka::builder(["localhost:9092"]).client_id("orders").connect().await?;
+//!
+//! let producer = kafka.producer().compression(Compression::Lz4).build()?;
+//! let written = producer.send(Record::to("orders").key("customer-7").value("3 apples")).await?;
+//! println!("partition {}, offset {:?}", written.partition, written.offset);
+//!
+//! let consumer = kafka.consumer().assign([("orders", 0, StartAt::Earliest)]).build()?;
+//! let batch = consumer.next_batch().await?;
+//! for record in batch.records() {
+//!     println!("{}: {:?}", record.offset, record.value);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The types are those of `klamm-engine`; this crate brings sockets, timers, name resolution and tasks, on
+//! multi-threaded and on current-thread runtimes. The client's tasks run on the runtime in which
+//! [`KafkaBuilder::connect`] was called; they end with it.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod control;
+
+pub use klamm_engine::*;
+
+/// The runtime of this adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct Tokio;
+
+/// A client of one Kafka cluster, driven by tokio.
+pub type Kafka = klamm_engine::Kafka<Tokio>;
+
+/// Makes a [`Kafka`] client.
+pub type KafkaBuilder = klamm_engine::KafkaBuilder<Tokio>;
+
+impl Runtime for Tokio {
+    fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
+        let handle = tokio::runtime::Handle::try_current()
+            .map_err(|_| String::from("connect() has to be called within a tokio runtime"))?;
+        handle.spawn(control::run(control, clock));
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a client wants done.
+
+use alloc::{string::String, sync::Arc};
+
+use klamm_protocol::Str;
+
+use super::{ConnectError, TopicUnavailable};
+use crate::{
+    ConnectionId, ConsumerId, OperationId, PartitionIndex, ProducerHandle,
+    admin::{AdminError, AdminReply},
+    cluster::{Address, TopicError},
+    connection::{ConnectionConfig, Outgoing},
+    consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
+    producer::{BatchId, Outcome, Seal},
+};
+
+/// An output of [`Client`](super::Client). Carry them out in their order.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Open a connection and run a [`Connection`](crate::connection::Connection) on it with this configuration. Its
+    /// events belong to [`Client::handle_connection`](super::Client::handle_connection).
+    Open {
+        /// Names the connection from now on.
+        connection: ConnectionId,
+        /// Where to.
+        address: Address,
+        /// How it behaves.
+        config: Arc<ConnectionConfig>,
+    },
+    /// Close a connection. Its last event is still due.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Submit a request to a connection. If the connection is over, say so by
+    /// [`Client::handle_unsent`](super::Client::handle_unsent).
+    Send {
+        /// To which.
+        connection: ConnectionId,
+        /// The request.
+        outgoing: Outgoing,
+    },
+    /// Take batches out of their buffers, seal them, and answer with
+    /// [`Client::handle_sealed`](super::Client::handle_sealed). Best done where `connection` is driven.
+    Seal {
+        /// The connection that the batches will travel on, if it is open.
+        connection: Option<ConnectionId>,
+        /// Whose batches.
+        producer: ProducerHandle,
+        /// Which.
+        seal: Seal,
+    },
+    /// What became of a batch.
+    Outcome {
+        /// Whose batch.
+        producer: ProducerHandle,
+        /// The outcome.
+        outcome: Outcome,
+        /// What else is known if it failed, for instance why a broker cannot be reached.
+        context: Option<String>,
+    },
+    /// Drop batches that have their outcome from their buffer.
+    Discard {
+        /// Whose batches.
+        producer: ProducerHandle,
+        /// The partition.
+        partition: PartitionIndex,
+        /// The last batch to drop.
+        through: BatchId,
+    },
+    /// A producer was closed and all its batches have their outcome.
+    ProducerClosed {
+        /// Which.
+        producer: ProducerHandle,
+    },
+    /// Hand this to the reader of a consumer.
+    Deliver {
+        /// Which.
+        consumer: ConsumerId,
+        /// What was fetched.
+        chunk: Chunk,
+    },
+    /// Tell the reader of a consumer.
+    ConsumerEvent {
+        /// Which.
+        consumer: ConsumerId,
+        /// The assignment epoch that it is about.
+        epoch: AssignmentEpoch,
+        /// What happened.
+        event: ConsumerEvent,
+    },
+    /// What [`Client::cluster`](super::Client::cluster) tells has changed: topics, partitions, leaders.
+    ClusterChanged,
+    /// A topic that is wanted cannot be had.
+    TopicFailed {
+        /// Its name.
+        topic: Str,
+        /// Why.
+        error: TopicError,
+    },
+    /// An operation ended.
+    Done {
+        /// Which.
+        operation: OperationId,
+        /// What came of it.
+        result: Done,
+    },
+    /// The client was closed, and all that it had open. Nothing follows.
+    Closed,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Done {
+    /// The cluster was found, or was not.
+    Connected(Result<(), ConnectError>),
+    /// A topic is known, or cannot be had.
+    Topic(Result<(), TopicUnavailable>),
+    /// Every batch that was there when the flush began has its outcome.
+    Flushed,
+    /// An operation of administration.
+    Admin(Result<AdminReply, AdminError>),
+}

@@ -1,0 +1,149 @@
+//! What happens on connections.
+
+use alloc::sync::Arc;
+
+use super::{
+    Action, Client,
+    links::{Link, State},
+    route::Lost,
+};
+use crate::{
+    ConnectionId, Instant, Purpose, Token,
+    cluster::Node,
+    connection::{CloseReason, ConnectionEvent},
+};
+
+impl Client {
+    /// Takes one event of a connection. Events of a connection that is not known are ignored.
+    pub fn handle_connection(&mut self, now: Instant, connection: ConnectionId, event: ConnectionEvent) {
+        match event {
+            ConnectionEvent::Ready(versions) => {
+                let Some(link) = self.links.ready(connection, Arc::clone(&versions)) else { return };
+                self.diagnosis.connected(&link.address);
+                self.cluster.handle_connected(link.node);
+                if let (Node::Broker(broker), Purpose::Produce) = (link.node, link.purpose) {
+                    self.producers.handle_ready(now, broker, &versions);
+                }
+            }
+            ConnectionEvent::Response { token, version, response } => {
+                self.no_longer_in_flight(connection);
+                if self.answered(now, token, version, response).is_err() {
+                    self.close_connection(connection);
+                }
+            }
+            ConnectionEvent::Written { token } => {
+                self.no_longer_in_flight(connection);
+                if let Token::Producer(producer, number) = token {
+                    self.producers.handle_written(now, producer, number);
+                }
+            }
+            ConnectionEvent::Failed { token, error } => {
+                self.no_longer_in_flight(connection);
+                self.lost(now, token, &Lost::Request(error));
+            }
+            ConnectionEvent::Closed { reason, unanswered } => {
+                self.handle_closed(now, connection, &reason);
+                for request in unanswered {
+                    self.lost(now, request.token, &Lost::Connection { written: request.written });
+                }
+                self.check_connects(now);
+            }
+            // No authentication is configured.
+            ConnectionEvent::Authenticate(_) | ConnectionEvent::AuthenticationResponse(_) => {}
+        }
+    }
+
+    /// A request of [`Action::Send`] could not be submitted, because its connection is over or full.
+    pub fn handle_unsent(&mut self, now: Instant, connection: ConnectionId, token: Token) {
+        self.no_longer_in_flight(connection);
+        self.lost(now, token, &Lost::Connection { written: false });
+    }
+
+    /// Says that a connection is to be opened.
+    pub(super) fn open(&mut self, connection: ConnectionId) {
+        let Some(link) = self.links.get(connection) else { return };
+        let mut config = Arc::clone(&self.config.connection);
+        if self.links.begins_with_version_0(link.node) {
+            Arc::make_mut(&mut config).api_versions_hint = Some(0);
+        }
+        let address = link.address.clone();
+        self.actions.push_back(Action::Open { connection, address, config });
+    }
+
+    /// Says that a connection is to be closed. It is not used any more.
+    pub(super) fn close_connection(&mut self, connection: ConnectionId) {
+        match self.links.get(connection).map(|link| &link.state) {
+            Some(State::Opening | State::Ready(_)) => {
+                self.links.close(connection);
+                self.actions.push_back(Action::Close { connection });
+            }
+            Some(State::Pausing(_) | State::Closing) | None => {}
+        }
+    }
+
+    /// Closes a connection, or gives it up if it was never opened.
+    pub(super) fn abandon_connection(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(State::Pausing(_)) = self.links.get(connection).map(|link| &link.state) else {
+            return self.close_connection(connection);
+        };
+        let Some(link) = self.links.remove(connection) else { return };
+        self.tell_producers(now, &link);
+        if let State::Pausing(waiting) = link.state {
+            for request in waiting {
+                self.lost(now, request.token, &Lost::Connection { written: false });
+            }
+        }
+    }
+
+    /// Metadata named no broker of old: begins again at the bootstrap addresses.
+    pub(super) fn rebootstrap(&mut self, now: Instant) {
+        let brokers = self.links.iter().filter(|(_, link)| matches!(link.node, Node::Broker(_)));
+        let brokers: alloc::vec::Vec<_> = brokers.map(|(id, _)| id).collect();
+        for connection in brokers {
+            self.abandon_connection(now, connection);
+        }
+    }
+
+    /// Closes the connections to addresses where a broker no longer is, and forgets how it was to connect there.
+    pub(super) fn drop_stale_connections(&mut self, now: Instant) {
+        let cluster = &self.cluster;
+        let stale = self.links.iter().filter(|(_, link)| {
+            let is_broker = matches!(link.node, Node::Broker(_));
+            is_broker && cluster.is_known() && cluster.address(link.node) != Some(&link.address)
+        });
+        let stale: alloc::vec::Vec<_> = stale.map(|(id, _)| id).collect();
+        for connection in stale {
+            self.abandon_connection(now, connection);
+        }
+        let cluster = &self.cluster;
+        self.links.retain_health(|node| cluster.address(node).is_some());
+        let bootstrap = &self.config.cluster.bootstrap;
+        self.diagnosis.retain(|address| {
+            bootstrap.contains(address) || cluster.brokers().any(|broker| broker.address == *address)
+        });
+    }
+
+    fn handle_closed(&mut self, now: Instant, connection: ConnectionId, reason: &CloseReason) {
+        let Some(link) = self.links.closed(now, connection, reason) else { return };
+        self.diagnosis.failed(link.node, &link.address, reason);
+        let others = self.links.iter().any(|(_, other)| other.node == link.node);
+        match link.state {
+            State::Opening if !others => self.cluster.handle_connect_failed(link.node),
+            State::Ready(_) if !matches!(reason, CloseReason::Idle) => self.cluster.handle_disconnect(),
+            _ => {}
+        }
+        self.tell_producers(now, &link);
+    }
+
+    fn tell_producers(&mut self, now: Instant, link: &Link) {
+        if let (Node::Broker(broker), Purpose::Produce) = (link.node, link.purpose) {
+            self.producers.handle_unready(now, broker);
+        }
+    }
+
+    fn no_longer_in_flight(&mut self, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(connection) {
+            link.in_flight = link.in_flight.saturating_sub(1);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The consumers of a client.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use klamm_protocol::{ErrorCode, Str, messages::AnyResponse};
+
+use super::{Action, Client, Table};
+use crate::{
+    ConsumerId, Entropy, Instant, PartitionIndex,
+    cluster::{Address, Broker, Leader},
+    connection::RequestError,
+    consumer::{Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, PartitionLeader, StartAt},
+    timers::earliest,
+};
+
+#[derive(Debug)]
+struct Entry {
+    consumer: Consumer,
+    /// The topics whose metadata are kept for this consumer.
+    topics: BTreeSet<Str>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Consumers {
+    entropy: Entropy,
+    next_id: u32,
+    table: Table<ConsumerId, Entry>,
+}
+
+impl Consumers {
+    pub(super) const fn new(entropy: Entropy) -> Self {
+        Self { entropy, next_id: 0, table: Table::new() }
+    }
+
+    fn get(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
+        self.table.get_mut(&id).map(|entry| &mut entry.consumer)
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        for entry in self.table.values_mut() {
+            entry.consumer.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.table.values().map(|entry| entry.consumer.poll_timeout()).fold(None, earliest)
+    }
+
+    pub(super) fn handle_response(
+        &mut self,
+        now: Instant,
+        id: ConsumerId,
+        number: u64,
+        version: i16,
+        response: &AnyResponse,
+    ) {
+        if let Some(consumer) = self.get(id) {
+            consumer.handle_response(now, number, version, response);
+        }
+    }
+
+    pub(super) fn handle_lost(
+        &mut self,
+        now: Instant,
+        id: ConsumerId,
+        number: u64,
+        error: Option<&RequestError>,
+    ) {
+        if let Some(consumer) = self.get(id) {
+            consumer.handle_lost(now, number, error);
+        }
+    }
+
+    pub(super) fn handle_topic_failed(&mut self, now: Instant, topic: &str, code: ErrorCode) {
+        for entry in self.table.values_mut() {
+            entry.consumer.handle_topic_failed(now, topic, code);
+        }
+    }
+
+    pub(super) fn close_all(&mut self, now: Instant) {
+        for entry in self.table.values_mut() {
+            entry.consumer.close(now);
+            entry.closed = true;
+        }
+    }
+}
+
+impl Client {
+    /// Makes a consumer to which nothing is assigned.
+    pub fn create_consumer(&mut self, config: ConsumerConfig) -> ConsumerId {
+        let id = ConsumerId(self.consumers.next_id);
+        self.consumers.next_id = self.consumers.next_id.wrapping_add(1);
+        let entropy = self.consumers.entropy.fork(u64::from(id.0));
+        let consumer = Consumer::new(id, config, entropy);
+        let entry = Entry { consumer, topics: BTreeSet::new(), closed: self.lifecycle.is_closing() };
+        self.consumers.table.insert(id, entry);
+        id
+    }
+
+    /// Assigns partitions, in addition to those that are assigned. Returns their numbers, in their order.
+    pub fn assign(
+        &mut self,
+        now: Instant,
+        id: ConsumerId,
+        partitions: impl IntoIterator<Item = (Str, i32, StartAt)>,
+    ) -> Vec<PartitionIndex> {
+        let mut indices = Vec::new();
+        let mut assignments = Vec::new();
+        for (topic, partition, start) in partitions {
+            let index = self.cluster.intern(&topic, partition);
+            indices.push(index);
+            assignments.push(Assignment { index, topic, partition, start });
+        }
+        if let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) {
+            entry.consumer.assign(now, assignments);
+            self.tell_leaders(now, id);
+        }
+        indices
+    }
+
+    /// A consumer, to ask it.
+    #[must_use]
+    pub fn consumer(&self, id: ConsumerId) -> Option<&Consumer> {
+        self.consumers.table.get(&id).map(|entry| &entry.consumer)
+    }
+
+    /// A consumer, to command it. Assigning is done by [`Client::assign`].
+    pub fn consumer_mut(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
+        self.consumers.get(id)
+    }
+
+    /// Closes a consumer. What it had fetched and was not handed out is not to be handed out any more.
+    pub fn close_consumer(&mut self, now: Instant, id: ConsumerId) {
+        let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) else { return };
+        entry.closed = true;
+        entry.consumer.close(now);
+        for topic in core::mem::take(&mut entry.topics) {
+            self.cluster.release_topic(&topic);
+        }
+    }
+
+    pub(super) fn poll_consumers(&mut self, now: Instant) -> bool {
+        let ids = self.consumers.table.iter_mut();
+        let output = ids
+            .map(|(id, entry)| (*id, entry.consumer.poll(now)))
+            .find_map(|(id, output)| Some((id, output?)));
+        let Some((consumer, output)) = output else { return self.drop_closed_consumers() };
+        match output {
+            ConsumerOutput::Request(request) => self.route(now, *request),
+            ConsumerOutput::Deliver(chunk) => self.actions.push_back(Action::Deliver { consumer, chunk }),
+            ConsumerOutput::Event { epoch, event } => {
+                self.actions.push_back(Action::ConsumerEvent { consumer, epoch, event });
+            }
+            ConsumerOutput::WantTopic(topic) => self.want_for_consumer(now, consumer, topic),
+            ConsumerOutput::ReleaseTopic(topic) => self.release_for_consumer(consumer, &topic),
+            ConsumerOutput::RefreshTopic(_) => self.cluster.request_refresh(),
+            ConsumerOutput::LeaderHint(hint) => self.consumer_hint(&hint),
+        }
+        true
+    }
+
+    /// Tells a consumer who leads each of its partitions.
+    pub(super) fn tell_leaders(&mut self, now: Instant, id: ConsumerId) {
+        let Some(consumer) = self.consumers.get(id) else { return };
+        let indices: Vec<PartitionIndex> = consumer.assignment().collect();
+        for index in indices {
+            let leader = self.cluster.leader(index).map(|leader| {
+                let topic =
+                    self.cluster.partitions().name(index).and_then(|(topic, _)| self.cluster.topic(topic));
+                PartitionLeader {
+                    broker: leader.broker,
+                    epoch: leader.epoch,
+                    topic_id: topic.map(|topic| topic.id).unwrap_or_default(),
+                }
+            });
+            consumer.handle_leader(now, index, leader);
+        }
+    }
+
+    /// Tells all consumers who leads their partitions.
+    pub(super) fn tell_all_leaders(&mut self, now: Instant) {
+        let ids: Vec<ConsumerId> = self.consumers.table.keys().copied().collect();
+        for id in ids {
+            self.tell_leaders(now, id);
+        }
+    }
+
+    /// Forgets consumers that were closed and have nothing more to say.
+    fn drop_closed_consumers(&mut self) -> bool {
+        self.consumers.table.retain(|_, entry| !entry.closed);
+        false
+    }
+
+    fn want_for_consumer(&mut self, now: Instant, id: ConsumerId, topic: Str) {
+        let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) else { return };
+        if entry.topics.contains(&topic) {
+            return;
+        }
+        self.cluster.want_topic(now, &topic);
+        entry.topics.insert(topic);
+        self.tell_leaders(now, id);
+    }
+
+    fn release_for_consumer(&mut self, id: ConsumerId, topic: &Str) {
+        let Some(entry) = self.consumers.table.get_mut(&id) else { return };
+        if entry.topics.remove(topic) {
+            self.cluster.release_topic(topic);
+        }
+    }
+
+    fn consumer_hint(&mut self, hint: &LeaderHint) {
+        let leader = Leader { broker: hint.broker, epoch: hint.epoch };
+        let endpoint = hint.endpoint.as_ref().map(|(host, port)| Broker {
+            id: hint.broker,
+            address: Address { host: host.clone(), port: *port },
+            rack: None,
+        });
+        self.cluster.handle_leader_hint(hint.partition, leader, endpoint);
+    }
+}

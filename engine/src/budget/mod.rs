@@ -1,0 +1,200 @@
+//! A byte budget: what is buffered, in flight and handed out stays below a promise.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
+
+use crate::wait::lock;
+
+/// A number of bytes that are shared out, first come first served.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    total: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    next_ticket: u64,
+    queue: VecDeque<Waiter>,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    ticket: u64,
+    bytes: usize,
+    /// Whether `bytes` have been taken for this waiter, who has yet to fetch them.
+    granted: bool,
+    waker: Waker,
+}
+
+/// Why there is no room and will be none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// More was asked for than the whole budget.
+    Never,
+    /// The budget was closed.
+    Closed,
+}
+
+impl Budget {
+    pub(crate) fn new(total: usize) -> Self {
+        let state = State { free: total, next_ticket: 0, queue: VecDeque::new(), closed: false };
+        Self { total, state: Mutex::new(state) }
+    }
+
+    pub(crate) const fn total(&self) -> usize {
+        self.total
+    }
+
+    /// Takes `bytes` if they are free and nobody waits.
+    pub(crate) fn try_take(&self, bytes: usize) -> bool {
+        let mut state = lock(&self.state);
+        if state.somebody_waits() || state.free < bytes {
+            return false;
+        }
+        state.free -= bytes;
+        true
+    }
+
+    /// Gives `bytes` back and serves those who wait, in their order.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let mut wakers = Vec::new();
+        self.release(bytes, &mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// As [`give_back`](Self::give_back), for callers that hold a lock: they wake when they have let go of it.
+    pub(crate) fn release(&self, bytes: usize, wakers: &mut Vec<Waker>) {
+        if bytes == 0 {
+            return;
+        }
+        let mut state = lock(&self.state);
+        state.free = (state.free + bytes).min(self.total);
+        state.grant(wakers);
+    }
+
+    /// Waits for `bytes`.
+    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Take {
+        Take { budget: Arc::clone(self), bytes, ticket: None, done: false }
+    }
+
+    /// Ends all waits, now and later.
+    pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        wakers.extend(state.queue.iter().map(|waiter| waiter.waker.clone()));
+    }
+
+    /// The bytes that are taken.
+    pub(crate) fn taken(&self) -> usize {
+        self.total - lock(&self.state).free
+    }
+
+    /// Whether somebody waits for room.
+    #[cfg(test)]
+    pub(crate) fn is_contended(&self) -> bool {
+        lock(&self.state).somebody_waits()
+    }
+}
+
+impl State {
+    /// Serves waiters from the front until one does not fit: a large request is not overtaken for ever.
+    fn grant(&mut self, wakers: &mut Vec<Waker>) {
+        for waiter in self.queue.iter_mut().filter(|waiter| !waiter.granted) {
+            if waiter.bytes > self.free {
+                break;
+            }
+            self.free -= waiter.bytes;
+            waiter.granted = true;
+            wakers.push(waiter.waker.clone());
+        }
+    }
+
+    /// Whether somebody has not been served: those who have, but have not looked yet, hold nobody up.
+    fn somebody_waits(&self) -> bool {
+        self.queue.back().is_some_and(|waiter| !waiter.granted)
+    }
+
+    fn position(&self, ticket: u64) -> Option<usize> {
+        self.queue.iter().position(|waiter| waiter.ticket == ticket)
+    }
+}
+
+/// A wait for room. Once it is ready the bytes are the caller's, to be given back.
+///
+/// Cancel safety: dropped early, it gives back what it was granted and its place in the queue.
+#[derive(Debug)]
+pub(crate) struct Take {
+    budget: Arc<Budget>,
+    bytes: usize,
+    ticket: Option<u64>,
+    done: bool,
+}
+
+impl Future for Take {
+    type Output = Result<(), NoRoom>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let budget = Arc::clone(&self.budget);
+        let mut state = lock(&budget.state);
+        if state.closed {
+            return Poll::Ready(Err(NoRoom::Closed));
+        }
+        if self.bytes > budget.total {
+            self.done = true;
+            return Poll::Ready(Err(NoRoom::Never));
+        }
+        let Some(position) = self.ticket.and_then(|ticket| state.position(ticket)) else {
+            if !state.somebody_waits() && state.free >= self.bytes {
+                state.free -= self.bytes;
+                self.done = true;
+                return Poll::Ready(Ok(()));
+            }
+            let ticket = state.next_ticket;
+            state.next_ticket += 1;
+            let waker = context.waker().clone();
+            state.queue.push_back(Waiter { ticket, bytes: self.bytes, granted: false, waker });
+            self.ticket = Some(ticket);
+            return Poll::Pending;
+        };
+        if state.queue[position].granted {
+            state.queue.remove(position);
+            self.done = true;
+            return Poll::Ready(Ok(()));
+        }
+        state.queue[position].waker.clone_from(context.waker());
+        Poll::Pending
+    }
+}
+
+impl Drop for Take {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket.filter(|_| !self.done) else { return };
+        let mut wakers = Vec::new();
+        {
+            let mut state = lock(&self.budget.state);
+            let Some(position) = state.position(ticket) else { return };
+            if let Some(waiter) = state.queue.remove(position) {
+                if waiter.granted {
+                    state.free += waiter.bytes;
+                }
+                state.grant(&mut wakers);
+            }
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The task that owns one connection's machine.
+
+use std::{
+    fmt,
+    io::{self, IoSlice, Read, Write},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, BytesMut};
+use klamm_core::{
+    ConnectionId, Instant, ProducerHandle,
+    cluster::Address,
+    connection::{Connection, ConnectionEvent, Outbox, TransportEnd},
+    producer::{Seal, SealedPartition},
+};
+use klamm_protocol::{Str, compression::Compressor};
+
+use crate::{
+    mailbox::{Item, Mailbox},
+    shared::{Opening, Shared},
+};
+
+/// The most that one read asks for.
+const READ_BYTES: usize = 64 * 1024;
+/// The most pieces that one write gathers.
+const WRITE_PIECES: usize = 64;
+
+/// One connection, to be driven by an adapter: bytes, a timer and a wake-up.
+///
+/// ```text
+/// connect to task.address(), by task.poll_timeout() at the latest
+/// task.handle_open(now), or task.handle_connect_failed(now, why) and done
+/// loop {
+///     task.drive(now);
+///     if task.is_finished() { close the socket and return }
+///     write task.outbox() while the socket takes it
+///     read into task.read_buffer() if task.wants_read(), then task.handle_read(now)
+///     wait for the socket, for task.poll_wake, or until task.poll_timeout
+/// }
+/// ```
+///
+/// Dropping it ends the connection as if the peer had been lost.
+pub struct ConnectionTask {
+    id: ConnectionId,
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
+    address: Address,
+    connection: Connection,
+    items: Vec<Item>,
+    compressor: Option<Compressor>,
+    finished: bool,
+}
+
+impl fmt::Debug for ConnectionTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionTask")
+            .field("id", &self.id)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ConnectionTask {
+    pub(crate) fn new(shared: Arc<Shared>, opening: Opening, now: Instant) -> Self {
+        Self {
+            id: opening.connection,
+            shared,
+            mailbox: opening.mailbox,
+            address: opening.address,
+            connection: Connection::new(opening.config, now),
+            items: Vec::new(),
+            compressor: None,
+            finished: false,
+        }
+    }
+
+    /// Where to connect to.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// The socket is connected.
+    pub fn handle_open(&mut self, now: Instant) {
+        self.connection.handle_open(now);
+    }
+
+    /// The socket could not be connected: why, in words that name what was tried.
+    pub fn handle_connect_failed(&mut self, now: Instant, why: impl Into<String>) {
+        self.connection.handle_closed(now, TransportEnd::ConnectFailed(Str::from(why.into())));
+        self.drive(now);
+    }
+
+    /// The peer will send no more.
+    pub fn handle_end(&mut self, now: Instant) {
+        self.connection.handle_closed(now, TransportEnd::PeerClosed);
+    }
+
+    /// The socket failed.
+    pub fn handle_error(&mut self, now: Instant, error: &io::Error) {
+        self.connection.handle_closed(now, TransportEnd::Broken(Str::from(error.to_string())));
+    }
+
+    /// Where to append what was read, before [`handle_read`](Self::handle_read).
+    pub fn read_buffer(&mut self) -> &mut BytesMut {
+        self.connection.read_buffer()
+    }
+
+    /// Bytes were appended to the read buffer.
+    pub fn handle_read(&mut self, now: Instant) {
+        self.connection.handle_read(now);
+    }
+
+    /// Reads once from a socket that does not block. Returns whether bytes came or the connection ended.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] alone: all other errors are the connection's end, and dealt with.
+    pub fn read_from(&mut self, now: Instant, socket: &mut impl Read) -> io::Result<()> {
+        let buffer = self.connection.read_buffer();
+        let filled = buffer.len();
+        let room = (buffer.capacity() - filled).clamp(1, READ_BYTES);
+        buffer.resize(filled + room, 0);
+        let result = socket.read(&mut buffer[filled..]);
+        buffer.truncate(filled + result.as_ref().copied().unwrap_or(0));
+        match result {
+            Ok(0) => self.handle_end(now),
+            Ok(_) => self.connection.handle_read(now),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.handle_error(now, &error),
+        }
+        Ok(())
+    }
+
+    /// Writes once to a socket that does not block.
+    ///
+    /// # Errors
+    ///
+    /// As of [`read_from`](Self::read_from).
+    pub fn write_to(&mut self, now: Instant, socket: &mut impl Write) -> io::Result<()> {
+        match self.gather(|pieces| socket.write_vectored(pieces)) {
+            Ok(0) => self.handle_end(now),
+            Ok(count) => self.connection.outbox().advance(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.handle_error(now, &error),
+        }
+        Ok(())
+    }
+
+    /// Lends out the front of the outbox as pieces for one vectored write.
+    pub fn gather<R>(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        let mut pieces = [IoSlice::new(&[]); WRITE_PIECES];
+        let mut count = 0;
+        for (place, segment) in pieces.iter_mut().zip(self.connection.outbox().segments()) {
+            *place = IoSlice::new(segment);
+            count += 1;
+        }
+        write(&pieces[..count])
+    }
+
+    /// What is to be written: take from its front what the socket takes.
+    pub const fn outbox(&mut self) -> &mut Outbox {
+        self.connection.outbox()
+    }
+
+    /// Whether something is to be written.
+    pub fn wants_write(&mut self) -> bool {
+        self.connection.outbox().has_remaining()
+    }
+
+    /// Whether to read.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.connection.wants_read()
+    }
+
+    /// Does what is due at `now`: takes what others want of this connection, and passes on what happened on it.
+    pub fn drive(&mut self, now: Instant) {
+        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            self.connection.handle_timeout(now);
+        }
+        loop {
+            let mut items = std::mem::take(&mut self.items);
+            self.mailbox.drain(&mut items);
+            let mut sealed = Vec::new();
+            let mut refused = Vec::new();
+            for item in items.drain(..) {
+                self.take_item(now, item, &mut sealed, &mut refused);
+            }
+            self.items = items;
+            let mut events = Vec::new();
+            while let Some(event) = self.connection.poll_event() {
+                events.push(event);
+            }
+            if sealed.is_empty() && refused.is_empty() && events.is_empty() {
+                break;
+            }
+            self.pass_on(now, sealed, refused, events);
+        }
+        if self.connection.is_closed() && !self.finished {
+            self.finish(now);
+        }
+    }
+
+    /// When [`drive`](Self::drive) has something to do, even if nothing happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.connection.poll_timeout()
+    }
+
+    /// Ready if [`drive`](Self::drive) has something to do; otherwise the waker is called when it has.
+    pub fn poll_wake(&mut self, context: &Context<'_>) -> Poll<()> {
+        self.mailbox.poll(context)
+    }
+
+    /// Whether the connection is over: close the socket.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    fn take_item(
+        &mut self,
+        now: Instant,
+        item: Item,
+        sealed: &mut Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
+        refused: &mut Vec<Item>,
+    ) {
+        match item {
+            Item::Send(outgoing) => {
+                if let Err(back) = self.connection.submit(now, outgoing) {
+                    refused.push(Item::Send(back.outgoing));
+                }
+            }
+            Item::Seal(producer, seal) => {
+                let batches = self.seal(producer, &seal);
+                sealed.push((producer, seal, batches));
+            }
+            Item::Close => self.connection.close(),
+        }
+    }
+
+    /// Takes batches out of their buffers and seals them, without any lock but each partition's own for a moment.
+    fn seal(&mut self, producer: ProducerHandle, seal: &Seal) -> Vec<SealedPartition> {
+        let Some(pool) = self.shared.ask(|state| state.producers.get(&producer).cloned()) else {
+            return Vec::new();
+        };
+        let compressor = match &mut self.compressor {
+            Some(compressor) if compressor.compression() == seal.compression => compressor,
+            other => other.insert(pool.compressor(seal.compression)),
+        };
+        pool.seal(seal, compressor)
+    }
+
+    fn pass_on(
+        &mut self,
+        now: Instant,
+        sealed: Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
+        refused: Vec<Item>,
+        events: Vec<ConnectionEvent>,
+    ) {
+        let id = self.id;
+        self.shared.with_at(now, |state, now| {
+            for (producer, seal, batches) in sealed {
+                state.client.handle_sealed(now, producer, seal.broker, batches);
+            }
+            for event in events {
+                state.client.handle_connection(now, id, event);
+            }
+            for item in refused {
+                state.refused(now, id, item);
+            }
+        });
+    }
+
+    /// The connection is over and everybody knows; what still comes for it comes too late.
+    fn finish(&mut self, now: Instant) {
+        self.finished = true;
+        let late = self.mailbox.close();
+        let id = self.id;
+        self.shared.with_at(now, |state, now| {
+            state.forget_mailbox(id);
+            for item in late {
+                state.refused(now, id, item);
+            }
+        });
+    }
+}
+
+impl Drop for ConnectionTask {
+    fn drop(&mut self) {
+        if !self.finished {
+            let now = self.shared.clock.now();
+            self.connection.handle_closed(now, TransportEnd::Broken(Str::from("the driver dropped it")));
+            self.drive(now);
+        }
+    }
+}

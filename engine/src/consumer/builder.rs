@@ -1,0 +1,122 @@
+//! How a consumer is configured.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_core::consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt};
+use klamm_protocol::{Str, records::ReadOptions};
+
+use super::{Consumer, Inbox};
+use crate::{InvalidConfig, kafka::ClientHandle};
+
+/// Makes a [`Consumer`]. Names and defaults are those of the Java client.
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct ConsumerBuilder {
+    client: Arc<ClientHandle>,
+    config: ConsumerConfig,
+    partitions: Vec<(Str, i32, StartAt)>,
+    options: ReadOptions,
+}
+
+impl ConsumerBuilder {
+    pub(crate) fn new(client: Arc<ClientHandle>) -> Self {
+        Self {
+            client,
+            config: ConsumerConfig::default(),
+            partitions: Vec::new(),
+            options: ReadOptions::default(),
+        }
+    }
+
+    /// Assigns partitions: topic, partition, where to start. May be called more than once.
+    pub fn assign<T: AsRef<str>>(mut self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) -> Self {
+        let partitions = partitions.into_iter();
+        self.partitions
+            .extend(partitions.map(|(topic, partition, at)| (Str::copy_of(topic.as_ref()), partition, at)));
+        self
+    }
+
+    /// Which records of transactions are visible (`isolation.level`). Default: [`Isolation::ReadUncommitted`].
+    pub const fn isolation(mut self, isolation: Isolation) -> Self {
+        self.config.isolation = isolation;
+        self
+    }
+
+    /// What to do when a position does not exist (`auto.offset.reset`). Default: [`OffsetReset::Latest`].
+    pub const fn offset_reset(mut self, reset: OffsetReset) -> Self {
+        self.config.offset_reset = reset;
+        self
+    }
+
+    /// A broker answers a fetch as soon as it has this many bytes (`fetch.min.bytes`). Default: 1.
+    pub const fn fetch_min_bytes(mut self, bytes: i32) -> Self {
+        self.config.fetch_min_bytes = bytes;
+        self
+    }
+
+    /// A broker answers a fetch after this time at the latest, in milliseconds (`fetch.max.wait.ms`). Default: 500.
+    pub const fn fetch_max_wait_ms(mut self, wait_ms: i32) -> Self {
+        self.config.fetch_max_wait_ms = wait_ms;
+        self
+    }
+
+    /// The most that one fetch asks for (`fetch.max.bytes`). Default: 50 MiB.
+    pub const fn fetch_max_bytes(mut self, bytes: i32) -> Self {
+        self.config.fetch_max_bytes = bytes;
+        self
+    }
+
+    /// The most that one fetch asks for of one partition (`max.partition.fetch.bytes`). Default: 1 MiB.
+    pub const fn max_partition_fetch_bytes(mut self, bytes: i32) -> Self {
+        self.config.max_partition_fetch_bytes = bytes;
+        self
+    }
+
+    /// The bytes that may be requested, waiting or handed out. Default: 64 MiB.
+    pub const fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.config.buffer_bytes = bytes;
+        self
+    }
+
+    /// How long a broker may take to answer, for a fetch beyond its waiting time (`request.timeout.ms`). Default: 30 s.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout_ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// Whether checksums are verified (`check.crcs`). Default: true.
+    pub const fn check_crcs(mut self, check: bool) -> Self {
+        self.options.check_crc = check;
+        self
+    }
+
+    /// Makes the consumer, which begins to fetch at once what it is assigned.
+    ///
+    /// # Errors
+    ///
+    /// An option makes no sense or the client is closed: which, and what to do.
+    pub fn build(self) -> Result<Consumer, InvalidConfig> {
+        let Self { client, config, partitions, options } = self;
+        config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
+        if let Some((topic, partition, _)) = partitions.iter().find(|(_, partition, _)| *partition < 0) {
+            return Err(InvalidConfig::new(
+                "assign",
+                format!("topic {topic} cannot have a partition {partition}: from 0 on"),
+            ));
+        }
+        let inbox = Arc::new(Inbox::default());
+        let id = client.shared.with(|state, now| {
+            if state.stopped || state.client.is_closing() {
+                return None;
+            }
+            let id = state.client.create_consumer(config);
+            state.consumers.insert(id, Arc::clone(&inbox));
+            state.client.assign(now, id, partitions);
+            Some(id)
+        });
+        match id {
+            Some(id) => Ok(Consumer::new(id, inbox, client, options)),
+            None => Err(InvalidConfig::new("consumer", "the client is closed")),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The client that an application holds, and how it comes to be.
+
+mod builder;
+mod error;
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+pub use builder::KafkaBuilder;
+pub use error::{ConnectError, InvalidConfig};
+
+use crate::{Admin, ConsumerBuilder, ControlTask, ProducerBuilder, SystemClock, shared::Shared, wait::until};
+
+/// How an adapter drives a client.
+///
+/// An adapter names its runtime by a type of its own, and the client's types by that:
+/// `pub type Kafka = klamm_engine::Kafka<MyRuntime>`.
+pub trait Runtime: Send + Sync + 'static {
+    /// Begins to drive a client in the background. `clock` tells the time that the tasks are driven with.
+    ///
+    /// # Errors
+    ///
+    /// Why that is impossible here, in words.
+    fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String>;
+}
+
+/// What all handles of one client share. The last one that goes begins to close the client.
+pub(crate) struct ClientHandle {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) close_timeout: Duration,
+    pub(crate) max_block: Duration,
+    pub(crate) seed: u64,
+}
+
+impl fmt::Debug for ClientHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHandle").finish_non_exhaustive()
+    }
+}
+
+impl Drop for ClientHandle {
+    fn drop(&mut self) {
+        self.shared.with(|state, now| state.client.close(now, now + self.close_timeout));
+    }
+}
+
+/// A client of one Kafka cluster.
+///
+/// Cheap to clone. Producers, consumers and administration made from it share its connections and its knowledge of
+/// the cluster. It ends when the last clone and all that was made from it are dropped: what was sent is still
+/// delivered, within the client's `close_timeout`, and nothing blocks.
+pub struct Kafka<R> {
+    client: Arc<ClientHandle>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Kafka<R> {
+    fn clone(&self) -> Self {
+        Self { client: Arc::clone(&self.client), runtime: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Kafka<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kafka").finish_non_exhaustive()
+    }
+}
+
+impl<R> Kafka<R> {
+    pub(crate) const fn new(client: Arc<ClientHandle>) -> Self {
+        Self { client, runtime: PhantomData }
+    }
+
+    /// Begins to configure a client that finds its cluster at these addresses (`host:port`; the port is 9092 if none
+    /// is named). One that works is enough; more than one survive the loss of a broker.
+    pub fn builder<A: AsRef<str>>(bootstrap: impl IntoIterator<Item = A>) -> KafkaBuilder<R> {
+        KafkaBuilder::new(bootstrap.into_iter().map(|address| address.as_ref().to_owned()).collect())
+    }
+
+    /// Begins to configure a producer.
+    pub fn producer(&self) -> ProducerBuilder {
+        ProducerBuilder::new(Arc::clone(&self.client))
+    }
+
+    /// Begins to configure a consumer.
+    pub fn consumer(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(Arc::clone(&self.client))
+    }
+
+    /// Administration.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(Arc::clone(&self.client))
+    }
+
+    /// The cluster's id, if the brokers tell it (from Kafka 0.10.1 on).
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.client.shared.ask(|state| state.client.cluster().cluster_id().map(|id| String::from(&**id)))
+    }
+
+    /// Why brokers cannot be reached at present, in words; `None` if all is well.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<String> {
+        self.client.shared.ask(|state| state.client.diagnosis())
+    }
+
+    /// Closes the client for all who hold a part of it, and waits for that: producers deliver what they have, within
+    /// the client's `close_timeout`; consumers and administration end.
+    ///
+    /// Cancel safety: dropped early, closing goes on.
+    pub async fn close(&self) {
+        let (shared, timeout) = (&self.client.shared, self.client.close_timeout);
+        shared.with(|state, now| state.client.close(now, now + timeout));
+        until(&shared.ended, || shared.ask(|state| state.stopped.then_some(()))).await;
+    }
+}

@@ -1,0 +1,174 @@
+//! How a producer is configured.
+
+use std::{sync::Arc, time::Duration};
+
+use klamm_core::{
+    Entropy,
+    producer::{Acks, ConfigError, ProducerConfig, partitioner::Partitioner},
+};
+use klamm_protocol::compression::{Compression, Compressor};
+
+use super::{Pool, Producer};
+use crate::{InvalidConfig, kafka::ClientHandle};
+
+/// Makes a [`Producer`]. Names and defaults are those of the Java client.
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct ProducerBuilder {
+    client: Arc<ClientHandle>,
+    config: ProducerConfig,
+    partitioner: Partitioner,
+    level: Option<i32>,
+    memory: usize,
+}
+
+impl ProducerBuilder {
+    pub(crate) fn new(client: Arc<ClientHandle>) -> Self {
+        Self {
+            client,
+            config: ProducerConfig::default(),
+            partitioner: Partitioner::default(),
+            level: None,
+            memory: 32 << 20,
+        }
+    }
+
+    /// Which replicas have to hold a record before it counts as written (`acks`). Default: [`Acks::All`]. Anything
+    /// less turns idempotence off.
+    pub const fn acks(mut self, acks: Acks) -> Self {
+        self.config.acks = acks;
+        if !matches!(acks, Acks::All) {
+            self.config.idempotent = false;
+        }
+        self
+    }
+
+    /// Whether the broker recognises a retried batch, so that no record is written twice (`enable.idempotence`).
+    /// Default: true. Needs [`Acks::All`] and brokers from 0.11.
+    pub const fn idempotent(mut self, idempotent: bool) -> Self {
+        self.config.idempotent = idempotent;
+        self
+    }
+
+    /// How long a batch waits for more records, in milliseconds (`linger.ms`). Default: 5.
+    pub const fn linger_ms(self, linger_ms: u64) -> Self {
+        self.linger(Duration::from_millis(linger_ms))
+    }
+
+    /// How long a batch waits for more records (`linger.ms`). Default: 5 ms.
+    pub const fn linger(mut self, linger: Duration) -> Self {
+        self.config.linger = linger;
+        self
+    }
+
+    /// The uncompressed size in bytes at which a batch is full (`batch.size`). Default: 16,384.
+    pub const fn batch_size(mut self, bytes: usize) -> Self {
+        self.config.batch_size = bytes;
+        self
+    }
+
+    /// The codec (`compression.type`). Default: none.
+    pub const fn compression(mut self, compression: Compression) -> Self {
+        self.config.compression = compression;
+        self
+    }
+
+    /// The codec's level (`compression.gzip.level` and so on). Default: the codec's own.
+    pub const fn compression_level(mut self, level: i32) -> Self {
+        self.level = Some(level);
+        self
+    }
+
+    /// Which partition a record goes to that names none. Default: [`Partitioner::JAVA`].
+    pub const fn partitioner(mut self, partitioner: Partitioner) -> Self {
+        self.partitioner = partitioner;
+        self
+    }
+
+    /// The most bytes of one request, and of one record (`max.request.size`). Default: 1,048,576.
+    pub const fn max_request_size(mut self, bytes: usize) -> Self {
+        self.config.max_request_size = bytes;
+        self
+    }
+
+    /// Requests that may await an answer on one connection (`max.in.flight.requests.per.connection`). Default: 5.
+    pub const fn max_in_flight(mut self, requests: usize) -> Self {
+        self.config.max_in_flight = requests;
+        self
+    }
+
+    /// The bytes that may be buffered and in flight (`buffer.memory`). Default: 32 MiB. Sending waits when they are
+    /// used up.
+    pub const fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// How long after it was accepted a record has its outcome at the latest (`delivery.timeout.ms`). Default: 120 s.
+    pub const fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.config.delivery_timeout = timeout;
+        self
+    }
+
+    /// How long a broker may take to answer (`request.timeout.ms`). Default: 30 s.
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.config.request_timeout = timeout;
+        self
+    }
+
+    /// How often a batch is sent again that a broker refused (`retries`). Default: as often as the delivery timeout
+    /// allows.
+    pub const fn retries(mut self, retries: u32) -> Self {
+        self.config.retries = retries;
+        self
+    }
+
+    /// Makes the producer. Nothing is sent before the first record.
+    ///
+    /// # Errors
+    ///
+    /// Options contradict each other or the client is closed: which, and what to do.
+    pub fn build(mut self) -> Result<Producer, InvalidConfig> {
+        // A timeout that cannot be met is raised rather than refused only where the application did not name it.
+        let at_least = self.config.linger + self.config.request_timeout;
+        if self.config.delivery_timeout == ProducerConfig::default().delivery_timeout {
+            self.config.delivery_timeout = self.config.delivery_timeout.max(at_least);
+        }
+        if let Some(level) = self.level {
+            Compressor::check_level(self.config.compression, level)
+                .map_err(|error| InvalidConfig::new("compression_level", error))?;
+        }
+        let least = self.config.batch_size.max(1024);
+        if self.memory < least {
+            return Err(InvalidConfig::new(
+                "buffer_memory",
+                format!("{} bytes hold no batch: give at least {least}, the size of one", self.memory),
+            ));
+        }
+        let Self { client, config, partitioner, level, memory } = self;
+        let shared = Arc::clone(&client.shared);
+        let pool = shared.with(|state, now| {
+            if state.stopped || state.client.is_closing() {
+                return Err(InvalidConfig::new("producer", "the client is closed"));
+            }
+            let made = state.client.create_producer(now, config.clone());
+            let handle = made.map_err(|error| InvalidConfig::new(option_of(&error), error))?;
+            let entropy = Entropy::new(client.seed).fork(u64::from(handle.0));
+            let pool = Arc::new(Pool::new(handle, config, partitioner, level, memory, entropy));
+            state.producers.insert(handle, Arc::clone(&pool));
+            Ok(pool)
+        })?;
+        Ok(Producer::new(pool, client))
+    }
+}
+
+/// The option of the builder that an error is about.
+const fn option_of(error: &ConfigError) -> &'static str {
+    match error {
+        ConfigError::IdempotenceNeedsAllAcks => "acks",
+        ConfigError::IdempotenceInFlight { .. } | ConfigError::NothingInFlight => "max_in_flight",
+        ConfigError::DeliveryTimeoutTooShort { .. } => "delivery_timeout",
+        ConfigError::RequestTooSmall { .. } => "max_request_size",
+        _ => "producer",
+    }
+}

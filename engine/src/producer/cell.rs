@@ -1,0 +1,117 @@
+//! How the outcome of a batch reaches those who wait for its records.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, Waker},
+};
+
+use klamm_core::producer::Acknowledged;
+use klamm_protocol::Str;
+
+use super::SendError;
+use crate::{
+    RecordMetadata,
+    wait::{Registration, Waiters, poll_until},
+};
+
+/// What became of the records from `first` on, up to the next part.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) first: u32,
+    pub(super) result: Result<Acknowledged, SendError>,
+}
+
+/// One batch's outcome and those who wait for it: one for each batch, shared by its records.
+#[derive(Debug)]
+pub(super) struct BatchCell {
+    topic: Str,
+    partition: i32,
+    outcome: OnceLock<Vec<Part>>,
+    waiters: Waiters,
+}
+
+impl BatchCell {
+    pub(super) fn new(topic: Str, partition: i32) -> Self {
+        Self { topic, partition, outcome: OnceLock::new(), waiters: Waiters::default() }
+    }
+
+    /// Gives the outcome: the parts in the order of their first records. Only the first outcome counts.
+    pub(super) fn complete(&self, parts: Vec<Part>, wakers: &mut Vec<Waker>) {
+        if self.outcome.set(parts).is_ok() {
+            self.waiters.take(wakers);
+        }
+    }
+
+    fn result(&self, index: u32, timestamp: i64) -> Option<Result<RecordMetadata, SendError>> {
+        let parts = self.outcome.get()?;
+        let at = parts.partition_point(|part| part.first <= index).saturating_sub(1);
+        let part = parts.get(at)?;
+        Some(part.result.clone().map(|acknowledged| RecordMetadata {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset: acknowledged.base_offset.map(|base| base + i64::from(index - part.first)),
+            timestamp: acknowledged.log_append_time_ms.unwrap_or(timestamp),
+        }))
+    }
+}
+
+/// The promise of an outcome for one record that a producer accepted.
+///
+/// It is a future. The record is delivered whether or not anybody waits: dropping the receipt cancels nothing.
+/// Cancel safety: dropping it while waiting loses only the answer.
+#[must_use = "only the receipt tells whether the record was written; drop it explicitly if that does not matter"]
+pub struct Receipt {
+    cell: Arc<BatchCell>,
+    index: u32,
+    timestamp: i64,
+    registration: Registration,
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("result", &self.try_get()).finish_non_exhaustive()
+    }
+}
+
+impl Receipt {
+    pub(super) fn new(cell: Arc<BatchCell>, index: u32, timestamp: i64) -> Self {
+        Self { cell, index, timestamp, registration: Registration::default() }
+    }
+
+    /// The outcome, if it is there.
+    #[must_use]
+    pub fn try_get(&self) -> Option<Result<RecordMetadata, SendError>> {
+        self.cell.result(self.index, self.timestamp)
+    }
+
+    /// The topic of the record.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.cell.topic
+    }
+
+    /// The partition of the record.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.cell.partition
+    }
+}
+
+impl Future for Receipt {
+    type Output = Result<RecordMetadata, SendError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let (cell, index, timestamp) = (&this.cell, this.index, this.timestamp);
+        poll_until(&cell.waiters, &mut this.registration, context, || cell.result(index, timestamp))
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        self.cell.waiters.forget(&mut self.registration);
+    }
+}

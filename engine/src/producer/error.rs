@@ -1,0 +1,204 @@
+//! Why a record was not written.
+
+use std::{fmt, sync::Arc};
+
+use klamm_core::{
+    Effect,
+    client::TopicUnavailable,
+    producer::{AppendError, ProduceError},
+};
+use klamm_protocol::{ErrorCode, Str};
+
+use crate::Record;
+
+/// Why a record was not accepted or not acknowledged, and what is known about it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The topic cannot be had. The record was not accepted.
+    Topic {
+        /// The topic.
+        topic: Str,
+        /// Why.
+        error: TopicUnavailable,
+    },
+    /// The topic has no such partition. The record was not accepted.
+    NoSuchPartition {
+        /// The topic.
+        topic: Str,
+        /// What the record asked for; `None` if it named no partition and the producer's partitioner picks none.
+        partition: Option<i32>,
+        /// How many partitions the topic has.
+        count: usize,
+    },
+    /// The record cannot be put into a batch: it is too large, or its timestamp is none. It was not accepted.
+    Record {
+        /// The topic.
+        topic: Str,
+        /// Why.
+        error: AppendError,
+    },
+    /// The record alone is larger than the producer's memory (`buffer_memory`). It was not accepted.
+    TooLargeForMemory {
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The producer's memory.
+        memory: usize,
+    },
+    /// The record was accepted, and its batch was not acknowledged.
+    Produce {
+        /// The topic.
+        topic: Str,
+        /// The partition.
+        partition: i32,
+        /// What happened.
+        error: ProduceError,
+        /// What else is known, for instance why a broker cannot be reached.
+        context: Option<Arc<str>>,
+    },
+    /// The producer or its client is closed. The record was not accepted.
+    Closed,
+    /// The runtime that drove the client is gone. The record may have been written.
+    Stopped,
+}
+
+impl SendError {
+    /// Whether the record may be in the log all the same.
+    #[must_use]
+    pub const fn effect(&self) -> Effect {
+        match self {
+            Self::Produce { error, .. } => error.effect,
+            Self::Stopped => Effect::Unknown,
+            Self::Topic { .. }
+            | Self::NoSuchPartition { .. }
+            | Self::Record { .. }
+            | Self::TooLargeForMemory { .. }
+            | Self::Closed => Effect::None,
+        }
+    }
+
+    /// The broker's error code, if a broker gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Produce { error, .. } => Some(error.code).filter(|code| !code.is_ok()),
+            Self::Topic { error, .. } => error.error.map(|error| error.code),
+            _ => None,
+        }
+    }
+
+    /// Whether sending the record anew may succeed. If the [`effect`](Self::effect) is unknown, it may also write
+    /// the record twice.
+    #[must_use]
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Produce { error, .. } => error.is_retriable(),
+            Self::Topic { error, .. } => error.error.is_none_or(|error| error.code.is_retriable()),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic { topic, error } => write!(f, "topic {topic}: {error}"),
+            Self::NoSuchPartition { topic, partition: Some(partition), count } => {
+                write!(f, "topic {topic} has no partition {partition}: it has {count}, counted from 0")
+            }
+            Self::NoSuchPartition { topic, partition: None, .. } => {
+                write!(
+                    f,
+                    "a record for topic {topic} names no partition, and the producer's partitioner picks none"
+                )
+            }
+            Self::Record { topic, error } => write!(f, "topic {topic}: {error}"),
+            Self::TooLargeForMemory { bytes, memory } => {
+                write!(
+                    f,
+                    "the record takes {bytes} bytes, the producer's memory is {memory}: raise buffer_memory"
+                )
+            }
+            Self::Produce { topic, partition, error, context } => {
+                write!(f, "topic {topic}, partition {partition}: {error}")?;
+                match context {
+                    Some(context) => write!(f, "; {context}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Closed => f.write_str("the producer is closed"),
+            Self::Stopped => f.write_str("the runtime that drove the client is gone"),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// Why a record was not accepted at once. The record comes back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrySendError<'a> {
+    /// The producer's memory is used up: wait, or send less.
+    Full(Record<'a>),
+    /// The topic's metadata are not there yet; they have been asked for.
+    TopicPending(Record<'a>),
+    /// The record will never be accepted.
+    Refused(Record<'a>, SendError),
+}
+
+impl<'a> TrySendError<'a> {
+    /// Whether the producer's memory is used up.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether the same record may be accepted later.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        !matches!(self, Self::Refused(..))
+    }
+
+    /// The record.
+    pub fn into_record(self) -> Record<'a> {
+        match self {
+            Self::Full(record) | Self::TopicPending(record) | Self::Refused(record, _) => record,
+        }
+    }
+}
+
+impl fmt::Display for TrySendError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("the producer's memory (buffer_memory) is used up"),
+            Self::TopicPending(record) => {
+                write!(f, "the metadata of topic {} are not there yet", record.topic())
+            }
+            Self::Refused(_, error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for TrySendError<'_> {}
+
+/// Records that were accepted were not acknowledged.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Undelivered {
+    /// How many.
+    pub records: u64,
+    /// Why the last of them was not.
+    pub last_error: Option<SendError>,
+}
+
+impl fmt::Display for Undelivered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records were not acknowledged", self.records)?;
+        match &self.last_error {
+            Some(error) => write!(f, ", the last because: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Undelivered {}

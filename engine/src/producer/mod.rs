@@ -1,0 +1,268 @@
+//! The producer that an application holds.
+
+mod builder;
+mod cell;
+mod error;
+mod pool;
+mod slot;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use klamm_core::{Instant, client::Done};
+use klamm_protocol::Str;
+
+pub use builder::ProducerBuilder;
+pub use cell::Receipt;
+pub use error::{SendError, TrySendError, Undelivered};
+pub(crate) use pool::Pool;
+use pool::{NotPlaced, Placed};
+
+use crate::{Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, shared::BatchSignal};
+
+/// Writes records.
+///
+/// Cheap to clone; all clones share one memory, one order a partition, and one producer id. Sending takes no lock
+/// but that of the record's partition, so many threads may send at once.
+///
+/// Dropping the last clone begins to close the producer in the background: what was accepted is still delivered,
+/// within the client's `close_timeout`. Use [`close`](Self::close) to wait for it and to learn what was not.
+#[derive(Clone)]
+pub struct Producer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Arc<Pool>,
+    client: Arc<ClientHandle>,
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("pool", &self.inner.pool).finish_non_exhaustive()
+    }
+}
+
+impl Producer {
+    pub(crate) fn new(pool: Arc<Pool>, client: Arc<ClientHandle>) -> Self {
+        Self { inner: Arc::new(Inner { pool, client }) }
+    }
+
+    /// Writes a record and waits until it is acknowledged as configured.
+    ///
+    /// The record waits for others to share its batch, up to the producer's `linger`. To send many records, use
+    /// [`enqueue`](Self::enqueue) and await the receipts later, or send from several tasks.
+    ///
+    /// Cancel safety: dropped before the record is accepted, it is not written; dropped afterwards, it is
+    /// delivered unheard.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; its [`effect`](SendError::effect) tells whether the record may be in the log all the same.
+    pub async fn send(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
+        self.enqueue(record).await?.await
+    }
+
+    /// Accepts a record: waits for the topic's metadata and for room in the producer's memory, if need be, not for
+    /// the acknowledgement. That is the receipt's part.
+    ///
+    /// Cancel safety: dropped early, the record is not accepted.
+    ///
+    /// # Errors
+    ///
+    /// The record was not accepted, and will not be written.
+    pub async fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
+        let mut granted = Granted { inner: &self.inner, bytes: 0 };
+        loop {
+            let missing = match self.inner.place(&record, &mut granted.bytes) {
+                Ok(receipt) => return Ok(receipt),
+                Err(NotPlaced::Refused(error)) => return Err(error),
+                Err(NotPlaced::Topic) => {
+                    self.inner.await_topic(record.topic()).await?;
+                    continue;
+                }
+                Err(NotPlaced::Room(missing)) => missing,
+            };
+            self.inner.hurry();
+            match self.inner.pool.budget.take(missing).await {
+                Ok(()) => granted.bytes += missing,
+                Err(NoRoom::Closed) => return Err(SendError::Closed),
+                Err(NoRoom::Never) => {
+                    let memory = self.inner.pool.budget.total();
+                    return Err(SendError::TooLargeForMemory { bytes: missing, memory });
+                }
+            }
+        }
+    }
+
+    /// Accepts a record if that needs no waiting.
+    ///
+    /// # Errors
+    ///
+    /// The record comes back: there is no room, the topic's metadata are not there yet (they are being asked for),
+    /// or it will never be accepted.
+    pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
+        match self.inner.place(&record, &mut 0) {
+            Ok(receipt) => Ok(receipt),
+            Err(NotPlaced::Refused(error)) => Err(TrySendError::Refused(record, error)),
+            Err(NotPlaced::Topic) => {
+                drop(self.inner.await_topic(record.topic()));
+                Err(TrySendError::TopicPending(record))
+            }
+            Err(NotPlaced::Room(_)) => {
+                self.inner.hurry();
+                Err(TrySendError::Full(record))
+            }
+        }
+    }
+
+    /// Waits until the metadata of a topic are there, so that sending to it does not have to.
+    ///
+    /// Cancel safety: safe.
+    ///
+    /// # Errors
+    ///
+    /// The topic cannot be had.
+    pub async fn prepare(&self, topic: &str) -> Result<(), SendError> {
+        if self.inner.pool.topics.find(topic).is_some() {
+            return Ok(());
+        }
+        self.inner.await_topic(topic).await
+    }
+
+    /// How many partitions a topic has; `None` while its metadata are not there ([`prepare`](Self::prepare)).
+    #[must_use]
+    pub fn partition_count(&self, topic: &str) -> Option<usize> {
+        self.inner.pool.topics.find(topic).map(|entry| entry.slots.len())
+    }
+
+    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes.
+    ///
+    /// Cancel safety: dropped early, everything is still sent.
+    ///
+    /// # Errors
+    ///
+    /// Records, of those or of others accepted meanwhile, were not acknowledged. The receipts tell which.
+    pub async fn flush(&self) -> Result<(), Undelivered> {
+        let before = self.inner.pool.failed_records();
+        let handle = self.inner.pool.handle;
+        let flushed = self.inner.client.shared.operate(|client, now, id| client.flush(now, id, handle));
+        // A driver that is gone has failed what was there.
+        drop(flushed.wait().await);
+        self.inner.undelivered(before)
+    }
+
+    /// Closes the producer, also for its clones: accepts no more records, delivers what was accepted, and waits for
+    /// that as long as the delivery timeout at most.
+    ///
+    /// Cancel safety: dropped early, closing goes on.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged.
+    pub async fn close(&self) -> Result<(), Undelivered> {
+        self.close_within(self.inner.pool.config.delivery_timeout).await
+    }
+
+    /// As [`close`](Self::close), but gives up on what is not delivered after `timeout`.
+    ///
+    /// Cancel safety: dropped early, closing goes on.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged.
+    pub async fn close_within(&self, timeout: Duration) -> Result<(), Undelivered> {
+        let before = self.inner.pool.failed_records();
+        self.inner.begin_close(timeout);
+        self.inner.pool.until_closed().await;
+        self.inner.undelivered(before)
+    }
+
+    /// The bytes of the producer's memory that are in use: what is buffered, in flight, or kept to be sent again.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        self.inner.pool.budget.taken()
+    }
+}
+
+impl Inner {
+    fn place(&self, record: &Record<'_>, granted: &mut usize) -> Result<Receipt, NotPlaced> {
+        let shared = &self.client.shared;
+        let timestamp = record.named_timestamp().unwrap_or_else(|| shared.clock.wall_time().0);
+        let Placed { accepted, partition } = self.pool.place(record, timestamp, granted)?;
+        if !accepted.signal.is_quiet() {
+            shared.signal(BatchSignal {
+                producer: self.pool.handle,
+                partition,
+                batch: accepted.batch,
+                signal: accepted.signal,
+            });
+        }
+        Ok(accepted.receipt)
+    }
+
+    /// Asks for a topic at once, and gives the wait for it.
+    fn await_topic(&self, topic: &str) -> impl Future<Output = Result<(), SendError>> + Send + use<> {
+        let topic = Str::copy_of(topic);
+        let pool = Arc::clone(&self.pool);
+        let shared = Arc::clone(&self.client.shared);
+        let max_block = self.client.max_block;
+        let found = shared.operate(|client, now: Instant, id| {
+            client.await_topic(now, id, pool.handle, &topic, now + max_block);
+        });
+        async move {
+            match found.wait().await {
+                Ok(Done::Topic(Ok(()))) => {
+                    shared.with(|state, _| pool.adopt_topic(&state.client, &topic));
+                    Ok(())
+                }
+                Ok(Done::Topic(Err(error))) => Err(SendError::Topic { topic, error }),
+                Ok(_) => Err(SendError::Closed),
+                Err(crate::operation::Stopped) => Err(SendError::Stopped),
+            }
+        }
+    }
+
+    /// Memory is short: what is buffered is sent now.
+    fn hurry(&self) {
+        let handle = self.pool.handle;
+        self.client.shared.with(|state, now| state.client.hurry(now, handle));
+    }
+
+    fn begin_close(&self, timeout: Duration) {
+        let mut wakers = Vec::new();
+        self.pool.begin_close(&mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+        let handle = self.pool.handle;
+        self.client.shared.with(|state, now| state.client.close_producer(now, handle, now + timeout));
+    }
+
+    fn undelivered(&self, before: u64) -> Result<(), Undelivered> {
+        match self.pool.failed_records() - before {
+            0 => Ok(()),
+            records => Err(Undelivered { records, last_error: self.pool.last_error() }),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.begin_close(self.client.close_timeout);
+    }
+}
+
+/// Bytes that were taken for a record that is not accepted yet.
+struct Granted<'a> {
+    inner: &'a Inner,
+    bytes: usize,
+}
+
+impl Drop for Granted<'_> {
+    fn drop(&mut self) {
+        self.inner.pool.budget.give_back(self.bytes);
+    }
+}

@@ -1,0 +1,327 @@
+//! What the control plane touches of a producer: its slots, by partition.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Waker,
+};
+
+use klamm_core::{
+    Entropy, PartitionIndex, ProducerHandle,
+    client::Client,
+    producer::{
+        BatchId, Outcome, ProducerConfig, Seal, SealResult, SealedPartition, partitioner::Partitioner,
+    },
+};
+use klamm_protocol::{
+    Str,
+    compression::{Compression, Compressor},
+};
+
+use super::{
+    SendError,
+    slot::{Accepted, Blocked, Slot},
+    topics::{Spread, TopicEntry, TopicTable},
+};
+use crate::{
+    Record,
+    budget::Budget,
+    wait::{Waiters, lock},
+};
+
+/// Taken from the budget at once, so that small records do not ask for each.
+const QUANTUM: usize = 4096;
+
+/// What went wrong so far.
+#[derive(Debug, Default)]
+struct Failures {
+    records: AtomicU64,
+    last: Mutex<Option<SendError>>,
+}
+
+/// Whether the producer still accepts, and who waits for its end.
+#[derive(Debug, Default)]
+struct Life {
+    /// No record is accepted any more.
+    closing: AtomicBool,
+    /// Every record has its outcome.
+    closed: AtomicBool,
+    waiters: Waiters,
+}
+
+/// See the [module](self).
+pub(crate) struct Pool {
+    pub(super) handle: ProducerHandle,
+    pub(super) config: ProducerConfig,
+    pub(super) partitioner: Partitioner,
+    level: Option<i32>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) topics: TopicTable,
+    slots: Mutex<BTreeMap<PartitionIndex, Arc<Slot>>>,
+    entropy: Entropy,
+    failures: Failures,
+    life: Life,
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
+
+/// A record was accepted.
+pub(super) struct Placed {
+    pub(super) accepted: Accepted,
+    pub(super) partition: PartitionIndex,
+}
+
+/// Why a record was not accepted.
+pub(super) enum NotPlaced {
+    /// The topic's metadata are not there.
+    Topic,
+    /// The budget has no room: so many bytes are missing.
+    Room(usize),
+    Refused(SendError),
+}
+
+impl Pool {
+    pub(super) fn new(
+        handle: ProducerHandle,
+        config: ProducerConfig,
+        partitioner: Partitioner,
+        level: Option<i32>,
+        memory: usize,
+        entropy: Entropy,
+    ) -> Self {
+        Self {
+            handle,
+            config,
+            partitioner,
+            level,
+            budget: Arc::new(Budget::new(memory)),
+            topics: TopicTable::new(),
+            slots: Mutex::new(BTreeMap::new()),
+            entropy,
+            failures: Failures::default(),
+            life: Life::default(),
+        }
+    }
+
+    // The data plane.
+
+    /// Picks the partition of a record and encodes it into that partition's open batch.
+    pub(super) fn place(
+        &self,
+        record: &Record<'_>,
+        timestamp: i64,
+        granted: &mut usize,
+    ) -> Result<Placed, NotPlaced> {
+        if self.life.closing.load(Ordering::Acquire) {
+            return Err(NotPlaced::Refused(SendError::Closed));
+        }
+        let placed = self.topics.with(record.topic(), |entry| {
+            let key = record.key_bytes();
+            if record.named_partition().is_none() && self.partitioner.is_spread(key) {
+                return self.place_spread(entry, record, timestamp, granted);
+            }
+            let partition = match record.named_partition() {
+                Some(partition) => usize::try_from(partition).ok(),
+                None => entry.hashed(self.partitioner, key),
+            };
+            self.place_at(entry, partition, record, timestamp, granted)
+        });
+        placed.unwrap_or(Err(NotPlaced::Topic))
+    }
+
+    /// Places a record that goes where the topic's spread is at present.
+    fn place_spread(
+        &self,
+        entry: &TopicEntry,
+        record: &Record<'_>,
+        timestamp: i64,
+        granted: &mut usize,
+    ) -> Result<Placed, NotPlaced> {
+        let mut spread = lock(&entry.spread);
+        let Spread { topic, entropy } = &mut *spread;
+        let partition = self.partitioner.partition(record.key_bytes(), topic, entropy);
+        let partition = partition.and_then(|partition| usize::try_from(partition).ok());
+        let placed = self.place_at(entry, partition, record, timestamp, granted)?;
+        spread.topic.appended(placed.accepted.bytes, placed.accepted.room, self.config.batch_size);
+        Ok(placed)
+    }
+
+    fn place_at(
+        &self,
+        entry: &TopicEntry,
+        partition: Option<usize>,
+        record: &Record<'_>,
+        timestamp: i64,
+        granted: &mut usize,
+    ) -> Result<Placed, NotPlaced> {
+        let Some(slot) = partition.and_then(|partition| entry.slots.get(partition)) else {
+            return Err(NotPlaced::Refused(SendError::NoSuchPartition {
+                topic: entry.name.clone(),
+                partition: record.named_partition(),
+                count: entry.slots.len(),
+            }));
+        };
+        let quantum = QUANTUM.min(self.config.batch_size);
+        match slot.append(&self.budget, quantum, record, timestamp, granted) {
+            Ok(accepted) => Ok(Placed { accepted, partition: slot.index }),
+            Err(Blocked::Room(missing)) => Err(NotPlaced::Room(missing)),
+            Err(Blocked::Refused(error)) => {
+                Err(NotPlaced::Refused(SendError::Record { topic: entry.name.clone(), error }))
+            }
+            Err(Blocked::Closed) => Err(NotPlaced::Refused(SendError::Closed)),
+        }
+    }
+
+    // The control plane.
+
+    /// Takes batches out of their buffers and seals them.
+    pub(crate) fn seal(&self, seal: &Seal, compressor: &mut Compressor) -> Vec<SealedPartition> {
+        let mut left = seal.max_bytes;
+        let mut first = true;
+        let mut seal_one = |partition| {
+            let Some(slot) = lock(&self.slots).get(&partition).cloned() else { return SealResult::Empty };
+            let taken = match slot.take(&self.budget, if first { usize::MAX } else { left }) {
+                Ok(taken) => taken,
+                Err(other) => return other,
+            };
+            first = false;
+            let plain_len = taken.encoder.len();
+            let sealed = taken.encoder.seal_with(compressor);
+            left = left.saturating_sub(sealed.len());
+            slot.compressed(&self.budget, taken.batch, plain_len, sealed.len());
+            SealResult::Sealed { batch: taken.batch, sealed }
+        };
+        seal.partitions
+            .iter()
+            .map(|partition| SealedPartition { partition: *partition, result: seal_one(*partition) })
+            .collect()
+    }
+
+    pub(crate) fn compressor(&self, compression: Compression) -> Compressor {
+        let leveled = self.level.and_then(|level| Compressor::with_level(compression, level).ok());
+        leveled.unwrap_or_else(|| Compressor::new(compression))
+    }
+
+    /// A batch has its outcome.
+    pub(crate) fn settle(&self, outcome: &Outcome, context: Option<String>, wakers: &mut Vec<Waker>) {
+        let Some(slot) = lock(&self.slots).get(&outcome.partition).cloned() else { return };
+        let context: Option<Arc<str>> = context.map(Arc::from);
+        let settled = slot.settle(&self.budget, outcome, context.as_ref(), wakers);
+        if settled.failed_records > 0 {
+            self.failed(u64::from(settled.failed_records), settled.error);
+        }
+    }
+
+    pub(crate) fn discard(&self, partition: PartitionIndex, through: BatchId, wakers: &mut Vec<Waker>) {
+        let slot = lock(&self.slots).get(&partition).cloned();
+        if let Some(slot) = slot {
+            slot.discard(&self.budget, through, wakers);
+        }
+    }
+
+    /// Follows the cluster: partitions may have been added, leaders lost.
+    pub(crate) fn refresh_topics(&self, client: &Client) {
+        for name in self.topics.names() {
+            self.adopt_topic(client, &name);
+        }
+    }
+
+    /// Takes over what the cluster says of a topic.
+    pub(super) fn adopt_topic(&self, client: &Client, name: &Str) {
+        let Some(topic) = client.cluster().topic(name) else { return };
+        let known = self.topics.find(name);
+        let count = topic.partitions.len();
+        let without_leader = topic.partitions.iter().any(|index| client.cluster().leader(*index).is_none());
+        let writable = without_leader.then(|| {
+            let with_leader = topic.partitions.iter().zip(0_u32..);
+            with_leader
+                .filter(|(index, _)| client.cluster().leader(**index).is_some())
+                .map(|(_, at)| at)
+                .collect()
+        });
+        let spread = match &known {
+            Some(entry) => Arc::clone(&entry.spread),
+            None => Spread::shared(
+                count,
+                self.entropy.fork(u64::from(topic.partitions.first().map_or(0, |index| index.0))),
+            ),
+        };
+        Spread::update(&spread, count, writable);
+        let same = known.is_some_and(|entry| {
+            entry.slots.len() == count
+                && entry.slots.iter().zip(&topic.partitions).all(|(slot, index)| slot.index == *index)
+        });
+        if same {
+            return;
+        }
+        let mut slots = lock(&self.slots);
+        let numbered = topic.partitions.iter().zip(0_i32..);
+        let of_topic = numbered.map(|(index, partition)| {
+            let slot = slots.entry(*index);
+            Arc::clone(
+                slot.or_insert_with(|| Arc::new(Slot::new(name.clone(), partition, *index, &self.config))),
+            )
+        });
+        let of_topic = of_topic.collect();
+        drop(slots);
+        self.topics.put(TopicEntry { name: name.clone(), slots: of_topic, spread });
+    }
+
+    // The end.
+
+    /// Accepts no more records.
+    pub(super) fn begin_close(&self, wakers: &mut Vec<Waker>) {
+        self.life.closing.store(true, Ordering::Release);
+        self.budget.close(wakers);
+    }
+
+    /// Every batch has its outcome.
+    pub(crate) fn closed(&self, wakers: &mut Vec<Waker>) {
+        self.end(&SendError::Closed, wakers);
+    }
+
+    /// The driver is gone.
+    pub(crate) fn stop(&self, wakers: &mut Vec<Waker>) {
+        self.end(&SendError::Stopped, wakers);
+    }
+
+    fn end(&self, error: &SendError, wakers: &mut Vec<Waker>) {
+        self.begin_close(wakers);
+        let slots = std::mem::take(&mut *lock(&self.slots));
+        let left: u64 = slots.values().map(|slot| slot.close(&self.budget, error, wakers)).sum();
+        if left > 0 {
+            self.failed(left, Some(error.clone()));
+        }
+        self.topics.clear();
+        self.life.closed.store(true, Ordering::Release);
+        self.life.waiters.take(wakers);
+    }
+
+    /// Waits until every record has its outcome after a close.
+    pub(super) async fn until_closed(&self) {
+        crate::wait::until(&self.life.waiters, || self.life.closed.load(Ordering::Acquire).then_some(()))
+            .await;
+    }
+
+    fn failed(&self, records: u64, error: Option<SendError>) {
+        *lock(&self.failures.last) = error;
+        self.failures.records.fetch_add(records, Ordering::AcqRel);
+    }
+
+    /// How many records were not acknowledged so far.
+    pub(super) fn failed_records(&self) -> u64 {
+        self.failures.records.load(Ordering::Acquire)
+    }
+
+    pub(super) fn last_error(&self) -> Option<SendError> {
+        lock(&self.failures.last).clone()
+    }
+}

@@ -1,0 +1,236 @@
+//! One partition of one producer: the buffer behind its own lock, and the cells of its batches.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    task::Waker,
+};
+
+use klamm_core::{
+    PartitionIndex,
+    producer::{
+        AppendError, BatchId, Outcome, PartitionBuffer, Portion, ProducerConfig, SealResult, Signal,
+        TakenBatch,
+    },
+};
+use klamm_protocol::Str;
+
+use super::{
+    SendError,
+    cell::{BatchCell, Part, Receipt},
+};
+use crate::{Record, budget::Budget, wait::lock};
+
+/// The header of a batch: what a record may need on top, if it opens one.
+const BATCH_HEADER_BYTES: usize = 61;
+
+/// A batch that has no outcome yet.
+#[derive(Debug)]
+struct Pending {
+    batch: BatchId,
+    cell: Arc<BatchCell>,
+    /// Bytes of the budget that are to be given back at the outcome.
+    charged: usize,
+    records: u32,
+    /// What became of a batch that was split.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct State {
+    buffer: PartitionBuffer,
+    pending: VecDeque<Pending>,
+    /// Bytes taken from the budget for records to come, so that the budget is not asked for each record.
+    credit: usize,
+    closed: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(super) struct Slot {
+    topic: Str,
+    partition: i32,
+    pub(super) index: PartitionIndex,
+    state: Mutex<State>,
+}
+
+/// A record was appended.
+pub(super) struct Accepted {
+    pub(super) receipt: Receipt,
+    pub(super) batch: BatchId,
+    pub(super) signal: Signal,
+    /// By how much the batch grew, and how much still fits in.
+    pub(super) bytes: usize,
+    pub(super) room: usize,
+}
+
+/// Why a record was not appended.
+pub(super) enum Blocked {
+    /// The budget has no room: so many bytes are missing.
+    Room(usize),
+    /// The record will never be accepted.
+    Refused(AppendError),
+    Closed,
+}
+
+/// What a settled batch leaves to do.
+pub(super) struct Settled {
+    pub(super) failed_records: u32,
+    pub(super) error: Option<SendError>,
+}
+
+impl Slot {
+    pub(super) fn new(topic: Str, partition: i32, index: PartitionIndex, config: &ProducerConfig) -> Self {
+        let buffer = PartitionBuffer::new(config);
+        let state = State { buffer, pending: VecDeque::new(), credit: 0, closed: false };
+        Self { topic, partition, index, state: Mutex::new(state) }
+    }
+
+    /// Encodes a record into the open batch. `granted` bytes were taken from the budget for it before.
+    pub(super) fn append(
+        &self,
+        budget: &Budget,
+        quantum: usize,
+        record: &Record<'_>,
+        timestamp: i64,
+        granted: &mut usize,
+    ) -> Result<Accepted, Blocked> {
+        let bound = record.encoded_bound() + BATCH_HEADER_BYTES;
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Err(Blocked::Closed);
+        }
+        state.credit += std::mem::take(granted);
+        if state.credit < bound {
+            let missing = bound - state.credit;
+            let ample = missing.max(quantum);
+            let taken = [ample, missing].into_iter().find(|bytes| budget.try_take(*bytes));
+            state.credit += taken.ok_or(Blocked::Room(missing))?;
+        }
+        let appended = match record.with_ref(timestamp, |record| state.buffer.append(record)) {
+            Ok(appended) => appended,
+            Err(error) => {
+                let freed = state.idle_credit();
+                drop(state);
+                budget.give_back(freed);
+                return Err(Blocked::Refused(error));
+            }
+        };
+        state.credit -= appended.bytes.min(state.credit);
+        if state.pending.back().is_none_or(|pending| pending.batch != appended.batch) {
+            let cell = Arc::new(BatchCell::new(self.topic.clone(), self.partition));
+            state.pending.push_back(Pending {
+                batch: appended.batch,
+                cell,
+                charged: 0,
+                records: 0,
+                parts: Vec::new(),
+            });
+        }
+        let Some(pending) = state.pending.back_mut() else { return Err(Blocked::Closed) };
+        pending.charged += appended.bytes;
+        pending.records += 1;
+        let receipt = Receipt::new(Arc::clone(&pending.cell), appended.index, timestamp);
+        let (batch, signal, bytes, room) = (appended.batch, appended.signal, appended.bytes, appended.room);
+        Ok(Accepted { receipt, batch, signal, bytes, room })
+    }
+
+    /// Takes the next batch out, if it makes no more than `max_bytes`.
+    pub(super) fn take(&self, budget: &Budget, max_bytes: usize) -> Result<TakenBatch, SealResult> {
+        let mut state = lock(&self.state);
+        if state.buffer.next_len() > max_bytes {
+            return Err(SealResult::Left);
+        }
+        let taken = state.buffer.take().ok_or(SealResult::Empty);
+        let freed = state.idle_credit();
+        drop(state);
+        budget.give_back(freed);
+        taken
+    }
+
+    /// A batch now takes `len` bytes instead of `plain_len`.
+    pub(super) fn compressed(&self, budget: &Budget, batch: BatchId, plain_len: usize, len: usize) {
+        let Some(saved) = plain_len.checked_sub(len).filter(|saved| *saved > 0) else { return };
+        let freed = {
+            let mut state = lock(&self.state);
+            let Some(pending) = state.pending.iter_mut().find(|pending| pending.batch == batch) else {
+                return;
+            };
+            let freed = saved.min(pending.charged);
+            pending.charged -= freed;
+            freed
+        };
+        budget.give_back(freed);
+    }
+
+    /// Drops batches whose outcome was reported.
+    pub(super) fn discard(&self, budget: &Budget, through: BatchId, wakers: &mut Vec<Waker>) {
+        let mut state = lock(&self.state);
+        state.buffer.discard(through);
+        let freed = state.idle_credit();
+        drop(state);
+        budget.release(freed, wakers);
+    }
+
+    /// A batch, or a part of it, has its outcome.
+    pub(super) fn settle(
+        &self,
+        budget: &Budget,
+        outcome: &Outcome,
+        context: Option<&Arc<str>>,
+        wakers: &mut Vec<Waker>,
+    ) -> Settled {
+        let mut settled = Settled { failed_records: 0, error: None };
+        let mut state = lock(&self.state);
+        let Some(at) = state.pending.iter().position(|pending| pending.batch == outcome.batch) else {
+            return settled;
+        };
+        let (first, count) = match outcome.portion {
+            Portion::Whole => (0, state.pending[at].records),
+            Portion::Part { first, count, .. } => (first, count),
+        };
+        let result = outcome.result.map_err(|error| SendError::Produce {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            error,
+            context: context.cloned(),
+        });
+        if let Err(error) = &result {
+            settled = Settled { failed_records: count, error: Some(error.clone()) };
+        }
+        state.pending[at].parts.push(Part { first, result });
+        if outcome.portion.is_last()
+            && let Some(mut pending) = state.pending.remove(at)
+        {
+            drop(state);
+            pending.parts.sort_by_key(|part| part.first);
+            pending.cell.complete(pending.parts, wakers);
+            budget.release(pending.charged, wakers);
+        }
+        settled
+    }
+
+    /// Accepts no more, and ends what has no outcome.
+    pub(super) fn close(&self, budget: &Budget, error: &SendError, wakers: &mut Vec<Waker>) -> u64 {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let mut records = 0;
+        let mut freed = std::mem::take(&mut state.credit);
+        for pending in std::mem::take(&mut state.pending) {
+            records += u64::from(pending.records);
+            freed += pending.charged;
+            pending.cell.complete(vec![Part { first: 0, result: Err(error.clone()) }], wakers);
+        }
+        while state.buffer.take().is_some() {}
+        drop(state);
+        budget.release(freed, wakers);
+        records
+    }
+}
+
+impl State {
+    /// What is to be given back to the budget: an empty partition holds nothing of it.
+    fn idle_credit(&mut self) -> usize {
+        if self.buffer.is_empty() { std::mem::take(&mut self.credit) } else { 0 }
+    }
+}

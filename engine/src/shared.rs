@@ -1,0 +1,300 @@
+//! What handles and tasks share: the client behind one short lock, and the places where its actions go.
+//!
+//! Lock order: the state, then one leaf (a mailbox, an inbox, a slot of a producer, a batch's waiters, a budget).
+//! Actions are carried out while the state is locked, so their order is the client's, whichever task polled them;
+//! wakers are called when all locks are gone.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{Arc, Mutex},
+    task::Waker,
+};
+
+use klamm_core::{
+    ConnectionId, ConsumerId, Instant, OperationId, PartitionIndex, ProducerHandle,
+    client::{Action, Client},
+    cluster::Address,
+    connection::ConnectionConfig,
+    producer::{BatchId, Seal, SealResult, SealedPartition, Signal},
+};
+
+use crate::{
+    clock::Clock,
+    consumer::Inbox,
+    mailbox::{Item, Mailbox, WakeFlag},
+    operation::{Operation, Stopped},
+    producer::Pool,
+    wait::{Waiters, lock},
+};
+
+/// A batch was opened or filled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchSignal {
+    pub(crate) producer: ProducerHandle,
+    pub(crate) partition: PartitionIndex,
+    pub(crate) batch: BatchId,
+    pub(crate) signal: Signal,
+}
+
+/// A connection that is to be opened.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) connection: ConnectionId,
+    pub(crate) address: Address,
+    pub(crate) config: Arc<ConnectionConfig>,
+    pub(crate) mailbox: Arc<Mailbox>,
+}
+
+/// What the lock protects.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) client: Client,
+    mailboxes: BTreeMap<ConnectionId, Arc<Mailbox>>,
+    pub(crate) openings: VecDeque<Opening>,
+    pub(crate) producers: BTreeMap<ProducerHandle, Arc<Pool>>,
+    pub(crate) consumers: BTreeMap<ConsumerId, Arc<Inbox>>,
+    operations: BTreeMap<OperationId, Arc<Operation>>,
+    next_operation: u64,
+    /// When the control task will look at the time again.
+    pub(crate) armed: Option<Instant>,
+    /// The client is closed, or its driver gone.
+    pub(crate) stopped: bool,
+}
+
+/// See the [module](self).
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    signals: Mutex<Vec<BatchSignal>>,
+    /// Raised when the control task has something to do.
+    pub(crate) control: WakeFlag,
+    /// Who waits for the client's end.
+    pub(crate) ended: Waiters,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
+        let state = State {
+            client,
+            mailboxes: BTreeMap::new(),
+            openings: VecDeque::new(),
+            producers: BTreeMap::new(),
+            consumers: BTreeMap::new(),
+            operations: BTreeMap::new(),
+            next_operation: 0,
+            armed: None,
+            stopped: false,
+        };
+        Self {
+            clock,
+            state: Mutex::new(state),
+            signals: Mutex::new(Vec::new()),
+            control: WakeFlag::default(),
+            ended: Waiters::default(),
+        }
+    }
+
+    /// Works on the client under its lock, then carries out what it wants.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State, Instant) -> R) -> R {
+        self.with_at(self.clock.now(), work)
+    }
+
+    /// As [`with`](Self::with), for tasks that are told the time.
+    pub(crate) fn with_at<R>(&self, now: Instant, work: impl FnOnce(&mut State, Instant) -> R) -> R {
+        let mut wakers = Vec::new();
+        let result = {
+            let mut state = lock(&self.state);
+            let result = work(&mut state, now);
+            self.pump(&mut state, now, &mut wakers);
+            result
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Asks something of the client under its lock; nothing may follow from it.
+    pub(crate) fn ask<R>(&self, question: impl FnOnce(&State) -> R) -> R {
+        question(&lock(&self.state))
+    }
+
+    /// Tells the control plane of a batch, without the client's lock.
+    pub(crate) fn signal(&self, signal: BatchSignal) {
+        let was_empty = {
+            let mut signals = lock(&self.signals);
+            signals.push(signal);
+            signals.len() == 1
+        };
+        if was_empty {
+            self.wake_control();
+        }
+    }
+
+    pub(crate) fn wake_control(&self) {
+        let mut wakers = Vec::new();
+        self.control.raise(&mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Starts an operation, whose answer can be waited for.
+    pub(crate) fn operate(&self, start: impl FnOnce(&mut Client, Instant, OperationId)) -> Arc<Operation> {
+        self.with(|state, now| {
+            let operation = Arc::new(Operation::default());
+            if state.stopped {
+                operation.answer(Err(Stopped), &mut Vec::new());
+                return operation;
+            }
+            let id = OperationId(state.next_operation);
+            state.next_operation += 1;
+            state.operations.insert(id, Arc::clone(&operation));
+            start(&mut state.client, now, id);
+            operation
+        })
+    }
+
+    /// Ends everything that waits: the driver is gone, or the client closed.
+    pub(crate) fn stop(&self) {
+        let mut wakers = Vec::new();
+        lock(&self.state).stop(&mut wakers);
+        self.control.raise(&mut wakers);
+        self.ended.take(&mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    fn pump(&self, state: &mut State, now: Instant, wakers: &mut Vec<Waker>) {
+        for signal in std::mem::take(&mut *lock(&self.signals)) {
+            state.client.handle_signal(now, signal.producer, signal.partition, signal.batch, signal.signal);
+        }
+        let openings = state.openings.len();
+        while let Some(action) = state.client.poll(now) {
+            state.carry_out(now, action, wakers);
+        }
+        let next = state.client.poll_timeout();
+        let earlier = next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed));
+        if earlier || state.openings.len() > openings || state.stopped {
+            self.control.raise(wakers);
+        }
+        if state.stopped {
+            self.ended.take(wakers);
+        }
+    }
+}
+
+impl State {
+    fn carry_out(&mut self, now: Instant, action: Action, wakers: &mut Vec<Waker>) {
+        match action {
+            Action::Open { connection, address, config } => {
+                let mailbox = Arc::new(Mailbox::default());
+                self.mailboxes.insert(connection, Arc::clone(&mailbox));
+                self.openings.push_back(Opening { connection, address, config, mailbox });
+            }
+            Action::Close { connection } => self.post(now, connection, Item::Close, wakers),
+            Action::Send { connection, outgoing } => self.post(now, connection, Item::Send(outgoing), wakers),
+            Action::Seal { connection: Some(connection), producer, seal } => {
+                self.post(now, connection, Item::Seal(producer, seal), wakers);
+            }
+            Action::Seal { connection: None, producer, seal } => self.unsealed(now, producer, &seal),
+            Action::Outcome { producer, outcome, context } => {
+                if let Some(pool) = self.producers.get(&producer) {
+                    pool.settle(&outcome, context, wakers);
+                }
+            }
+            Action::Discard { producer, partition, through } => {
+                if let Some(pool) = self.producers.get(&producer) {
+                    pool.discard(partition, through, wakers);
+                }
+            }
+            Action::ProducerClosed { producer } => {
+                if let Some(pool) = self.producers.remove(&producer) {
+                    pool.closed(wakers);
+                }
+            }
+            Action::Deliver { consumer, chunk } => match self.consumers.get(&consumer) {
+                Some(inbox) => inbox.deliver(chunk, wakers),
+                // The consumer was closed.
+                None => {
+                    if let Some(consumer) = self.client.consumer_mut(consumer) {
+                        consumer.handle_consumed(now, chunk.ticket);
+                    }
+                }
+            },
+            Action::ConsumerEvent { consumer, epoch, event } => {
+                if let Some(inbox) = self.consumers.get(&consumer) {
+                    inbox.event(epoch, event, wakers);
+                }
+            }
+            Action::ClusterChanged => {
+                for pool in self.producers.values() {
+                    pool.refresh_topics(&self.client);
+                }
+            }
+            Action::Done { operation, result } => {
+                if let Some(operation) = self.operations.remove(&operation) {
+                    operation.answer(Ok(result), wakers);
+                }
+            }
+            Action::Closed => self.stop(wakers),
+            // Actions that this version does not know are of machines that it does not make.
+            _ => {}
+        }
+    }
+
+    /// Puts an item into a connection's mailbox. If the connection is over, its sender hears of it at once.
+    fn post(&mut self, now: Instant, connection: ConnectionId, item: Item, wakers: &mut Vec<Waker>) {
+        let refused = match self.mailboxes.get(&connection) {
+            Some(mailbox) => mailbox.push(item, wakers).err(),
+            None => Some(item),
+        };
+        if let Some(item) = refused {
+            self.refused(now, connection, item);
+        }
+    }
+
+    /// An item will not be seen to by its connection.
+    pub(crate) fn refused(&mut self, now: Instant, connection: ConnectionId, item: Item) {
+        match item {
+            Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
+            Item::Seal(producer, seal) => self.unsealed(now, producer, &seal),
+            Item::Close => {}
+        }
+    }
+
+    /// Batches were not sealed: they stay where they are, and are asked for again.
+    fn unsealed(&mut self, now: Instant, producer: ProducerHandle, seal: &Seal) {
+        let left = seal
+            .partitions
+            .iter()
+            .map(|partition| SealedPartition { partition: *partition, result: SealResult::Left });
+        self.client.handle_sealed(now, producer, seal.broker, left);
+    }
+
+    pub(crate) fn forget_mailbox(&mut self, connection: ConnectionId) {
+        self.mailboxes.remove(&connection);
+    }
+
+    fn stop(&mut self, wakers: &mut Vec<Waker>) {
+        self.stopped = true;
+        for pool in std::mem::take(&mut self.producers).into_values() {
+            pool.stop(wakers);
+        }
+        for inbox in std::mem::take(&mut self.consumers).into_values() {
+            inbox.stop(wakers);
+        }
+        for operation in std::mem::take(&mut self.operations).into_values() {
+            operation.answer(Err(Stopped), wakers);
+        }
+        self.openings.clear();
+    }
+}

@@ -1,0 +1,146 @@
+//! The task of one connection: a socket, a timer and a wake-up.
+
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+};
+
+use bytes::Buf;
+use klamm_engine::{Clock, ConnectionTask, SystemClock};
+use tokio::net::{TcpStream, lookup_host};
+
+use crate::control::Timer;
+
+/// How many reads or writes one turn makes before other tasks have theirs.
+const TURN: usize = 32;
+
+pub(crate) async fn run(mut task: ConnectionTask, clock: SystemClock) {
+    let mut timer = Timer::new(clock);
+    let Some(stream) = connect(&mut task, &mut timer, clock).await else { return };
+    task.handle_open(clock.now());
+    loop {
+        task.drive(clock.now());
+        if task.is_finished() {
+            return;
+        }
+        timer.set(task.poll_timeout());
+        poll_fn(|context| {
+            let woken = task.poll_wake(context).is_ready();
+            let wrote = poll_write(&mut task, &stream, clock, context);
+            let read = poll_read(&mut task, &stream, clock, context);
+            let due = timer.poll(context).is_ready();
+            if woken || wrote || read || due { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Connects while the task may give up on it, by its own timeout or because it is closed.
+async fn connect(task: &mut ConnectionTask, timer: &mut Timer, clock: SystemClock) -> Option<TcpStream> {
+    let address = task.address().clone();
+    let mut connecting = std::pin::pin!(connect_any(&address.host, address.port));
+    loop {
+        task.drive(clock.now());
+        if task.is_finished() {
+            return None;
+        }
+        timer.set(task.poll_timeout());
+        let connected = poll_fn(|context| {
+            if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
+                return Poll::Ready(Some(connected));
+            }
+            let woken = task.poll_wake(context).is_ready();
+            if timer.poll(context).is_ready() || woken { Poll::Ready(None) } else { Poll::Pending }
+        });
+        match connected.await {
+            Some(Ok(stream)) => return Some(stream),
+            Some(Err(why)) => {
+                task.handle_connect_failed(clock.now(), why);
+                return None;
+            }
+            None => {}
+        }
+    }
+}
+
+/// Tries the addresses of a host, one after the other.
+async fn connect_any(host: &str, port: u16) -> Result<TcpStream, String> {
+    let addresses =
+        lookup_host((host, port)).await.map_err(|error| format!("{host} does not resolve: {error}"))?;
+    let mut failure = format!("{host} has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true).map_err(|error| error.to_string())?;
+                return Ok(stream);
+            }
+            Err(error) => failure = format!("{error} ({address})"),
+        }
+    }
+    Err(failure)
+}
+
+/// Writes while the socket takes it. Returns whether it did, or failed.
+fn poll_write(
+    task: &mut ConnectionTask,
+    stream: &TcpStream,
+    clock: SystemClock,
+    context: &mut Context<'_>,
+) -> bool {
+    let mut progress = false;
+    for _ in 0..TURN {
+        if !task.wants_write() {
+            return progress;
+        }
+        let result = match stream.poll_write_ready(context) {
+            Poll::Pending => return progress,
+            Poll::Ready(Ok(())) => task.gather(|pieces| stream.try_write_vectored(pieces)),
+            Poll::Ready(Err(error)) => Err(error),
+        };
+        match result {
+            Ok(count) => task.outbox().advance(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => {
+                task.handle_error(clock.now(), &error);
+                return true;
+            }
+        }
+        progress = true;
+    }
+    true
+}
+
+/// Reads while the socket has bytes. Returns whether it had, or ended.
+fn poll_read(
+    task: &mut ConnectionTask,
+    stream: &TcpStream,
+    clock: SystemClock,
+    context: &mut Context<'_>,
+) -> bool {
+    let mut progress = false;
+    for _ in 0..TURN {
+        if !task.wants_read() {
+            return progress;
+        }
+        let result = match stream.poll_read_ready(context) {
+            Poll::Pending => return progress,
+            Poll::Ready(Ok(())) => stream.try_read_buf(task.read_buffer()),
+            Poll::Ready(Err(error)) => Err(error),
+        };
+        match result {
+            Ok(0) => {
+                task.handle_end(clock.now());
+                return true;
+            }
+            Ok(_) => task.handle_read(clock.now()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => {
+                task.handle_error(clock.now(), &error);
+                return true;
+            }
+        }
+        progress = true;
+    }
+    true
+}
