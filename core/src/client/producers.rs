@@ -330,7 +330,7 @@ impl Client {
                 let connection = link.filter(|(_, link)| link.is_open()).map(|(id, _)| id);
                 self.actions.push_back(Action::Seal { connection, producer, seal });
             }
-            ProducerOutput::Request(request) => self.route(now, *request),
+            ProducerOutput::Request(request) => self.route(now, request),
             ProducerOutput::Outcome(outcome) => {
                 let context = if outcome.result.is_err() { self.diagnosis.describe() } else { None };
                 self.actions.push_back(Action::Outcome { producer, outcome, context });

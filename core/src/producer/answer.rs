@@ -152,6 +152,10 @@ impl Producer {
         match answer.verdict {
             // One behind a batch that was refused is always out of order.
             Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent && at > 0 => {}
+            // The broker does not recognise a part of what it has as a whole.
+            Verdict::OutOfOrder if idempotent && batch.split && batch.unsure => {
+                self.fail(index, at, ProduceErrorKind::Refused, answer.code);
+            }
             Verdict::UnknownProducer if idempotent && answer.log_start_offset < 0 => {
                 self.retry(now, index, at)
             }

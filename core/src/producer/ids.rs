@@ -1,7 +1,5 @@
 //! How the producer gets its id.
 
-use alloc::boxed::Box;
-
 use klamm_protocol::{ErrorCode, messages::init_producer_id::InitProducerIdResponse};
 
 use super::{Lost, ProduceErrorKind, ProducerOutput, identity::Answer, machine::Producer};
@@ -27,7 +25,7 @@ impl Producer {
         let token = Token::Producer(self.handle, number);
         let request =
             Request::new(Target::Any, Purpose::General, token, message, self.config.request_timeout);
-        self.news.outputs.push_back(ProducerOutput::Request(Box::new(request)));
+        self.news.outputs.push_back(ProducerOutput::Request(request));
     }
 
     pub(super) fn id_answered(&mut self, now: Instant, number: u64, response: &InitProducerIdResponse) {

@@ -10,7 +10,7 @@ pub struct FlushId(pub u64);
 /// Which records of a batch an outcome is about.
 ///
 /// A batch has one outcome, [`Portion::Whole`], unless a broker found it too large and it was split: then it has
-/// several, in order, which together cover each record once.
+/// several, in any order, which together cover each record once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Portion {
     /// All of them.
@@ -21,7 +21,7 @@ pub enum Portion {
         first: u32,
         /// How many.
         count: u32,
-        /// Whether this is the last part of the batch.
+        /// Whether this is the last outcome for the batch.
         last: bool,
     },
 }

@@ -1,6 +1,6 @@
 //! What a producer wants of its driver.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use klamm_protocol::{compression::Compression, records::SealedBatch};
 
@@ -47,7 +47,7 @@ pub enum ProducerOutput {
     /// Batches to seal: answer with [`handle_sealed`](super::Producer::handle_sealed), always.
     Seal(Seal),
     /// A request to send.
-    Request(Box<Request>),
+    Request(Request),
     /// What became of a batch.
     Outcome(Outcome),
     /// The batches of this partition up to this one have their outcome and are still in the buffer: drop them with

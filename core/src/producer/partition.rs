@@ -113,7 +113,7 @@ impl Partition {
         if rules.idempotent && self.sequences.needs_id(rules.producer_id) {
             return Step::AwaitId;
         }
-        if self.in_flight >= self.window(leader, rules) {
+        if self.is_resending() || self.in_flight >= self.window(leader, rules) {
             return Step::Wait;
         }
         match waiting {
@@ -122,6 +122,14 @@ impl Partition {
             None if self.unsealed.is_due() => Step::Seal,
             None => Step::Linger,
         }
+    }
+
+    /// Whether a batch that was refused or lost is under way again.
+    ///
+    /// A broker remembers the last five batches of a producer. Fresh batches behind one that it may have taken
+    /// would make it forget that one before the resend is settled.
+    fn is_resending(&self) -> bool {
+        self.queue.iter().any(|batch| batch.refusals > 0 && batch.identity.is_some())
     }
 
     /// How many requests with fresh batches may be in flight.

@@ -1,6 +1,6 @@
 //! Produce requests.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use bytes::Bytes;
 use klamm_protocol::{
@@ -84,7 +84,7 @@ impl Producer {
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.in_flight += 1;
         }
-        self.news.outputs.push_back(ProducerOutput::Request(Box::new(request)));
+        self.news.outputs.push_back(ProducerOutput::Request(request));
         true
     }
 

@@ -1,1 +1,12 @@
+//! Scripts of inputs and outputs, the laws, and a model of a broker under random faults.
 
+mod buffer;
+mod delivery;
+mod fixture;
+mod identity;
+mod laws;
+mod lifecycle;
+mod model;
+mod refusals;
+mod requests;
+mod tables;
