@@ -23,6 +23,15 @@ impl fmt::Display for NotAssigned {
 
 impl core::error::Error for NotAssigned {}
 
+/// What becomes of events that were not polled yet when a new assignment epoch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Events {
+    /// The application says where to read: what was before does not matter any more.
+    Superseded,
+    /// They hold, but for the end of the partition, which is reached anew.
+    Hold,
+}
+
 impl Consumer {
     /// Adds partitions, each read from its start on. One that is assigned already begins anew there, as after a
     /// seek, and keeps being paused.
@@ -53,7 +62,7 @@ impl Consumer {
     /// Takes partitions away. Nothing of them can be [taken](Consumer::take) from now on. Those that are not
     /// assigned are ignored.
     pub fn unassign(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
-        self.purge(partitions);
+        self.purge(partitions, Events::Superseded);
         for index in partitions {
             let Some(partition) = self.partitions.remove(index) else { continue };
             if let Some(node) = partition.leader.and_then(|leader| self.nodes.get_mut(&leader.broker)) {
@@ -81,7 +90,9 @@ impl Consumer {
     ///
     /// If the partition is not assigned.
     pub fn seek(&mut self, _now: Instant, index: PartitionIndex, to: StartAt) -> Result<(), NotAssigned> {
-        self.begin(index)?.position.seek(to);
+        let partition = self.begin(index, Events::Superseded)?;
+        partition.placed = partition.epoch;
+        partition.position.seek(to);
         Ok(())
     }
 
@@ -92,7 +103,7 @@ impl Consumer {
         for index in partitions {
             if self.partitions.get(index).is_some_and(|partition| !partition.paused) {
                 // The partition was just seen.
-                let Ok(partition) = self.begin(*index) else { continue };
+                let Ok(partition) = self.begin(*index, Events::Hold) else { continue };
                 partition.paused = true;
                 partition.position.rewind();
             }
@@ -233,7 +244,7 @@ impl Consumer {
     }
 
     fn unassign_for_close(&mut self, all: &[PartitionIndex]) {
-        self.purge(all);
+        self.purge(all, Events::Superseded);
         let sessions: Vec<_> =
             self.nodes.iter().filter(|(_, node)| node.session.id() != 0).map(|(broker, _)| *broker).collect();
         for broker in sessions {
@@ -242,8 +253,12 @@ impl Consumer {
     }
 
     /// Begins a new assignment epoch of a partition.
-    fn begin(&mut self, index: PartitionIndex) -> Result<&mut Partition, NotAssigned> {
-        self.purge(&[index]);
+    pub(super) fn begin(
+        &mut self,
+        index: PartitionIndex,
+        events: Events,
+    ) -> Result<&mut Partition, NotAssigned> {
+        self.purge(&[index], events);
         let epoch = self.next_epoch();
         let partition = self.partitions.get_mut(&index).ok_or(NotAssigned(index))?;
         partition.begin(epoch);
@@ -252,7 +267,7 @@ impl Consumer {
     }
 
     /// Drops what was not polled yet of partitions.
-    pub(super) fn purge(&mut self, partitions: &[PartitionIndex]) {
+    pub(super) fn purge(&mut self, partitions: &[PartitionIndex], events: Events) {
         let gone: BTreeSet<PartitionIndex> = partitions.iter().copied().collect();
         let mut tickets = Vec::new();
         self.outputs.retain(|output| match output {
@@ -260,7 +275,9 @@ impl Consumer {
                 tickets.push(chunk.ticket);
                 false
             }
-            ConsumerOutput::Event { event, .. } => !gone.contains(&event.partition()),
+            ConsumerOutput::Event { event, .. } if gone.contains(&event.partition()) => {
+                events == Events::Hold && !matches!(event, ConsumerEvent::EndOfPartition { .. })
+            }
             _ => true,
         });
         for ticket in tickets {

@@ -265,13 +265,4 @@ impl Consumer {
             self.event(index, ConsumerEvent::EndOfPartition { partition: index, offset });
         }
     }
-
-    /// Begins a new assignment epoch by the consumer's own decision: nothing that waits is handed out.
-    pub(super) fn restamp(&mut self, index: PartitionIndex) {
-        self.purge(&[index]);
-        let epoch = self.next_epoch();
-        if let Some(partition) = self.partitions.get_mut(&index) {
-            partition.begin(epoch);
-        }
-    }
 }

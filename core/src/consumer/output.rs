@@ -43,8 +43,8 @@ pub enum ConsumerOutput {
     Deliver(Chunk),
     /// Tell the application.
     Event {
-        /// The assignment epoch of the partition to which it refers. If it is over
-        /// ([`Consumer::is_current`](super::Consumer::is_current)), what the event says is out of date.
+        /// The assignment epoch of the partition in which it happened: see
+        /// [`Consumer::is_event_current`](super::Consumer::is_event_current) before it is shown.
         epoch: AssignmentEpoch,
         /// What happened.
         event: ConsumerEvent,

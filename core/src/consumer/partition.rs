@@ -14,6 +14,8 @@ pub(super) struct Partition {
     pub(super) topic: Str,
     pub(super) number: i32,
     pub(super) epoch: AssignmentEpoch,
+    /// The epoch in which the application last said where to read.
+    pub(super) placed: AssignmentEpoch,
     pub(super) position: Position,
     pub(super) leader: Option<PartitionLeader>,
     pub(super) paused: bool,
@@ -90,6 +92,7 @@ impl Partition {
             topic: assignment.topic,
             number: assignment.partition,
             epoch,
+            placed: epoch,
             position,
             leader: None,
             paused: false,

@@ -1,6 +1,6 @@
 //! What can be asked of a consumer.
 
-use super::{AssignmentEpoch, Consumer, PositionState};
+use super::{AssignmentEpoch, Consumer, ConsumerEvent, PositionState};
 use crate::PartitionIndex;
 
 impl Consumer {
@@ -8,6 +8,17 @@ impl Consumer {
     #[must_use]
     pub fn is_current(&self, index: PartitionIndex, epoch: AssignmentEpoch) -> bool {
         self.partitions.get(&index).is_some_and(|partition| partition.epoch == epoch)
+    }
+
+    /// Whether an event that carries this epoch may still be shown: not if the application sought or unassigned the
+    /// partition meanwhile. That the end was reached is shown only under the very epoch, as a chunk.
+    #[must_use]
+    pub fn is_event_current(&self, epoch: AssignmentEpoch, event: &ConsumerEvent) -> bool {
+        let Some(partition) = self.partitions.get(&event.partition()) else { return false };
+        match event {
+            ConsumerEvent::EndOfPartition { .. } => partition.epoch == epoch,
+            _ => partition.placed <= epoch,
+        }
     }
 
     /// The assigned partitions, in the order of their indices.

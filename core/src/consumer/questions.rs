@@ -10,6 +10,7 @@ use klamm_protocol::{
 
 use super::{
     Asked, Consumer, ConsumerEvent, Isolation, PartitionError, PartitionErrorKind, UnderWay,
+    commands::Events,
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
@@ -136,8 +137,7 @@ impl Consumer {
             return partition.position.validated();
         }
         // What is waiting to be handed out may be what was truncated.
-        self.restamp(index);
-        let Some(partition) = self.partitions.get_mut(&index) else { return };
+        let Ok(partition) = self.begin(index, Events::Hold) else { return };
         match verdict {
             Verdict::Valid => {}
             Verdict::Refetch => {

@@ -87,7 +87,8 @@ pub(super) fn apply(world: &mut World, op: &Op) {
     }
 }
 
-fn run(fetch_version: i16, buffer_bytes: usize, ops: &[Op]) {
+/// Outputs are drained after every `drain_every` operations.
+fn run(fetch_version: i16, buffer_bytes: usize, drain_every: usize, ops: &[Op]) {
     let config = ConsumerConfig {
         buffer_bytes,
         max_partition_fetch_bytes: 700,
@@ -98,8 +99,10 @@ fn run(fetch_version: i16, buffer_bytes: usize, ops: &[Op]) {
     for partition in 0..PARTITIONS {
         world.assign(partition, StartAt::Offset(0));
     }
-    for op in ops {
-        apply(&mut world, op);
+    for ops in ops.chunks(drain_every) {
+        for op in ops {
+            apply(&mut world, op);
+        }
         world.drain();
     }
     let all: Vec<PartitionIndex> = (0..PARTITIONS).map(PartitionIndex).collect();
@@ -125,18 +128,24 @@ proptest! {
     /// Sessions with topic ids.
     #[test]
     fn exactly_once_with_ids(ops in prop::collection::vec(op(), 1..120)) {
-        run(17, 64 * 1024, &ops);
+        run(17, 64 * 1024, 1, &ops);
     }
 
     /// Sessions with topic names, and so little memory that it is always short.
     #[test]
     fn exactly_once_with_names_in_little_memory(ops in prop::collection::vec(op(), 1..120)) {
-        run(12, 2 * 1024, &ops);
+        run(12, 2 * 1024, 1, &ops);
+    }
+
+    /// Inputs may be batched.
+    #[test]
+    fn exactly_once_with_rare_drains(ops in prop::collection::vec(op(), 1..120)) {
+        run(17, 16 * 1024, 4, &ops);
     }
 
     /// No sessions.
     #[test]
     fn exactly_once_without_sessions(ops in prop::collection::vec(op(), 1..120)) {
-        run(6, 16 * 1024, &ops);
+        run(6, 16 * 1024, 1, &ops);
     }
 }

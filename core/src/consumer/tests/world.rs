@@ -101,7 +101,7 @@ impl World {
                 ConsumerOutput::Deliver(chunk) => self.queue.push_back(chunk),
                 ConsumerOutput::Event { epoch, event } => {
                     if let ConsumerEvent::Reset { partition, .. } = event {
-                        assert!(self.consumer.is_current(partition, epoch));
+                        assert!(self.consumer.is_event_current(epoch, &event));
                         assert!(!self.waits(partition), "reset while there is something to read");
                     }
                     self.note(&event);

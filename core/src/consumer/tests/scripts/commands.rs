@@ -151,3 +151,39 @@ fn a_topic_that_cannot_be_had_is_reported_for_each_partition() {
     let partitions: Vec<_> = world.events.iter().map(ConsumerEvent::partition).collect();
     assert_eq!(partitions, [P0, P1]);
 }
+
+#[test]
+fn a_reset_is_reported_even_if_the_partition_is_paused_meanwhile() {
+    for polled in [false, true] {
+        let mut world = World::new(config(), 17, 1, 1);
+        world.log(0).append(9);
+        world.assign(0, StartAt::Latest);
+        world.drain();
+        world.answer(0);
+        let mut outputs = Vec::new();
+        if polled {
+            outputs.extend(world.consumer.poll(world.now));
+        }
+        world.consumer.pause(world.now, &[P0]);
+        outputs.extend(core::iter::from_fn(|| world.consumer.poll(world.now)));
+        let [ConsumerOutput::Event { epoch, event }] = &outputs[..] else { panic!("{outputs:?}") };
+        assert!(matches!(event, ConsumerEvent::Reset { to: 9, .. }));
+        assert!(world.consumer.is_event_current(*epoch, event));
+        world.seek(0, 3);
+        assert!(!world.consumer.is_event_current(*epoch, event));
+    }
+}
+
+#[test]
+fn what_was_not_polled_yet_is_dropped_and_given_back_at_once() {
+    let mut world = World::new(config(), 17, 1, 1);
+    world.log(0).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.answer(0);
+    assert_ne!(world.consumer.used_bytes(), 0);
+    world.consumer.unassign(world.now, &[P0]);
+    world.drain();
+    assert!(world.queue.is_empty());
+    assert_eq!(world.consumer.used_bytes(), 0);
+}

@@ -74,6 +74,7 @@ fn out_of_range_waits_until_what_was_read_ahead_is_handed_out() {
     reply(&mut world, 6, fetched(vec![error(0, ErrorCode::OFFSET_OUT_OF_RANGE)]));
     world.drain();
     assert!(world.events.is_empty());
+    assert_eq!(world.consumer.state(P0), Some(PositionState::Fetching));
     world.read(0);
     world.advance(2_000);
     world.drain();
