@@ -1,1 +1,59 @@
-//! Klamm on plain threads.
+//! Klamm on plain threads: a Kafka client made of deterministic state machines.
+//!
+//! Every call blocks its thread until it is done. One background thread for each client does all input and output by
+//! readiness polling; there is no asynchronous runtime.
+//!
+//! ```no_run
+//! use klamm_blocking::{Compression, Kafka, Record, StartAt};
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let kafka = Kafka::builder(["localhost:9092"]).client_id("orders").connect()?;
+//!
+//! let producer = kafka.producer().compression(Compression::Lz4).build()?;
+//! let written = producer.send(Record::to("orders").key("customer-7").value("3 apples"))?;
+//! println!("partition {}, offset {:?}", written.partition, written.offset);
+//!
+//! let consumer = kafka.consumer().assign([("orders", 0, StartAt::Earliest)]).build()?;
+//! let batch = consumer.next_batch()?;
+//! for record in batch.records() {
+//!     println!("{}: {:?}", record.offset, record.value);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The background thread ends when the client is closed, and goes on for a while when it is dropped, to deliver what
+//! was sent; the end of the process does not wait for it. Call [`Producer::close`] or [`Kafka::close`] to wait.
+
+mod admin;
+mod consumer;
+mod driver;
+mod kafka;
+mod producer;
+
+pub use admin::Admin;
+pub use consumer::{Consumer, ConsumerBuilder};
+pub use kafka::{Kafka, KafkaBuilder};
+pub use klamm_engine::{
+    Acks, Address, AddressFailure, AdminError, AdminErrorKind, BrokerDescription, BrokerId, CloseReason,
+    ClusterDescription, Compression, ConnectError, ConsumeError, CreatedTopic, Effect, ErrorCode, Event,
+    FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic, NotAssigned, OffsetReset, OffsetSpec,
+    PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PerItem, ProduceError,
+    ProduceErrorKind, Record, RecordMetadata, ResetReason, SendError, StartAt, Str, TopicDescription,
+    TopicListing, TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
+};
+pub use producer::{Producer, ProducerBuilder, Receipt};
+
+/// Forwards the options of a builder.
+macro_rules! options {
+    ($builder:ty: $($name:ident($argument:ident: $type:ty);)*) => {
+        $(
+            #[doc = concat!("As [`", stringify!($builder), "::", stringify!($name), "`].")]
+            pub fn $name(mut self, $argument: $type) -> Self {
+                self.inner = self.inner.$name($argument);
+                self
+            }
+        )*
+    };
+}
+pub(crate) use options;

@@ -1,0 +1,158 @@
+//! The consumer.
+
+use std::time::{Duration, Instant};
+
+use klamm_engine::{
+    ConsumeError, Event, FetchedBatch, InvalidConfig, Isolation, NotAssigned, OffsetReset, StartAt, Str,
+    block_on, block_on_until,
+};
+
+use crate::options;
+
+/// Reads the partitions that it is assigned. See [`klamm_engine::Consumer`].
+#[derive(Debug)]
+pub struct Consumer {
+    inner: klamm_engine::Consumer,
+}
+
+impl Consumer {
+    /// The next records or event, as they come. The positions move when records are handed out.
+    ///
+    /// # Errors
+    ///
+    /// Reading a partition failed for good, or the consumer is closed.
+    pub fn next(&self) -> Result<Event, ConsumeError> {
+        block_on(self.inner.next())
+    }
+
+    /// As [`next`](Self::next), but gives up after `timeout` with `None`. Nothing is lost by that.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_timeout(&self, timeout: Duration) -> Result<Option<Event>, ConsumeError> {
+        block_on_until(self.inner.next(), Instant::now() + timeout).transpose()
+    }
+
+    /// The next records.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_batch(&self) -> Result<FetchedBatch, ConsumeError> {
+        block_on(self.inner.next_batch())
+    }
+
+    /// As [`next_batch`](Self::next_batch), but gives up after `timeout` with `None`. No record is lost by that.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_batch_timeout(&self, timeout: Duration) -> Result<Option<FetchedBatch>, ConsumeError> {
+        block_on_until(self.inner.next_batch(), Instant::now() + timeout).transpose()
+    }
+
+    /// The next records or event, if they are there.
+    #[must_use]
+    pub fn try_next(&self) -> Option<Result<Event, ConsumeError>> {
+        self.inner.try_next()
+    }
+
+    /// Assigns partitions, in addition to those that are assigned.
+    pub fn assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) {
+        self.inner.assign(partitions);
+    }
+
+    /// Takes partitions away. Nothing that was fetched of them is handed out any more.
+    pub fn unassign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
+        self.inner.unassign(partitions);
+    }
+
+    /// Moves a partition's position. Nothing that was fetched before is handed out any more.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned.
+    pub fn seek(&self, topic: &str, partition: i32, to: StartAt) -> Result<(), NotAssigned> {
+        self.inner.seek(topic, partition, to)
+    }
+
+    /// Stops handing out records of these partitions, and fetching them. The position stays.
+    pub fn pause<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
+        self.inner.pause(partitions);
+    }
+
+    /// Goes on with paused partitions.
+    pub fn resume<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
+        self.inner.resume(partitions);
+    }
+
+    /// The offset of the next record of a partition that will be handed out; `None` while that is not known.
+    #[must_use]
+    pub fn position(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.inner.position(topic, partition)
+    }
+
+    /// The end of a partition, as the last fetch told it; `None` if there was none.
+    #[must_use]
+    pub fn end_offset(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.inner.end_offset(topic, partition)
+    }
+
+    /// How many offsets lie between the position of a partition and its end; `None` while that is not known.
+    #[must_use]
+    pub fn lag(&self, topic: &str, partition: i32) -> Option<u64> {
+        self.inner.lag(topic, partition)
+    }
+
+    /// The partitions that are assigned.
+    #[must_use]
+    pub fn assignment(&self) -> Vec<(Str, i32)> {
+        self.inner.assignment()
+    }
+
+    /// Closes the consumer. Calls that wait for records end with [`ConsumeError::Closed`].
+    pub fn close(&self) {
+        self.inner.close();
+    }
+}
+
+/// Makes a [`Consumer`]. See [`klamm_engine::ConsumerBuilder`] for the options and their defaults.
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct ConsumerBuilder {
+    inner: klamm_engine::ConsumerBuilder,
+}
+
+impl ConsumerBuilder {
+    pub(crate) const fn new(inner: klamm_engine::ConsumerBuilder) -> Self {
+        Self { inner }
+    }
+
+    options! { klamm_engine::ConsumerBuilder:
+        isolation(isolation: Isolation);
+        offset_reset(reset: OffsetReset);
+        fetch_min_bytes(bytes: i32);
+        fetch_max_wait_ms(wait_ms: i32);
+        fetch_max_bytes(bytes: i32);
+        max_partition_fetch_bytes(bytes: i32);
+        buffer_memory(bytes: usize);
+        request_timeout(timeout: Duration);
+        check_crcs(check: bool);
+    }
+
+    /// Assigns partitions: topic, partition, where to start. May be called more than once.
+    pub fn assign<T: AsRef<str>>(mut self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) -> Self {
+        self.inner = self.inner.assign(partitions);
+        self
+    }
+
+    /// Makes the consumer, which begins to fetch at once what it is assigned.
+    ///
+    /// # Errors
+    ///
+    /// An option makes no sense or the client is closed.
+    pub fn build(self) -> Result<Consumer, InvalidConfig> {
+        self.inner.build().map(|inner| Consumer { inner })
+    }
+}

@@ -1,0 +1,94 @@
+//! The client.
+
+use std::time::Duration;
+
+use klamm_engine::{ConnectError, block_on};
+
+use crate::{Admin, ConsumerBuilder, ProducerBuilder, driver::Blocking, options};
+
+/// A client of one Kafka cluster. See [`klamm_engine::Kafka`].
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    inner: klamm_engine::Kafka<Blocking>,
+}
+
+impl Kafka {
+    /// Begins to configure a client that finds its cluster at these addresses (`host:port`; the port is 9092 if none
+    /// is named).
+    pub fn builder<A: AsRef<str>>(bootstrap: impl IntoIterator<Item = A>) -> KafkaBuilder {
+        KafkaBuilder { inner: klamm_engine::Kafka::builder(bootstrap) }
+    }
+
+    /// Begins to configure a producer.
+    pub fn producer(&self) -> ProducerBuilder {
+        ProducerBuilder::new(self.inner.producer())
+    }
+
+    /// Begins to configure a consumer.
+    pub fn consumer(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.inner.consumer())
+    }
+
+    /// Administration.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.inner.admin())
+    }
+
+    /// The cluster's id, if the brokers tell it (from Kafka 0.10.1 on).
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<String> {
+        self.inner.cluster_id()
+    }
+
+    /// Why brokers cannot be reached at present, in words; `None` if all is well.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<String> {
+        self.inner.diagnosis()
+    }
+
+    /// Closes the client for all who hold a part of it, and waits for that: producers deliver what they have, within
+    /// the client's `close_timeout`; consumers and administration end.
+    pub fn close(&self) {
+        block_on(self.inner.close());
+    }
+}
+
+/// Makes a [`Kafka`] client. See [`klamm_engine::KafkaBuilder`] for the options and their defaults.
+#[derive(Clone, Debug)]
+#[must_use = "call connect()"]
+pub struct KafkaBuilder {
+    inner: klamm_engine::KafkaBuilder<Blocking>,
+}
+
+impl KafkaBuilder {
+    options! { klamm_engine::KafkaBuilder:
+        client_id(id: impl Into<String>);
+        connect_timeout(timeout: Duration);
+        connection_setup_timeout(timeout: Duration);
+        connections_max_idle(timeout: Duration);
+        request_timeout(timeout: Duration);
+        metadata_max_age(age: Duration);
+        allow_auto_topic_creation(allow: bool);
+        unknown_topic_timeout(timeout: Duration);
+        max_block(timeout: Duration);
+        close_timeout(timeout: Duration);
+        seed(seed: u64);
+    }
+
+    /// As [`klamm_engine::KafkaBuilder::reconnect_backoff`].
+    pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
+        self.inner = self.inner.reconnect_backoff(initial, max);
+        self
+    }
+
+    /// Looks for the cluster.
+    ///
+    /// # Errors
+    ///
+    /// No cluster was found: the error says what was seen at each address. See
+    /// [`klamm_engine::KafkaBuilder::connect`].
+    pub fn connect(self) -> Result<Kafka, ConnectError> {
+        block_on(self.inner.connect()).map(|inner| Kafka { inner })
+    }
+}

@@ -1,0 +1,180 @@
+//! The producer.
+
+use std::time::{Duration, Instant};
+
+use klamm_engine::{
+    Acks, Compression, InvalidConfig, Partitioner, Record, RecordMetadata, SendError, TrySendError,
+    Undelivered, block_on, block_on_until,
+};
+
+use crate::options;
+
+/// Writes records. See [`klamm_engine::Producer`].
+#[derive(Clone, Debug)]
+pub struct Producer {
+    inner: klamm_engine::Producer,
+}
+
+impl Producer {
+    /// Writes a record and waits until it is acknowledged as configured. To send many records, use
+    /// [`enqueue`](Self::enqueue) and wait for the receipts later, or [`flush`](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; its [`effect`](SendError::effect) tells whether the record may be in the log all the same.
+    pub fn send(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
+        self.enqueue(record)?.wait()
+    }
+
+    /// Accepts a record: waits for the topic's metadata and for room in the producer's memory, if need be, not for
+    /// the acknowledgement. That is the receipt's part.
+    ///
+    /// # Errors
+    ///
+    /// The record was not accepted, and will not be written.
+    pub fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
+        block_on(self.inner.enqueue(record)).map(|inner| Receipt { inner })
+    }
+
+    /// Accepts a record if that needs no waiting.
+    ///
+    /// # Errors
+    ///
+    /// The record comes back.
+    pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
+        self.inner.try_send(record).map(|inner| Receipt { inner })
+    }
+
+    /// Waits until the metadata of a topic are there, so that sending to it does not have to.
+    ///
+    /// # Errors
+    ///
+    /// The topic cannot be had.
+    pub fn prepare(&self, topic: &str) -> Result<(), SendError> {
+        block_on(self.inner.prepare(topic))
+    }
+
+    /// How many partitions a topic has; `None` while its metadata are not there.
+    #[must_use]
+    pub fn partition_count(&self, topic: &str) -> Option<usize> {
+        self.inner.partition_count(topic)
+    }
+
+    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes.
+    ///
+    /// # Errors
+    ///
+    /// Records, of those or of others accepted meanwhile, were not acknowledged. The receipts tell which.
+    pub fn flush(&self) -> Result<(), Undelivered> {
+        block_on(self.inner.flush())
+    }
+
+    /// Closes the producer, also for its clones: accepts no more records, delivers what was accepted, and waits for
+    /// that as long as the delivery timeout at most.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged.
+    pub fn close(&self) -> Result<(), Undelivered> {
+        block_on(self.inner.close())
+    }
+
+    /// As [`close`](Self::close), but gives up on what is not delivered after `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged.
+    pub fn close_within(&self, timeout: Duration) -> Result<(), Undelivered> {
+        block_on(self.inner.close_within(timeout))
+    }
+
+    /// The bytes of the producer's memory that are in use.
+    #[must_use]
+    pub fn memory_in_use(&self) -> usize {
+        self.inner.memory_in_use()
+    }
+}
+
+/// The promise of an outcome for one record that a producer accepted.
+///
+/// The record is delivered whether or not anybody waits: dropping the receipt cancels nothing.
+#[derive(Debug)]
+#[must_use = "only the receipt tells whether the record was written; drop it explicitly if that does not matter"]
+pub struct Receipt {
+    inner: klamm_engine::Receipt,
+}
+
+impl Receipt {
+    /// Waits for the outcome. It comes by the producer's delivery timeout.
+    ///
+    /// # Errors
+    ///
+    /// The record was not acknowledged.
+    pub fn wait(self) -> Result<RecordMetadata, SendError> {
+        block_on(self.inner)
+    }
+
+    /// Waits for the outcome as long as `timeout`; gives the receipt back if there is none.
+    ///
+    /// # Errors
+    ///
+    /// There is no outcome yet.
+    pub fn wait_timeout(mut self, timeout: Duration) -> Result<Result<RecordMetadata, SendError>, Self> {
+        let deadline = Instant::now() + timeout;
+        match block_on_until(&mut self.inner, deadline) {
+            Some(outcome) => Ok(outcome),
+            None => Err(self),
+        }
+    }
+
+    /// The outcome, if it is there.
+    #[must_use]
+    pub fn try_get(&self) -> Option<Result<RecordMetadata, SendError>> {
+        self.inner.try_get()
+    }
+
+    /// The partition of the record.
+    #[must_use]
+    pub fn partition(&self) -> i32 {
+        self.inner.partition()
+    }
+}
+
+/// Makes a [`Producer`]. See [`klamm_engine::ProducerBuilder`] for the options and their defaults.
+#[derive(Clone, Debug)]
+#[must_use = "call build()"]
+pub struct ProducerBuilder {
+    inner: klamm_engine::ProducerBuilder,
+}
+
+impl ProducerBuilder {
+    pub(crate) const fn new(inner: klamm_engine::ProducerBuilder) -> Self {
+        Self { inner }
+    }
+
+    options! { klamm_engine::ProducerBuilder:
+        acks(acks: Acks);
+        idempotent(idempotent: bool);
+        linger_ms(linger_ms: u64);
+        linger(linger: Duration);
+        batch_size(bytes: usize);
+        compression(compression: Compression);
+        compression_level(level: i32);
+        partitioner(partitioner: Partitioner);
+        max_request_size(bytes: usize);
+        max_in_flight(requests: usize);
+        buffer_memory(bytes: usize);
+        delivery_timeout(timeout: Duration);
+        request_timeout(timeout: Duration);
+        retries(retries: u32);
+    }
+
+    /// Makes the producer. Nothing is sent before the first record.
+    ///
+    /// # Errors
+    ///
+    /// Options contradict each other or the client is closed.
+    pub fn build(self) -> Result<Producer, InvalidConfig> {
+        self.inner.build().map(|inner| Producer { inner })
+    }
+}
