@@ -197,7 +197,7 @@ impl Client {
         if entry.topics.contains(&topic) {
             return;
         }
-        self.cluster.want_topic(now, &topic);
+        self.cluster.want_topic(&topic);
         entry.topics.insert(topic);
         self.tell_leaders(now, id);
     }

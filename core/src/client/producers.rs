@@ -234,10 +234,10 @@ impl Client {
     ) {
         if let Some(entry) = self.producers.table.get_mut(&handle) {
             if entry.topics.insert(topic.clone()) {
-                self.cluster.want_topic(now, topic);
+                self.cluster.want_topic(topic);
             } else if matches!(self.cluster.topic_state(topic), TopicState::Failed(_)) {
                 self.cluster.release_topic(topic);
-                self.cluster.want_topic(now, topic);
+                self.cluster.want_topic(topic);
             }
         }
         self.producers.waits.push(TopicWait { operation, topic: topic.clone(), deadline });

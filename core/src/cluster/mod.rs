@@ -177,7 +177,7 @@ impl Cluster {
 
     /// Counts one more owner who wants `topic`; it is asked for at once if it is not known. For a topic that
     /// failed, this begins a new attempt.
-    pub fn want_topic(&mut self, _now: Instant, topic: &str) {
+    pub fn want_topic(&mut self, topic: &str) {
         if self.wanted.want(topic, self.known.topics.contains_key(topic)) {
             self.refresh.request(Scope::Incomplete { new: true });
         }

@@ -44,7 +44,7 @@ impl Machine for Subject {
     fn apply(&mut self, now: Instant, input: &Act) {
         let cluster = &mut self.cluster;
         match input {
-            Act::Want(at) => cluster.want_topic(now, NAMES[*at]),
+            Act::Want(at) => cluster.want_topic(NAMES[*at]),
             Act::Release(at) => cluster.release_topic(NAMES[*at]),
             Act::WantAll => cluster.want_all_topics(),
             Act::ReleaseAll => cluster.release_all_topics(),

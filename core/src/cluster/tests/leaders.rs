@@ -48,7 +48,7 @@ fn epochs_that_stay_old_are_believed_in_the_end() {
 #[test]
 fn epochs_of_old_versions_are_not_believed() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     let asked = world.asked();
     world.cluster.handle_response(world.now, asked.number, 8, &response(&[topic("t", &[(1, 5)])]));
     assert_eq!(world.leader(0), Some((1, -1)));
@@ -89,7 +89,7 @@ fn a_partition_without_a_leader_is_asked_for_until_it_has_one() {
 #[test]
 fn a_follower_that_is_down_is_no_hindrance() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     let mut answer = topic("t", &[(1, 0)]);
     answer.partitions[0].error_code = ErrorCode::REPLICA_NOT_AVAILABLE;
     world.answer(&response(&[answer]));
@@ -117,7 +117,7 @@ fn more_partitions_are_noticed() {
 #[test]
 fn partitions_out_of_order_and_out_of_range() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     let mut answer = topic("t", &[(1, 0), (2, 0), (1, 0), (1, 0), (1, 0)]);
     let numbers = [2, 0, 1, i32::MAX, -1];
     for (partition, number) in answer.partitions.iter_mut().zip(numbers) {

@@ -38,11 +38,11 @@ fn asks_again_when_the_metadata_are_old() {
 #[test]
 fn a_new_topic_is_asked_for_at_once_and_alone() {
     let mut world = World::with_topic(&[(1, 0)]);
-    world.cluster.want_topic(world.now, "u");
-    world.cluster.want_topic(world.now, "v");
+    world.cluster.want_topic("u");
+    world.cluster.want_topic("v");
     let asked = world.asked();
     assert_eq!(asked.topics().unwrap(), ["u", "v"]);
-    world.cluster.want_topic(world.now, "w");
+    world.cluster.want_topic("w");
     let answer = response(&[topic("u", &[(1, 0)]), topic("v", &[(1, 0)])]);
     world.cluster.handle_response(world.now, asked.number, 12, &answer);
     assert_eq!(world.asked().topics().unwrap(), ["w"]);
@@ -51,7 +51,7 @@ fn a_new_topic_is_asked_for_at_once_and_alone() {
 #[test]
 fn a_topic_that_is_wanted_already_is_not_asked_for_again() {
     let mut world = World::with_topic(&[(1, 0)]);
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     assert_eq!(world.outputs(), []);
     assert!(world.cluster.poll_timeout() > Some(world.now + Duration::from_secs(200)));
 }
@@ -84,7 +84,7 @@ fn failures_back_off_and_a_new_topic_does_not_break_that() {
         delays.push(after);
         world.cluster.handle_lost(world.now, asked.number, None);
         if attempt == 3 {
-            world.cluster.want_topic(world.now, "t");
+            world.cluster.want_topic("t");
         }
     }
     assert_eq!(delays[0], Duration::ZERO);

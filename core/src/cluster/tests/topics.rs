@@ -63,7 +63,7 @@ fn topics_that_nobody_wants_are_not_kept() {
     assert!(world.cluster.topic("stranger").is_none());
     assert_eq!(world.cluster.partitions().len(), 1);
 
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     world.cluster.release_topic("t");
     assert!(world.cluster.topic("t").is_some(), "one owner is left");
     let index = world.index(0);
@@ -80,7 +80,7 @@ fn numbers_of_partitions_are_never_reused() {
     let (first, second) = (world.index(0), world.index(1));
     world.cluster.release_topic("t");
     assert_eq!(world.cluster.intern(&Str::from("u"), 0).0, second.0 + 1);
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     world.answer(&response(&[topic("t", &[(2, 1), (1, 0)])]));
     assert_eq!((world.index(0), world.index(1)), (first, second));
     assert_eq!(world.leader(0), Some((2, 1)));
@@ -89,7 +89,7 @@ fn numbers_of_partitions_are_never_reused() {
 #[test]
 fn an_unknown_topic_is_searched_for_and_then_reported() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     assert_eq!(world.cluster.topic_state("t"), TopicState::Pending(ErrorCode::NONE));
     world.answer(&response(&[failing("t", UNKNOWN)]));
     assert_eq!(world.cluster.topic_state("t"), TopicState::Pending(UNKNOWN));
@@ -109,7 +109,7 @@ fn an_unknown_topic_is_searched_for_and_then_reported() {
 #[test]
 fn silence_is_no_denial() {
     let mut world = World::new();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     for _ in 0..30 {
         let (_, asked) = world.asked_later();
         world.pass(1_000);
@@ -123,9 +123,9 @@ fn silence_is_no_denial() {
 #[test]
 fn wanting_a_failed_topic_begins_a_new_search() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     assert_eq!(answers_for(&mut world, 10_000, &failing("t", UNKNOWN)), [failed(UNKNOWN, false)]);
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     assert_eq!(world.cluster.topic_state("t"), TopicState::Pending(ErrorCode::NONE));
     assert_eq!(answers_for(&mut world, 9_000, &failing("t", UNKNOWN)), []);
     assert_eq!(answers_for(&mut world, 2_000, &failing("t", UNKNOWN)), [failed(UNKNOWN, false)]);
@@ -134,7 +134,7 @@ fn wanting_a_failed_topic_begins_a_new_search() {
 #[test]
 fn a_topic_that_is_being_created_is_found() {
     let mut world = World::started();
-    world.cluster.want_topic(world.now, "t");
+    world.cluster.want_topic("t");
     assert_eq!(answers_for(&mut world, 3_000, &failing("t", ErrorCode::LEADER_NOT_AVAILABLE)), []);
     assert_eq!(answers_for(&mut world, 1_300, &topic("t", &[(1, 0)])), [ClusterOutput::Changed]);
     assert_eq!(answers_for(&mut world, 60_000, &topic("t", &[(1, 0)])), []);
@@ -144,8 +144,8 @@ fn a_topic_that_is_being_created_is_found() {
 fn a_refusal_is_reported_at_once_and_once() {
     for code in [ErrorCode::INVALID_TOPIC_EXCEPTION, ErrorCode::TOPIC_AUTHORIZATION_FAILED] {
         let mut world = World::started();
-        world.cluster.want_topic(world.now, "t");
-        world.cluster.want_topic(world.now, "u");
+        world.cluster.want_topic("t");
+        world.cluster.want_topic("u");
         world.answer(&response(&[failing("t", code), topic("u", &[(1, 0)])]));
         assert_eq!(world.outputs(), [failed(code, false), ClusterOutput::Changed], "the other is unharmed");
         assert_eq!(answers_for(&mut world, 400_000, &failing("t", code)), []);
@@ -187,7 +187,7 @@ fn a_topic_that_becomes_forbidden_is_forgotten() {
 #[test]
 fn two_topics_with_one_id_do_not_confuse_their_ends() {
     let mut world = World::with_topic(&[(1, 0)]);
-    world.cluster.want_topic(world.now, "u");
+    world.cluster.want_topic("u");
     world.answer(&response(&[topic("u", &[(1, 0)])]));
     assert_eq!(world.cluster.topic_by_id(id(1)).unwrap().name, "u");
     world.cluster.release_topic("t");

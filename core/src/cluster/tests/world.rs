@@ -65,7 +65,7 @@ impl World {
     /// A machine that knows the topic `t` with partitions led by `leaders` (broker, epoch).
     pub(super) fn with_topic(leaders: &[(i32, i32)]) -> Self {
         let mut world = Self::started();
-        world.cluster.want_topic(world.now, "t");
+        world.cluster.want_topic("t");
         world.answer(&response(&[topic("t", leaders)]));
         world.outputs();
         world

@@ -103,7 +103,7 @@ impl Fixture {
         let producer = Producer::new(ProducerHandle(7), config.clone(), Entropy::new(1)).unwrap();
         let bootstrap = vec!["localhost:9092".parse().unwrap()];
         let mut cluster = Cluster::new(ClusterConfig::new(bootstrap), Entropy::new(2), now);
-        cluster.want_topic(now, "t");
+        cluster.want_topic("t");
         let mut fixture = Self {
             producer,
             cluster,
