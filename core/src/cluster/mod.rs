@@ -48,6 +48,9 @@ use crate::{
     timers::earliest,
 };
 
+/// From this version on Metadata can say that no topic is to be created.
+const CREATION_IS_OPTIONAL: i16 = 4;
+
 /// The machine that knows the cluster: see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -59,7 +62,7 @@ pub struct Cluster {
     refresh: Refresh,
     outputs: VecDeque<ClusterOutput>,
     version: u64,
-    /// Brokers could not do without the creation of topics (Metadata before version 4): tell them nothing.
+    /// The last broker was too old to be told not to create topics: this is not asked of the next.
     legacy: bool,
 }
 
@@ -86,6 +89,7 @@ impl Cluster {
     /// `version` the one that the response came in. Answers that are no longer awaited are ignored.
     pub fn handle_response(&mut self, now: Instant, number: u64, version: i16, response: &MetadataResponse) {
         let Some(scope) = self.refresh.answered(number) else { return };
+        self.legacy &= version < CREATION_IS_OPTIONAL;
         if response.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
             self.refresh.failed(now, scope, self.config.backoff, &mut self.entropy);
             self.rebootstrap();

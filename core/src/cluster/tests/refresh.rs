@@ -138,6 +138,14 @@ fn old_brokers_are_asked_in_a_way_that_they_understand() {
     let asked = world.asked();
     asked.request.encode(&mut Writer::new(), 1).unwrap();
     asked.request.encode(&mut Writer::new(), 0).unwrap();
+
+    world.cluster.handle_response(world.now, asked.number, 1, &response(&[]));
+    world.cluster.request_refresh();
+    let (_, asked) = world.asked_later();
+    assert!(asked.request.allow_auto_topic_creation, "the next broker may be as old");
+    world.cluster.handle_response(world.now, asked.number, 12, &response(&[]));
+    world.cluster.request_refresh();
+    assert!(!world.asked_later().1.request.allow_auto_topic_creation, "newer brokers create nothing unasked");
 }
 
 #[test]
