@@ -92,6 +92,12 @@ impl ConnectionTask {
         self.drive(now);
     }
 
+    /// The name of the host does not resolve: why.
+    pub fn handle_unresolved(&mut self, now: Instant, why: impl Into<String>) {
+        self.connection.handle_closed(now, TransportEnd::Unresolved(Str::from(why.into())));
+        self.drive(now);
+    }
+
     /// The peer will send no more.
     pub fn handle_end(&mut self, now: Instant) {
         self.connection.handle_closed(now, TransportEnd::PeerClosed);

@@ -55,7 +55,11 @@ async fn connect(task: &mut ConnectionTask, timer: &mut Timer, clock: SystemCloc
         });
         match connected.await {
             Some(Ok(stream)) => return Some(stream),
-            Some(Err(why)) => {
+            Some(Err(Failure::Unresolved(why))) => {
+                task.handle_unresolved(clock.now(), why);
+                return None;
+            }
+            Some(Err(Failure::Refused(why))) => {
                 task.handle_connect_failed(clock.now(), why);
                 return None;
             }
@@ -64,21 +68,25 @@ async fn connect(task: &mut ConnectionTask, timer: &mut Timer, clock: SystemCloc
     }
 }
 
+/// Why there is no socket.
+enum Failure {
+    Unresolved(String),
+    Refused(String),
+}
+
 /// Tries the addresses of a host, one after the other.
-async fn connect_any(host: &str, port: u16) -> Result<TcpStream, String> {
+async fn connect_any(host: &str, port: u16) -> Result<TcpStream, Failure> {
     let addresses =
-        lookup_host((host, port)).await.map_err(|error| format!("{host} does not resolve: {error}"))?;
+        lookup_host((host, port)).await.map_err(|error| Failure::Unresolved(error.to_string()))?;
     let mut failure = format!("{host} has no address");
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|error| error.to_string())?;
-                return Ok(stream);
-            }
+        let connected = TcpStream::connect(address).await;
+        match connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
+            Ok(stream) => return Ok(stream),
             Err(error) => failure = format!("{error} ({address})"),
         }
     }
-    Err(failure)
+    Err(Failure::Refused(failure))
 }
 
 /// Writes while the socket takes it. Returns whether it did, or failed.

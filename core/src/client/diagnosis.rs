@@ -8,8 +8,9 @@ use crate::{
     connection::{CloseReason, Progress},
 };
 
-/// How often a peer may close a new connection without a byte before that counts as its nature.
-const SILENT_CLOSES: u32 = 3;
+/// How often a peer may close a new connection without a byte before that counts as its nature, and how often a name
+/// may not resolve before it counts as wrong.
+const DOUBTFUL: u32 = 3;
 /// How many addresses a text names.
 const NAMED: usize = 3;
 
@@ -30,18 +31,19 @@ impl AddressFailure {
     /// Whether another attempt is bound to end in the same way until someone changes a configuration.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
-        self.reason.is_misconfiguration()
-            || (self.reason.suggests_older_api_versions() && self.attempts >= SILENT_CLOSES)
+        let doubtful = self.reason.suggests_older_api_versions() || matches!(self.reason, CloseReason::Unresolved(_));
+        self.reason.is_misconfiguration() || (doubtful && self.attempts >= DOUBTFUL)
     }
 
     /// What to do about it, where that can be said.
     #[must_use]
     pub const fn cure(&self) -> Option<&'static str> {
         match &self.reason {
-            CloseReason::ConnectFailed(_) if self.advertised => {
+            CloseReason::ConnectFailed(_) | CloseReason::Unresolved(_) if self.advertised => {
                 Some("the brokers advertise this address: check their advertised.listeners")
             }
             CloseReason::ConnectFailed(_) => Some("check the address, and that the broker is running"),
+            CloseReason::Unresolved(_) => Some("check the host's name"),
             CloseReason::SetupTimeout(Progress::Connecting) => {
                 Some("check the address and the firewalls on the way")
             }

@@ -113,6 +113,8 @@ pub struct NotAuthenticating(pub Box<AnyRequest>);
 pub enum TransportEnd {
     /// It never came to be: the name did not resolve, the peer refused, TLS failed. The text says which.
     ConnectFailed(Str),
+    /// The name of the host did not resolve. The text is the resolver's.
+    Unresolved(Str),
     /// The peer closed it in the regular way (end of file).
     PeerClosed,
     /// It broke. The text is the operating system's.
@@ -125,6 +127,8 @@ pub enum TransportEnd {
 pub enum CloseReason {
     /// It never came to be: the text says why.
     ConnectFailed(Str),
+    /// The name of the host did not resolve: the text says why.
+    Unresolved(Str),
     /// The peer closed it.
     PeerClosed(Progress),
     /// The transport broke: how far the connection was, and what the operating system said.
@@ -213,6 +217,7 @@ impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ConnectFailed(why) => write!(f, "could not connect: {why}"),
+            Self::Unresolved(why) => write!(f, "the name does not resolve: {why}"),
             Self::PeerClosed(progress) => write!(f, "the peer closed the connection {progress}"),
             Self::Broken(progress, why) => write!(f, "the connection broke {progress}: {why}"),
             Self::SetupTimeout(Progress::NoAnswer) => f.write_str(

@@ -147,6 +147,7 @@ impl Connection {
         let progress = self.progress();
         self.end(match end {
             TransportEnd::ConnectFailed(why) => CloseReason::ConnectFailed(why),
+            TransportEnd::Unresolved(why) => CloseReason::Unresolved(why),
             TransportEnd::PeerClosed => CloseReason::PeerClosed(progress),
             TransportEnd::Broken(why) => CloseReason::Broken(progress, why),
         });

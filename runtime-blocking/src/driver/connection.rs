@@ -25,6 +25,8 @@ pub(super) struct Resolved {
 enum Phase {
     /// Its name is being resolved.
     Resolving,
+    /// Its name does not resolve: why.
+    Unresolved(String),
     /// It is being connected, or is about to be: the socket, the addresses left, and how the last one failed.
     Connecting(Option<Socket>, Vec<SocketAddr>, String),
     Open(Socket),
@@ -58,14 +60,16 @@ impl Connection {
                 addresses.into_iter().rev().collect(),
                 format!("{host} has no address"),
             ),
-            Err(error) => Phase::Connecting(None, Vec::new(), format!("{host} does not resolve: {error}")),
+            Err(error) => Phase::Unresolved(error.to_string()),
         };
     }
 
     /// Does what can be done now. Returns whether there is more to do at once.
     pub(super) fn drive(&mut self, clock: SystemClock) -> bool {
-        if let Phase::Connecting(..) = self.phase {
-            self.drive_connecting(clock);
+        match &self.phase {
+            Phase::Connecting(..) => self.drive_connecting(clock),
+            Phase::Unresolved(why) => self.task.handle_unresolved(clock.now(), why.as_str()),
+            Phase::Resolving | Phase::Open(_) => {}
         }
         self.task.drive(clock.now());
         let mut more = false;
