@@ -58,11 +58,8 @@ impl Broker {
         }
     }
 
-    /// The partitions that wait for more records, if their time is up.
-    pub(super) fn take_due(&mut self, now: Instant) -> BTreeSet<PartitionIndex> {
-        if self.linger_until.is_none_or(|until| until > now) {
-            return BTreeSet::new();
-        }
+    /// The partitions that wait for more records, which they should no longer.
+    pub(super) fn take_lingering(&mut self) -> BTreeSet<PartitionIndex> {
         self.linger_until = None;
         core::mem::take(&mut self.lingering)
     }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use klamm_protocol::compression::Compression;
+use klamm_protocol::{compression::Compression, records::BATCH_HEADER_LEN};
 
 use super::{
     ProducerOutput, Seal,
@@ -58,13 +58,21 @@ impl Producer {
         let Some(broker) = self.brokers.get(&id) else { return false };
         let rules = self.rules();
         let mut partitions = Vec::new();
-        let mut sealed_bytes = 0;
+        let (mut sealed_bytes, mut unsealed_bytes) = (0, 0);
         for index in broker.ready_in_turn() {
             let Some(state) = self.partition(index) else { continue };
             match state.step(now, &rules) {
-                Step::Seal => partitions.push(index),
+                Step::Seal => {
+                    partitions.push(index);
+                    // How large an open batch is, is known where it is taken; but a closed one is full.
+                    let closed = state.unsealed.is_oldest_closed();
+                    unsealed_bytes += if closed { self.config.batch_size } else { BATCH_HEADER_LEN };
+                }
                 Step::Send(at) => sealed_bytes += state.queue.get(at).map_or(0, |batch| batch.sealed.len()),
                 _ => {}
+            }
+            if sealed_bytes + unsealed_bytes >= self.config.max_request_size {
+                break;
             }
         }
         let max_bytes = self.config.max_request_size.saturating_sub(sealed_bytes);

@@ -103,9 +103,6 @@ impl Producer {
         if let Some(state) = self.partition_mut(partition) {
             state.unsealed.make_due(if signal.is_full() { batch.next() } else { batch });
         }
-        if !self.progress.is_open() {
-            self.make_due(partition);
-        }
         self.schedule(now, partition);
     }
 
@@ -190,7 +187,7 @@ impl Producer {
     /// [`ProducerOutput::Flushed`] tells when all of it has its outcome.
     pub fn flush(&mut self, now: Instant) -> FlushId {
         let flush = self.progress.flush();
-        self.make_all_due(now);
+        self.hurry(now);
         flush
     }
 
@@ -204,7 +201,7 @@ impl Producer {
     /// later is still sent until then, and aborted afterwards.
     pub fn close(&mut self, now: Instant) {
         self.progress.close();
-        self.make_all_due(now);
+        self.hurry(now);
     }
 
     // Outputs.
@@ -291,20 +288,6 @@ impl Producer {
             self.news.unresolved.insert(index);
         }
         self.progress.opened(state.unsealed.open(batch, opened));
-    }
-
-    fn make_due(&mut self, index: PartitionIndex) {
-        if let Some(state) = self.partition_mut(index) {
-            let end = state.unsealed.end();
-            state.unsealed.make_due(end);
-        }
-    }
-
-    fn make_all_due(&mut self, now: Instant) {
-        for index in self.known_partitions() {
-            self.make_due(index);
-            self.schedule(now, index);
-        }
     }
 
     fn take_sealed(&mut self, now: Instant, index: PartitionIndex, result: SealResult) {

@@ -6,11 +6,12 @@ use klamm_protocol::ErrorCode;
 
 use super::{
     ProduceErrorKind, ProducerOutput,
+    broker::Broker,
     machine::Producer,
     partition::{Listed, Partition, Step},
 };
 use crate::{
-    BrokerId, Instant, PartitionIndex,
+    Instant, PartitionIndex,
     cluster::{Cluster, TopicState},
     earliest,
 };
@@ -22,11 +23,12 @@ impl Producer {
         let rules = self.rules();
         let delivery_timeout = self.config.delivery_timeout;
         let linger = self.config.linger;
+        let flushed_below = if self.progress.is_open() { self.progress.current() } else { u64::MAX };
         let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
-        let linger_until = state.unsealed.oldest().map_or(now, |opened| opened.at) + linger;
-        if linger_until <= now {
-            let end = state.unsealed.end();
-            state.unsealed.make_due(end);
+        let oldest = state.unsealed.oldest();
+        let linger_until = oldest.map_or(now, |opened| opened.at) + linger;
+        if linger_until <= now || oldest.is_some_and(|opened| opened.generation < flushed_below) {
+            state.unsealed.make_oldest_due();
         }
         let step = state.step(now, &rules);
         let wanted = match (step, state.leader) {
@@ -80,24 +82,23 @@ impl Producer {
             self.partition_timed_out(now, index);
             self.schedule(now, index);
         }
-        let due = |id: &BrokerId, this: &Self| {
-            this.brokers.get(id).is_some_and(|broker| broker.linger_until.is_some_and(|until| until <= now))
-        };
-        if !self.brokers.keys().any(|id| due(id, self)) {
-            return;
-        }
-        for broker in self.brokers.keys().copied().collect::<Vec<_>>() {
-            self.end_lingering(now, broker);
-        }
+        let due = self.brokers.values_mut().filter(|broker| broker.linger_until.is_some_and(|at| at <= now));
+        let due: Vec<_> = due.flat_map(Broker::take_lingering).collect();
+        self.end_lingering(now, due);
     }
 
-    fn end_lingering(&mut self, now: Instant, broker: BrokerId) {
-        let Some(due) = self.brokers.get_mut(&broker).map(|broker| broker.take_due(now)) else { return };
-        for index in due {
+    /// Ends all lingering: batches that were opened by now, and were not before, wait no longer.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        let lingering = self.brokers.values_mut().flat_map(Broker::take_lingering).collect();
+        self.end_lingering(now, lingering);
+    }
+
+    /// Seals the open batches of these partitions, which were taken out of their brokers' lists.
+    fn end_lingering(&mut self, now: Instant, partitions: Vec<PartitionIndex>) {
+        for index in partitions {
             if let Some(state) = self.partition_mut(index) {
                 state.listed = Listed::No;
-                let end = state.unsealed.end();
-                state.unsealed.make_due(end);
+                state.unsealed.make_oldest_due();
             }
             self.schedule(now, index);
         }

@@ -48,6 +48,16 @@ impl Unsealed {
         self.due_below = self.due_below.max(end);
     }
 
+    /// The oldest batch waits for no more records.
+    pub(super) fn make_oldest_due(&mut self) {
+        self.make_due(self.first.next());
+    }
+
+    /// Whether the oldest batch is closed because there is a younger one.
+    pub(super) fn is_oldest_closed(&self) -> bool {
+        self.batches.len() > 1
+    }
+
     pub(super) fn is_due(&self) -> bool {
         !self.is_empty() && self.due_below > self.first
     }
