@@ -6,7 +6,7 @@ use crate::ApiKey;
 use crate::wire::{DecodeError, EncodeError, Reader, Writer};
 
 /// What is known of a message, from its schema.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct MessageInfo {
     /// The name in the schema, such as `MetadataRequest`.
     pub name: &'static str,

@@ -10,19 +10,12 @@ use super::{Step, Value, Visitor, parse, walk};
 use crate::MessageInfo;
 use crate::wire::Reader;
 
-/// The path of the value that starts at byte `offset` of a frame in which a message starts at byte `start`.
+/// The path of the value that starts at byte `offset` of a message.
 ///
-/// Costs nothing until decoding fails, and then one walk up to the failure.
-pub(crate) fn locate(
-    info: &'static MessageInfo,
-    version: i16,
-    frame: &Bytes,
-    start: usize,
-    offset: usize,
-) -> String {
+/// Costs nothing until decoding fails and the place is asked for, and then one walk up to the failure.
+pub(crate) fn locate(info: &'static MessageInfo, version: i16, message: &Bytes, offset: usize) -> String {
     let Ok(schema) = parse(info.schema) else { return String::new() };
-    let mut reader = Reader::new(frame.clone());
-    reader.read_slice(start);
+    let mut reader = Reader::new(message.clone());
     let mut finder = Finder { offset, path: String::new(), ends: Vec::new(), found: None };
     match walk(&schema, version, &mut reader, &mut finder) {
         ControlFlow::Continue(()) => finder.found.unwrap_or_default(),

@@ -2,7 +2,14 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
+use crate::message::MessageInfo;
+use crate::schema;
+
 /// Bytes that are not what they should be, with the place.
+///
+/// It holds on to the bytes before the place, from which [`DecodeError::path`] works out the field when asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecodeError {
     // Boxed, since this sits in the result of every decoding.
@@ -11,11 +18,19 @@ pub struct DecodeError {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Inner {
-    message: &'static str,
-    version: i16,
-    path: String,
+    message: Option<Place>,
     offset: usize,
     reason: DecodeReason,
+}
+
+/// The message that was being decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    info: &'static MessageInfo,
+    version: i16,
+    /// The bytes from the message's start to the end of the frame.
+    bytes: Bytes,
+    start: usize,
 }
 
 /// Why bytes could not be decoded.
@@ -63,33 +78,45 @@ pub enum DecodeReason {
 impl DecodeError {
     #[cold]
     pub(crate) fn new(offset: usize, reason: DecodeReason) -> Self {
-        Self { inner: Box::new(Inner { message: "", version: 0, path: String::new(), offset, reason }) }
+        Self { inner: Box::new(Inner { message: None, offset, reason }) }
     }
 
+    /// Adds the message, whose bytes start at `start` in the reader.
     #[cold]
-    pub(crate) fn within(mut self, message: &'static str, version: i16, path: String) -> Self {
-        self.inner.message = message;
-        self.inner.version = version;
-        self.inner.path = path;
+    pub(crate) fn within(
+        mut self,
+        info: &'static MessageInfo,
+        version: i16,
+        bytes: Bytes,
+        start: usize,
+    ) -> Self {
+        self.inner.message = Some(Place { info, version, bytes, start });
         self
     }
 
     /// The message that was being decoded, or an empty text when it was none.
     #[must_use]
     pub fn message(&self) -> &'static str {
-        self.inner.message
+        self.inner.message.as_ref().map_or("", |place| place.info.name)
     }
 
     /// The version that was being decoded.
     #[must_use]
     pub fn version(&self) -> i16 {
-        self.inner.version
+        self.inner.message.as_ref().map_or(0, |place| place.version)
     }
 
     /// The field at fault, such as `topics[3].partitions[0].leader_epoch`; empty when it is the message as a whole.
+    ///
+    /// This walks through the message up to the fault.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.inner.path
+    pub fn path(&self) -> String {
+        match &self.inner.message {
+            Some(place) if self.inner.reason != DecodeReason::Version => {
+                schema::locate(place.info, place.version, &place.bytes, self.inner.offset - place.start)
+            }
+            _ => String::new(),
+        }
     }
 
     /// Where in the reader's bytes the value at fault starts.
@@ -107,15 +134,15 @@ impl DecodeError {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { message, version, path, offset, reason } = &*self.inner;
-        if !message.is_empty() {
-            write!(f, "{message} v{version}")?;
+        if let Some(place) = &self.inner.message {
+            write!(f, "{} v{}", place.info.name, place.version)?;
+            let path = self.path();
             if !path.is_empty() {
                 write!(f, ", {path}")?;
             }
             f.write_str(": ")?;
         }
-        write!(f, "{reason} at byte {offset}")
+        write!(f, "{} at byte {}", self.inner.reason, self.inner.offset)
     }
 }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{DecodeError, DecodeReason};
 use crate::message::{Fields, MessageInfo};
-use crate::{Ints, RecordBytes, Str, UnknownTags, Uuid, schema};
+use crate::{Ints, RecordBytes, Str, UnknownTags, Uuid};
 
 /// No text is longer, in any encoding (as in Kafka itself).
 pub(super) const MAX_STRING: usize = i16::MAX as usize;
@@ -101,11 +101,8 @@ impl Reader {
     pub(crate) fn begin(&mut self, info: &'static MessageInfo, version: i16) -> Result<usize, DecodeError> {
         self.check()?;
         if version < info.min_version || version > info.max_version {
-            return Err(DecodeError::new(self.position, DecodeReason::Version).within(
-                info.name,
-                version,
-                String::new(),
-            ));
+            let error = DecodeError::new(self.position, DecodeReason::Version);
+            return Err(error.within(info, version, Bytes::new(), self.position));
         }
         self.flexible = version >= info.first_flexible;
         Ok(self.position)
@@ -119,20 +116,8 @@ impl Reader {
     ) -> Result<(), DecodeError> {
         match &self.error {
             None => Ok(()),
-            Some(error) => Err(self.locate(error, info, version, start)),
+            Some(error) => Err(error.clone().within(info, version, self.frame.slice(start..), start)),
         }
-    }
-
-    #[cold]
-    fn locate(
-        &self,
-        error: &DecodeError,
-        info: &'static MessageInfo,
-        version: i16,
-        start: usize,
-    ) -> DecodeError {
-        let path = schema::locate(info, version, &self.frame, start, error.offset());
-        error.clone().within(info.name, version, path)
     }
 
     /// Notes a failure at the current position, unless there was one before.

@@ -74,7 +74,7 @@ fn failure<M: Message>(text: &str, version: i16) -> (String, usize, DecodeReason
     let mut reader = Reader::new(Bytes::from(unhex(text)));
     let error = M::decode(&mut reader, version).expect_err("not a message");
     assert_eq!((error.message(), error.version()), (M::NAME, version));
-    (error.path().to_owned(), error.offset(), error.reason())
+    (error.path(), error.offset(), error.reason())
 }
 
 #[test]

@@ -38,13 +38,13 @@ fn java_bytes_and_values() {
     assert_eq!(count, 196);
 }
 
-/// The Java classes print the records of a response as empty once they have been written. Their bytes are in the
-/// vector's hex all the same.
-fn restore_records(json: &mut Json, read: &Json) {
+/// The Java classes print the records of a response as empty once they have been read. The bytes have them all the
+/// same, and `read` is what is in these.
+pub(crate) fn restore_records(json: &mut Json, read: &Json) {
     match json {
         Json::Object(fields) => {
             for (name, value) in fields {
-                if name == "records" && value == "" {
+                if name.to_lowercase().ends_with("records") && value == "" {
                     *value = read[name].clone();
                 } else {
                     restore_records(value, &read[name]);
