@@ -1,6 +1,7 @@
 //! Fetches: sessions, long polls, errors.
 
 use super::*;
+use crate::consumer::partition::Readiness;
 
 #[test]
 fn a_session_carries_only_what_changed() {
@@ -54,6 +55,28 @@ fn an_unread_partition_holds_back_no_other_and_shortens_the_wait() {
     assert!(offsets(fetch(&world)).iter().any(|(partition, _)| *partition == 0));
     assert_ne!(fetch(&world).session_epoch, 0);
     assert_eq!(fetch(&world).max_wait_ms, 500);
+    // Unread once more, it begins anew.
+    for _ in 0..2 {
+        world.advance(100);
+        world.answer(0);
+        world.drain();
+    }
+    assert_eq!(fetch(&world).max_wait_ms, 1);
+}
+
+#[test]
+fn what_is_read_ahead_depends_on_the_memory_left() {
+    let mut world = World::new(config(), 17, 1, 1);
+    for _ in 0..10 {
+        world.log(0).append(10);
+    }
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.answer(0);
+    let partition = &world.consumer.partitions[&P0];
+    assert!((1..=700).contains(&partition.intake.held));
+    assert_eq!(partition.readiness(world.now, false), Readiness::Ready, "one fetch ahead");
+    assert_eq!(partition.readiness(world.now, true), Readiness::Blocked, "none if memory is short");
 }
 
 #[test]
