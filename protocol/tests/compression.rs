@@ -1,5 +1,4 @@
 //! The codecs on their own: round trips, limits, broken streams, levels.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use klamm_protocol::compression::{Compression, Compressor, DecompressError, Decompressor, LevelError};
 use proptest::collection::vec;
