@@ -1,1 +1,5 @@
-//! Benchmarks of Klamm.
+//! Benchmarks of Klamm: the work that is measured, as plain functions. How it is measured lies in `src/bin` and
+//! `benches`; see `README.md`.
+
+pub mod instructions;
+pub mod records;

@@ -3,7 +3,7 @@ use thiserror::Error;
 use super::layout::{BATCH_HEADER_LEN, NO_TIMESTAMP};
 use super::record::RecordRef;
 use super::sealed::SealedBatch;
-use super::varint::{MAX_I32_LEN, MAX_I64_LEN, Small, len_i32, len_i64};
+use super::varint::{MAX_I32_LEN, MAX_I64_LEN, Small, len_i32, len_i64, one_byte};
 use crate::compression::{Compression, Compressor};
 
 /// How large a batch may become. Sizes count the 61-byte header and are taken before compression.
@@ -147,17 +147,26 @@ impl BatchEncoder {
 
     #[inline]
     fn write(&mut self, record: &RecordRef<'_>, fit: &Fit) {
-        let mut small = Small::<{ 2 * MAX_I32_LEN + 1 + MAX_I64_LEN + MAX_I32_LEN }>::new();
+        let mut small = Small::new();
         small.i32(fit.body_len);
         small.byte(0);
         small.i64(fit.timestamp_delta);
         small.i32(self.count);
         small.i32(nullable_len(record.key));
-        self.buffer.extend_from_slice(small.as_slice());
-        self.buffer.extend_from_slice(record.key.unwrap_or_default());
-        let mut small = Small::<MAX_I32_LEN>::new();
-        small.i32(nullable_len(record.value));
-        self.buffer.extend_from_slice(small.as_slice());
+        let Some(key) = record.key.filter(|key| !key.is_empty()) else {
+            small.i32(nullable_len(record.value));
+            small.append_to(&mut self.buffer);
+            return self.write_rest(record);
+        };
+        small.append_to(&mut self.buffer);
+        self.buffer.extend_from_slice(key);
+        self.write_len(nullable_len(record.value));
+        self.write_rest(record);
+    }
+
+    /// Writes what follows the value's length.
+    #[inline]
+    fn write_rest(&mut self, record: &RecordRef<'_>) {
         self.buffer.extend_from_slice(record.value.unwrap_or_default());
         if record.headers.is_empty() {
             self.buffer.push(0);
@@ -168,19 +177,23 @@ impl BatchEncoder {
 
     #[inline(never)]
     fn write_headers(&mut self, record: &RecordRef<'_>) {
-        let mut small = Small::<MAX_I32_LEN>::new();
-        small.i32(len_32(record.headers.len()));
-        self.buffer.extend_from_slice(small.as_slice());
+        self.write_len(len_32(record.headers.len()));
         for header in record.headers {
-            let mut small = Small::<MAX_I32_LEN>::new();
-            small.i32(len_32(header.key.len()));
-            self.buffer.extend_from_slice(small.as_slice());
+            self.write_len(len_32(header.key.len()));
             self.buffer.extend_from_slice(header.key.as_bytes());
-            let mut small = Small::<MAX_I32_LEN>::new();
-            small.i32(nullable_len(header.value));
-            self.buffer.extend_from_slice(small.as_slice());
+            self.write_len(nullable_len(header.value));
             self.buffer.extend_from_slice(header.value.unwrap_or_default());
         }
+    }
+
+    #[inline]
+    fn write_len(&mut self, len: i32) {
+        if let Some(byte) = one_byte(len) {
+            return self.buffer.push(byte);
+        }
+        let mut small = Small::new();
+        small.i32(len);
+        small.append_to(&mut self.buffer);
     }
 
     /// The batch's size in bytes, header included, before compression.

@@ -170,6 +170,14 @@ impl<'a> RecordIter<'a> {
         Self { decoder, origin: Origin { batch_at, batch_offset, payload_len: payload.len() }, failed: false }
     }
 
+    /// The error after the last record, if there is one.
+    #[cold]
+    fn end(&mut self) -> Option<Result<Record<'a>, Corrupt>> {
+        let Decoder::V2(decoder) = &self.decoder else { return None };
+        let reason = decoder.end().err()?;
+        Some(Err(self.fail(reason)))
+    }
+
     #[cold]
     fn fail(&mut self, reason: CorruptReason) -> Corrupt {
         self.failed = true;
@@ -194,14 +202,16 @@ impl<'a> Iterator for RecordIter<'a> {
         if self.failed {
             return None;
         }
-        let next = match &mut self.decoder {
-            Decoder::V2(decoder) => decoder.next(),
-            Decoder::Legacy(decoder) => decoder.next(),
-        };
-        match next {
-            Some(Ok(record)) => Some(Ok(record)),
-            Some(Err(reason)) => Some(Err(self.fail(reason))),
-            None => None,
+        match &mut self.decoder {
+            Decoder::V2(decoder) => match decoder.next() {
+                Some(Ok(record)) => Some(Ok(record)),
+                Some(Err(fault)) => Some(Err(self.fail(fault.into()))),
+                None => self.end(),
+            },
+            Decoder::Legacy(decoder) => match decoder.next()? {
+                Ok(record) => Some(Ok(record)),
+                Err(reason) => Some(Err(self.fail(reason))),
+            },
         }
     }
 

@@ -1,7 +1,6 @@
 use core::fmt;
 
-use super::error::CorruptReason;
-use super::varint::Fields;
+use super::varint::{Fault, Fields};
 
 /// A record to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,21 +48,9 @@ pub struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Checks encoded headers, which must be all of `fields`.
-    #[inline]
-    pub(super) fn checked(count: i32, fields: Fields<'a>) -> Result<Self, CorruptReason> {
-        let count = u32::try_from(count).map_err(|_| CorruptReason::NegativeLength)?;
-        if count == 0 {
-            return if fields.rest.is_empty() {
-                Ok(Self::default())
-            } else {
-                Err(CorruptReason::RecordLength)
-            };
-        }
-        Self::checked_some(count, fields)
-    }
-
     #[inline(never)]
-    fn checked_some(count: u32, fields: Fields<'a>) -> Result<Self, CorruptReason> {
+    pub(super) fn checked(count: i32, fields: Fields<'a>) -> Result<Self, Fault> {
+        let count = u32::try_from(count).map_err(|_| Fault::NegativeLength)?;
         let mut walk = fields;
         for _ in 0..count {
             let key_len = walk.i32()?;
@@ -71,7 +58,7 @@ impl<'a> Headers<'a> {
             walk.nullable_bytes()?;
         }
         if !walk.rest.is_empty() {
-            return Err(CorruptReason::RecordLength);
+            return Err(Fault::Length);
         }
         Ok(Self { encoded: fields.rest, count })
     }

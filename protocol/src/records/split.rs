@@ -63,11 +63,11 @@ impl SealedBatch {
         let mut decoder = v2::Decoder::new(base, payload);
         let mut headers = Vec::new();
         while let Some(record) = decoder.next() {
-            let record = record.map_err(corrupt)?;
+            let record = record.map_err(|fault| corrupt(fault.into()))?;
             headers.clear();
             headers.extend(record.headers.iter());
             each(&record, &headers).map_err(corrupt)?;
         }
-        Ok(())
+        decoder.end().map_err(corrupt)
     }
 }

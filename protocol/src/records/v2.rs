@@ -2,7 +2,7 @@
 
 use super::error::CorruptReason;
 use super::record::{Headers, Record};
-use super::varint::Fields;
+use super::varint::{Fault, Fields};
 
 /// What of a batch's header its records are relative to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,22 +41,25 @@ impl<'a> Decoder<'a> {
     }
 
     #[inline]
-    pub(super) fn next(&mut self) -> Option<Result<Record<'a>, CorruptReason>> {
+    pub(super) fn next(&mut self) -> Option<Result<Record<'a>, Fault>> {
         if self.remaining <= 0 {
-            return self.end();
+            return None;
         }
         self.remaining -= 1;
         Some(self.record())
     }
 
+    /// What is wrong after the last record: bytes that belong to none.
     #[inline]
-    fn end(&self) -> Option<Result<Record<'a>, CorruptReason>> {
-        let left = self.rest_len();
-        (left > 0).then_some(Err(CorruptReason::TrailingBytes(left)))
+    pub(super) fn end(&self) -> Result<(), CorruptReason> {
+        match self.rest_len() {
+            0 => Ok(()),
+            left => Err(CorruptReason::TrailingBytes(left)),
+        }
     }
 
     #[inline]
-    fn record(&mut self) -> Result<Record<'a>, CorruptReason> {
+    fn record(&mut self) -> Result<Record<'a>, Fault> {
         let len = self.fields.i32()?;
         let mut body = Fields { rest: self.fields.take(len)? };
         // A record's attributes have no meaning yet.
@@ -65,16 +68,20 @@ impl<'a> Decoder<'a> {
         let offset_delta = body.i32()?;
         let key = body.nullable_bytes()?;
         let value = body.nullable_bytes()?;
-        let headers = Headers::checked(body.i32()?, body)?;
+        let header_count = body.i32()?;
         if offset_delta < 0 || offset_delta > self.base.last_offset_delta {
-            return Err(CorruptReason::OffsetRange);
+            return Err(Fault::OffsetRange);
         }
         let timestamp = match self.base.append_time {
             Some(time) => time,
-            None => self.base.timestamp.checked_add(timestamp_delta).ok_or(CorruptReason::TimestampRange)?,
+            None => self.base.timestamp.checked_add(timestamp_delta).ok_or(Fault::TimestampRange)?,
         };
         // The batch's last offset was checked to exist, so this one does.
         let offset = self.base.offset.wrapping_add(i64::from(offset_delta));
+        if header_count == 0 && body.rest.is_empty() {
+            return Ok(Record { offset, timestamp, key, value, headers: Headers::default() });
+        }
+        let headers = Headers::checked(header_count, body)?;
         Ok(Record { offset, timestamp, key, value, headers })
     }
 }

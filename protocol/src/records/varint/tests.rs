@@ -1,5 +1,14 @@
-use super::{Fields, Small, len_i32, len_i64};
-use crate::records::CorruptReason;
+use super::{Fault, Fields, Small, len_i32, len_i64};
+
+/// What is appended to a vector, with and without room to spare.
+fn collected(small: &Small) -> Vec<u8> {
+    let mut roomy = Vec::with_capacity(100);
+    small.append_to(&mut roomy);
+    let mut tight = Vec::new();
+    small.append_to(&mut tight);
+    assert_eq!(roomy, tight);
+    tight
+}
 
 #[test]
 fn every_boundary_survives_and_has_the_predicted_length() {
@@ -11,15 +20,17 @@ fn every_boundary_survives_and_has_the_predicted_length() {
         }
     }
     for value in values {
-        let mut small = Small::<10>::new();
+        let mut small = Small::new();
         small.i64(value);
-        assert_eq!(small.as_slice().len(), len_i64(value), "{value}");
-        assert_eq!(Fields { rest: small.as_slice() }.i64(), Ok(value));
+        let bytes = collected(&small);
+        assert_eq!(bytes.len(), len_i64(value), "{value}");
+        assert_eq!(Fields { rest: &bytes }.i64(), Ok(value));
         if let Ok(value) = i32::try_from(value) {
-            let mut small = Small::<5>::new();
+            let mut small = Small::new();
             small.i32(value);
-            assert_eq!(small.as_slice().len(), len_i32(value), "{value}");
-            assert_eq!(Fields { rest: small.as_slice() }.i32(), Ok(value));
+            let bytes = collected(&small);
+            assert_eq!(bytes.len(), len_i32(value), "{value}");
+            assert_eq!(Fields { rest: &bytes }.i32(), Ok(value));
         }
     }
 }
@@ -29,13 +40,13 @@ fn too_long_integers_are_errors() {
     let junk_in_fifth = [0xff, 0xff, 0xff, 0xff, 0x1f];
     let six_bytes = [0x80, 0x80, 0x80, 0x80, 0x80, 0x00];
     for bytes in [&junk_in_fifth[..], &six_bytes] {
-        assert_eq!(Fields { rest: bytes }.i32(), Err(CorruptReason::Integer));
+        assert_eq!(Fields { rest: bytes }.i32(), Err(Fault::Integer));
     }
     let junk_in_tenth = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
     let eleven_bytes = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00];
     for bytes in [&junk_in_tenth[..], &eleven_bytes] {
-        assert_eq!(Fields { rest: bytes }.i64(), Err(CorruptReason::Integer));
+        assert_eq!(Fields { rest: bytes }.i64(), Err(Fault::Integer));
     }
-    assert_eq!(Fields { rest: &[] }.i32(), Err(CorruptReason::RecordCut));
-    assert_eq!(Fields { rest: &[0x80, 0x80] }.i64(), Err(CorruptReason::RecordCut));
+    assert_eq!(Fields { rest: &[] }.i32(), Err(Fault::Cut));
+    assert_eq!(Fields { rest: &[0x80, 0x80] }.i64(), Err(Fault::Cut));
 }
