@@ -31,7 +31,8 @@ impl AddressFailure {
     /// Whether another attempt is bound to end in the same way until someone changes a configuration.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
-        let doubtful = self.reason.suggests_older_api_versions() || matches!(self.reason, CloseReason::Unresolved(_));
+        let doubtful =
+            self.reason.suggests_older_api_versions() || matches!(self.reason, CloseReason::Unresolved(_));
         self.reason.is_misconfiguration() || (doubtful && self.attempts >= DOUBTFUL)
     }
 

@@ -258,7 +258,7 @@ impl Client {
     /// Sends what a producer has, without waiting for more: memory is short.
     pub fn hurry(&mut self, now: Instant, handle: ProducerHandle) {
         if let Some(producer) = self.producers.get(handle) {
-            producer.flush(now);
+            producer.hurry(now);
         }
     }
 

@@ -187,8 +187,14 @@ impl Producer {
     /// [`ProducerOutput::Flushed`] tells when all of it has its outcome.
     pub fn flush(&mut self, now: Instant) -> FlushId {
         let flush = self.progress.flush();
-        self.hurry(now);
+        self.end_all_lingering(now);
         flush
+    }
+
+    /// Sends what could be sent without waiting for more records, because memory is short. Unlike
+    /// [`flush`](Self::flush) it promises nothing of what waits for other reasons, and nobody hears of its end.
+    pub fn hurry(&mut self, now: Instant) {
+        self.end_all_lingering(now);
     }
 
     /// Ends everything that was accepted so far without acknowledgement: batches that were never sent have no
@@ -201,7 +207,7 @@ impl Producer {
     /// later is still sent until then, and aborted afterwards.
     pub fn close(&mut self, now: Instant) {
         self.progress.close();
-        self.hurry(now);
+        self.end_all_lingering(now);
     }
 
     // Outputs.

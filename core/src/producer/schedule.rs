@@ -87,8 +87,7 @@ impl Producer {
         self.end_lingering(now, due);
     }
 
-    /// Ends all lingering: batches that were opened by now, and were not before, wait no longer.
-    pub(super) fn hurry(&mut self, now: Instant) {
+    pub(super) fn end_all_lingering(&mut self, now: Instant) {
         let lingering = self.brokers.values_mut().flat_map(Broker::take_lingering).collect();
         self.end_lingering(now, lingering);
     }

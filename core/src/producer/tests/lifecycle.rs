@@ -78,6 +78,20 @@ fn flushes_end_in_order_and_an_empty_one_at_once() {
 }
 
 #[test]
+fn a_hurry_ends_lingering_and_nobody_hears_of_its_end() {
+    let mut f = long_linger(2);
+    f.append(0, "a");
+    f.append(1, "b");
+    f.drain();
+    f.producer.hurry(f.now);
+    f.drain();
+    let request = f.request();
+    assert_eq!(request.batches.len(), 2);
+    f.answer(&request, &[ok(0, 0), ok(1, 0)]);
+    assert_eq!(flushed(&f), []);
+}
+
+#[test]
 fn a_flush_ends_when_its_batches_fail_as_well() {
     let mut f = long_linger(1);
     f.append(0, "v");
