@@ -85,7 +85,7 @@ impl Consumer {
                 Ok(Item::Chunk(chunk)) => self.take(chunk).map(Event::Batch).map(Ok),
                 Ok(Item::Event(epoch, event)) => self.client.shared.ask(|state| {
                     let index = partition_of(&event)?;
-                    let current = state.client.consumer(self.id)?.is_current(index, epoch);
+                    let current = state.client.consumer(self.id)?.is_event_current(epoch, &event);
                     current.then(|| self.describe(state, index, event)).flatten()
                 }),
                 Err(End::Closed) => Some(Err(ConsumeError::Closed)),
