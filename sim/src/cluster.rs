@@ -244,6 +244,3 @@ fn random_uuid(entropy: &mut Entropy) -> Uuid {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -291,6 +291,3 @@ impl fmt::Debug for EmbeddedCluster {
         f.debug_struct("EmbeddedCluster").field("bootstrap", &self.bootstrap).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -120,6 +120,10 @@ impl Cluster {
     }
 
     fn supports(&self, api: ApiKey, version: i16) -> bool {
+        // From 4.0 on these versions are advertised for the sake of a client, and not understood (KAFKA-18659).
+        if api == ApiKey::PRODUCE && version < 3 && self.config.release.at_least([4, 0, 0]) {
+            return false;
+        }
         self.apis.iter().any(|(key, min, max)| *key == api.0 && (*min..=*max).contains(&version))
     }
 

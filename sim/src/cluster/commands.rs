@@ -171,6 +171,12 @@ impl Cluster {
         self.topics.iter().map(|topic| topic.name.as_str())
     }
 
+    /// The id of a topic.
+    #[must_use]
+    pub fn topic_id(&self, name: &str) -> Option<Uuid> {
+        self.topics.get(name).map(|topic| topic.id)
+    }
+
     /// The state of a partition.
     #[must_use]
     pub fn partition(&self, topic: &str, partition: i32) -> Option<PartitionState> {

@@ -94,7 +94,7 @@ impl Log {
 
     /// Bytes stored.
     pub(crate) fn len(&self) -> u64 {
-        self.end_position() - self.entries.front().map_or(self.end_position(), |entry| entry.position)
+        self.end_position() - self.entries.front().map_or_else(|| self.end_position(), |entry| entry.position)
     }
 
     fn end_position(&self) -> u64 {

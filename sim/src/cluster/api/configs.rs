@@ -101,6 +101,7 @@ fn topic_config(
     };
     DescribeConfigsResourceResult {
         name: Str::from_static(setting.name),
+        documentation: None,
         value: Some(value),
         config_source: from,
         synonyms: if with_synonyms { vec![synonym] } else { Vec::new() },
@@ -133,6 +134,7 @@ fn broker_configs(
     ];
     let described = |(name, value, config_type): (&'static str, String, i8)| DescribeConfigsResourceResult {
         name: Str::from_static(name),
+        documentation: None,
         value: Some(Str::from(value)),
         read_only: true,
         config_source: source::STATIC_BROKER,

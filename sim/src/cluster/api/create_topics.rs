@@ -111,6 +111,7 @@ fn described(topic: &CreatableTopic, planned: &Topic) -> CreatableTopicResult {
     let replication = planned.partitions.first().map_or(0, |partition| partition.replicas.len());
     CreatableTopicResult {
         name: topic.name.clone(),
+        error_message: None,
         num_partitions: i32::try_from(planned.partitions.len()).unwrap_or(-1),
         replication_factor: i16::try_from(replication).unwrap_or(-1),
         configs: Some(SETTINGS.iter().map(config).collect()),

@@ -111,6 +111,7 @@ fn nothing(partition_index: i32, error_code: ErrorCode) -> PartitionData {
         high_watermark: -1,
         last_stable_offset: -1,
         log_start_offset: -1,
+        aborted_transactions: None,
         records: Some(RecordBytes::default()),
         preferred_read_replica: -1,
         ..PartitionData::default()

@@ -34,7 +34,7 @@ pub(crate) fn up_convert(
         if batch.len() as u64 > limits.max_message_bytes.unsigned_abs() {
             return Err(Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, "The message is too large."));
         }
-        let sealed = reencode(&batch, &read_options(limits), scratch, |record| {
+        let (sealed, _) = reencode(&batch, &read_options(limits), scratch, |record| {
             if limits.compacted && record.key.is_none() {
                 return Err(Refusal::invalid("Compacted topic cannot accept message without key"));
             }
@@ -82,22 +82,24 @@ pub(super) fn assign_legacy(message: &mut [u8], base_offset: i64, offsets: i64) 
     }
 }
 
-/// The records of a batch in a new one of format 2 with the same codec.
+/// The records of a batch in a new one of format 2 with the same codec, and the offset of the first one.
 fn reencode(
     batch: &Batch<'_>,
     options: &ReadOptions,
     scratch: &mut Scratch,
     map: impl for<'a> Fn(RecordRef<'a>) -> Result<RecordRef<'a>, Refusal>,
-) -> Result<SealedBatch, Refusal> {
+) -> Result<(SealedBatch, i64), Refusal> {
+    let mut first = None;
     let mut encoder = BatchEncoder::new(LIMITS);
     for record in batch.open(scratch, options)? {
         let record = record?;
+        first.get_or_insert(record.offset);
         // Record headers have no form in the older formats.
         let plain =
             RecordRef { key: record.key, value: record.value, headers: &[], timestamp: record.timestamp };
         encoder.append(&map(plain)?).map_err(|error| Refusal::invalid(error.to_string()))?;
     }
-    Ok(encoder.seal(batch.compression()))
+    Ok((encoder.seal(batch.compression()), first.unwrap_or_default()))
 }
 
 /// Brings batches into an older format for a fetch request that knows no newer one. What is cut off at the end is
@@ -131,16 +133,18 @@ fn down_convert_batch(
     format: LegacyFormat,
     scratch: &mut Scratch,
 ) -> Result<Vec<u8>, ErrorCode> {
-    let sealed = reencode(batch, &ReadOptions::default(), scratch, |record| Ok(record))
+    let (sealed, first) = reencode(batch, &ReadOptions::default(), scratch, |record| Ok(record))
         .map_err(|refusal| refusal.code)?;
-    let mut compressor = Compressor::new(batch.compression());
+    // Compressed messages of format 0 carry absolute offsets inside, which are not known when they are compressed.
+    let compression = if format == LegacyFormat::V0 { Compression::None } else { batch.compression() };
+    let mut compressor = Compressor::new(compression);
     let messages = sealed.to_legacy(format, &mut compressor).map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
     let mut bytes = messages.to_vec();
     let mut position = 0;
     while let Some(message) = bytes.get_mut(position..).filter(|rest| rest.len() >= 12) {
         let relative = message.first_chunk().map_or(0, |field| i64::from_be_bytes(*field));
         if let Some(field) = message.first_chunk_mut() {
-            *field = (batch.base_offset() + relative).to_be_bytes();
+            *field = (first + relative).to_be_bytes();
         }
         let length = u32::from_be_bytes([message[8], message[9], message[10], message[11]]);
         position += 12 + usize::try_from(length).unwrap_or(usize::MAX - 12 - position);

@@ -1,0 +1,98 @@
+//! Every served request in every version of every release gets an answer that can be said in that version.
+
+use bytes::Bytes;
+use klamm_protocol::messages::api_versions::ApiVersionsRequest;
+use klamm_protocol::messages::produce::ProduceRequest;
+use klamm_protocol::messages::{
+    AnyRequest, AnyResponse, RequestHeader, ResponseHeader, request_header_version, response_header_version,
+};
+use klamm_protocol::wire::{Reader, Writer};
+use klamm_protocol::{ApiKey, ErrorCode, Message};
+use klamm_sim::Release;
+use klamm_sim::cluster::{Fault, Output};
+
+use crate::wire::Wire;
+
+macro_rules! requests {
+    ($($api:ident => $module:ident::$request:ident,)*) => {
+        fn default_of(api: ApiKey) -> AnyRequest {
+            match api {
+                $(ApiKey::$api => klamm_protocol::messages::$module::$request::default().into(),)*
+                other => panic!("{other:?} is served, and not in this list"),
+            }
+        }
+    };
+}
+
+requests! {
+    FETCH => fetch::FetchRequest,
+    LIST_OFFSETS => list_offsets::ListOffsetsRequest,
+    METADATA => metadata::MetadataRequest,
+    API_VERSIONS => api_versions::ApiVersionsRequest,
+    CREATE_TOPICS => create_topics::CreateTopicsRequest,
+    DELETE_TOPICS => delete_topics::DeleteTopicsRequest,
+    INIT_PRODUCER_ID => init_producer_id::InitProducerIdRequest,
+    OFFSET_FOR_LEADER_EPOCH => offset_for_leader_epoch::OffsetForLeaderEpochRequest,
+    DESCRIBE_CONFIGS => describe_configs::DescribeConfigsRequest,
+    CREATE_PARTITIONS => create_partitions::CreatePartitionsRequest,
+    DESCRIBE_CLUSTER => describe_cluster::DescribeClusterRequest,
+    DESCRIBE_TOPIC_PARTITIONS => describe_topic_partitions::DescribeTopicPartitionsRequest,
+}
+
+fn minimal(api: ApiKey, version: i16) -> AnyRequest {
+    if api == ApiKey::API_VERSIONS && version >= 3 {
+        let name = || "test".into();
+        let software = ApiVersionsRequest {
+            client_software_name: name(),
+            client_software_version: name(),
+            ..ApiVersionsRequest::default()
+        };
+        return software.into();
+    }
+    if api == ApiKey::PRODUCE {
+        return ProduceRequest { acks: 1, ..ProduceRequest::default() }.into();
+    }
+    default_of(api)
+}
+
+fn ask(wire: &mut Wire, api: ApiKey, version: i16) -> AnyResponse {
+    let connection = wire.connect(1);
+    let mut writer = Writer::new();
+    let header = RequestHeader {
+        request_api_key: api.0,
+        request_api_version: version,
+        correlation_id: 1,
+        ..RequestHeader::default()
+    };
+    header.encode(&mut writer, request_header_version(api, version).unwrap()).unwrap();
+    minimal(api, version).encode(&mut writer, version).unwrap();
+    wire.cluster.handle_request(wire.now, connection, writer.into_bytes());
+    let output = wire.cluster.poll_output();
+    let Some(Output::Response { segments, .. }) = output else { panic!("{api:?} v{version}: {output:?}") };
+    wire.cluster.handle_closed(connection);
+    let mut reader = Reader::new(Bytes::from(segments.concat()).slice(4..));
+    ResponseHeader::decode(&mut reader, response_header_version(api, version).unwrap()).unwrap();
+    let response = AnyResponse::decode(api, version, &mut reader).unwrap();
+    reader.finish().unwrap();
+    response
+}
+
+#[test]
+fn all_answer() {
+    for release in Release::all() {
+        let mut wire = Wire::with_topic(1, &release.to_string());
+        let response = wire.ask(1, 0, &ApiVersionsRequest::default());
+        assert!(response.api_keys.len() >= 5);
+        for range in response.api_keys {
+            let api = ApiKey(range.api_key);
+            // From 4.0 on brokers advertise versions of Produce that they do not understand.
+            let is_pretence = api == ApiKey::PRODUCE && release.to_string().starts_with('4');
+            let min_version = if is_pretence { 3 } else { range.min_version };
+            for version in min_version..=range.max_version {
+                ask(&mut wire, api, version);
+                wire.cluster.inject(api, None, 1, Fault::Error(ErrorCode::REQUEST_TIMED_OUT));
+                ask(&mut wire, api, version);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The cluster machine through its wire: requests and responses of the generated types, no sockets, no clock.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod admin;
+mod every_version;
+mod faults;
+mod fetch;
+mod framing;
+mod lookups;
+mod produce;
+mod wire;
