@@ -62,8 +62,6 @@ pub(super) struct Partition {
     pub(super) sequences: Sequences,
     /// Requests not answered that hold a batch of this partition, also one that has its outcome already.
     pub(super) in_flight: u32,
-    /// The broker that they were sent to.
-    pub(super) in_flight_on: Option<BrokerId>,
     /// The broker that has acknowledged a batch since it became leader, and since the epoch began.
     pub(super) proven_on: Option<BrokerId>,
     /// Nothing is sent before.
@@ -80,7 +78,6 @@ impl Default for Partition {
             queue: VecDeque::new(),
             sequences: Sequences::default(),
             in_flight: 0,
-            in_flight_on: None,
             proven_on: None,
             retry_at: None,
             listed: Listed::No,
@@ -99,9 +96,7 @@ impl Partition {
             return Step::Idle;
         }
         let Some(leader) = self.leader else { return Step::FindLeader };
-        // Two brokers at once could write in any order: the old leader has to answer first.
-        let elsewhere = self.in_flight > 0 && self.in_flight_on != Some(leader.broker);
-        if elsewhere || self.retry_at.is_some_and(|at| at > now) {
+        if self.retry_at.is_some_and(|at| at > now) {
             return Step::Wait;
         }
         let waiting = self.queue.iter().position(Batch::is_waiting);
@@ -130,6 +125,19 @@ impl Partition {
     /// would make it forget that one before the resend is settled.
     fn is_resending(&self) -> bool {
         self.queue.iter().any(|batch| batch.refusals > 0 && batch.identity.is_some())
+    }
+
+    /// Takes the leader that the cluster names now.
+    pub(super) fn set_leader(&mut self, leader: Option<Leader>) {
+        if leader.is_some() && leader != self.leader {
+            // The backoff was for the old leader.
+            self.retry_at = None;
+        }
+        if leader.map(|leader| leader.broker) != self.leader.map(|leader| leader.broker) {
+            // Two brokers at once could write in any order: so nothing is sent before the old leader has answered.
+            self.proven_on = None;
+        }
+        self.leader = leader;
     }
 
     /// How many requests with fresh batches may be in flight.

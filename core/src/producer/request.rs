@@ -68,7 +68,7 @@ impl Producer {
         let number = self.sent.number();
         let mut chosen = Vec::new();
         for (index, at) in self.choose(now, id) {
-            match self.take_along(index, at, version, (id, number)) {
+            match self.take_along(index, at, version, number) {
                 Ok(batch) => chosen.extend(batch),
                 Err(code) => self.fail(index, at, ProduceErrorKind::Unsupported, code),
             }
@@ -120,7 +120,7 @@ impl Producer {
         index: PartitionIndex,
         at: usize,
         version: i16,
-        (broker, number): (BrokerId, u64),
+        number: u64,
     ) -> Result<Option<Chosen>, ErrorCode> {
         let rules = self.rules();
         let Some(state) = self.partition_mut(index) else { return Ok(None) };
@@ -137,7 +137,6 @@ impl Producer {
         let records = record_bytes(&batch.sealed, batch.identity, version)?;
         batch.in_flight = Some(number);
         state.in_flight += 1;
-        state.in_flight_on = Some(broker);
         Ok(Some(Chosen { sent: SentBatch { name, partition: index, key: batch.key }, records }))
     }
 

@@ -142,14 +142,8 @@ impl Producer {
         let leader = cluster.leader(index);
         let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
         state.name = Some((name, number));
-        let changed = state.leader != leader;
-        state.leader = leader;
-        if leader.is_some() {
-            if changed {
-                // A new leader need not be spared: the backoff was for the old one.
-                state.retry_at = None;
-            }
-        } else if !state.is_idle() {
+        state.set_leader(leader);
+        if leader.is_none() && !state.is_idle() {
             if let TopicState::Failed(error) = cluster.topic_state(topic) {
                 let kind = match error.code {
                     ErrorCode::TOPIC_AUTHORIZATION_FAILED => ProduceErrorKind::Unauthorized,

@@ -178,6 +178,19 @@ fn a_partition_moves_to_a_new_leader_once_the_old_one_has_answered() {
 }
 
 #[test]
+fn a_partition_that_moves_there_and_back_waits_for_the_leader_between() {
+    let mut f = Fixture::new(1, 2, ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() });
+    f.prove(0);
+    f.metadata(2, &[1]);
+    f.push(0, "a");
+    f.metadata(2, &[0]);
+    f.push(0, "b");
+    assert_eq!(f.requests.len(), 1);
+    assert_eq!(f.answer_next(&ok(0, 1)).broker, BrokerId(1));
+    assert_eq!(f.answer_next(&ok(0, 2)).broker, BrokerId(0));
+}
+
+#[test]
 fn what_the_old_leader_did_not_take_goes_to_the_new_one_first_and_in_order() {
     let mut f = Fixture::new(1, 2, ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() });
     f.prove(0);
