@@ -144,6 +144,7 @@ fn an_answer_of_the_old_leader_says_nothing_of_the_new_one() {
     f.push(0, "old");
     let old = f.request();
     f.metadata(2, &[1]);
+    f.drain();
     f.answer(&old, &[ok(0, 0)]);
     f.push(0, "a");
     f.push(0, "b");
