@@ -1,0 +1,349 @@
+//! The command line, as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+
+/// Produce, consume and administer Apache Kafka; run an embedded Kafka broker.
+#[derive(Debug, Parser)]
+#[command(name = "klamm", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the whole thing at work: start three embedded brokers, produce, consume, verify, measure
+    Demo(Demo),
+    /// Run an embedded Kafka cluster on TCP until interrupted
+    Broker(Broker),
+    /// Create, list, describe or delete topics
+    #[command(subcommand)]
+    Topic(Topic),
+    /// Produce lines of files or of standard input as records
+    Produce(Produce),
+    /// Print the records of a topic
+    Consume(Consume),
+}
+
+/// How to reach the cluster, and for how long to try.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Cluster {
+    /// Brokers to start from, separated by commas
+    #[arg(short = 'b', long = "bootstrap", value_name = "HOST:PORT,..", env = "KLAMM_BOOTSTRAP")]
+    #[arg(default_value = "localhost:9092", value_delimiter = ',')]
+    pub(crate) bootstrap: Vec<String>,
+
+    /// Name of this client in requests and in the brokers' logs
+    #[arg(long, value_name = "NAME", default_value = "klamm")]
+    pub(crate) client_id: String,
+
+    /// Give up when the cluster has not answered for this long
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Produce the lines of this file instead of generated records
+    #[arg(long, value_name = "PATH")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Number of generated records
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, conflicts_with = "file")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(crate) records: u64,
+
+    /// Bytes in the value of a generated record
+    #[arg(long, value_name = "BYTES", default_value_t = 100, conflicts_with = "file")]
+    #[arg(value_parser = clap::value_parser!(u32).range(16..=900_000))]
+    pub(crate) size: u32,
+
+    /// Partitions of the demo's topic
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub(crate) partitions: i32,
+
+    /// Compression of the batches
+    #[arg(short = 'z', long, value_enum, default_value_t = Codec::None)]
+    pub(crate) compression: Codec,
+
+    /// Give up when the demo makes no progress for this long
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Broker {
+    /// Address of the first broker; the others take the ports that follow (port 0: free ports)
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9092")]
+    pub(crate) listen: String,
+
+    /// Number of brokers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub(crate) brokers: u16,
+
+    /// Kafka release whose API versions the brokers offer
+    #[arg(long, value_name = "VERSION", default_value = "4.2")]
+    pub(crate) kafka_version: String,
+
+    /// Partitions of topics that are created by being used
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..=10_000))]
+    pub(crate) default_partitions: i32,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Topic {
+    /// Create topics
+    Create(TopicCreate),
+    /// List the topics with their partitions and replicas
+    List(TopicList),
+    /// Show the partitions of topics: leader, replicas, in-sync replicas, offsets
+    Describe(TopicDescribe),
+    /// Delete topics
+    Delete(TopicDelete),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicCreate {
+    /// Names of the topics
+    #[arg(required = true, value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+
+    /// Number of partitions (default: the broker's num.partitions)
+    #[arg(short, long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) partitions: Option<i32>,
+
+    /// Replicas of each partition (default: the broker's default.replication.factor)
+    #[arg(short, long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i16).range(1..))]
+    pub(crate) replication: Option<i16>,
+
+    /// Configuration of the topic, for instance retention.ms=3600000
+    #[arg(short, long = "config", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) configs: Vec<(String, String)>,
+
+    /// Check with the broker, create nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicList {
+    /// Include internal topics
+    #[arg(long)]
+    pub(crate) internal: bool,
+
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicDescribe {
+    /// Names of the topics
+    #[arg(required = true, value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicDelete {
+    /// Names of the topics
+    #[arg(required = true, value_name = "TOPIC")]
+    pub(crate) topics: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Produce {
+    /// Topic to produce to
+    pub(crate) topic: String,
+
+    /// Files whose lines become records; '-' or none: standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Split each line into key and value at the first occurrence of this text (\t and \xHH are understood)
+    #[arg(short = 'K', long, value_name = "TEXT")]
+    pub(crate) key_separator: Option<String>,
+
+    /// Key of every record
+    #[arg(short, long, conflicts_with = "key_separator")]
+    pub(crate) key: Option<String>,
+
+    /// Header of every record (may be repeated; a name without '=' has a null value)
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE")]
+    pub(crate) headers: Vec<String>,
+
+    /// Partition of every record (default: by key, or spread)
+    #[arg(short, long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) partition: Option<i32>,
+
+    /// Treat an empty value as null (a tombstone), and an empty key as no key
+    #[arg(short = 'Z', long)]
+    pub(crate) null_empty: bool,
+
+    /// What ends a record (\n, \0 and \xHH are understood)
+    #[arg(short = 'D', long, value_name = "TEXT", default_value = "\\n")]
+    pub(crate) delimiter: String,
+
+    #[command(flatten)]
+    pub(crate) tuning: ProduceTuning,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProduceTuning {
+    /// Acknowledgements to wait for
+    #[arg(long, value_enum, default_value_t = Acks::All)]
+    pub(crate) acks: Acks,
+
+    /// Compression of the batches
+    #[arg(short = 'z', long, value_enum, default_value_t = Codec::None)]
+    pub(crate) compression: Codec,
+
+    /// Level of the compression, as the codec counts
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) compression_level: Option<i32>,
+
+    /// How long a batch waits to fill
+    #[arg(long, value_name = "MS", default_value_t = 5)]
+    #[arg(value_parser = clap::value_parser!(u64).range(0..=60_000))]
+    pub(crate) linger_ms: u64,
+
+    /// Bytes of a full batch
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub(crate) batch_bytes: u32,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("start").args(["from_beginning", "offset"])))]
+pub(crate) struct Consume {
+    /// Topic to consume
+    pub(crate) topic: String,
+
+    /// Start at the first record that there is (default: only what arrives from now on)
+    #[arg(long)]
+    pub(crate) from_beginning: bool,
+
+    /// Where to start: an offset, earliest, latest, -N (N before the end), or @MILLISECONDS since 1970
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
+    pub(crate) offset: Option<String>,
+
+    /// Only these partitions
+    #[arg(short, long, value_name = "N,..", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub(crate) partitions: Vec<i32>,
+
+    /// Stop after this many records
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+
+    /// Stop where the partitions ended when the command started
+    #[arg(short = 'e', long)]
+    pub(crate) exit_at_end: bool,
+
+    /// How to print a record: text with %t topic, %p partition, %o offset, %k key, %v value, .. (see --help)
+    #[arg(short, long, value_name = "FORMAT", conflicts_with = "output", long_help = FORMAT_HELP)]
+    pub(crate) format: Option<String>,
+
+    /// How to print records: each value on a line, or each record as a line of JSON
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// Which records of transactions to show
+    #[arg(long, value_enum, default_value_t = Isolation::ReadUncommitted)]
+    pub(crate) isolation: Isolation,
+
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+const FORMAT_HELP: &str = "\
+How to print a record: text in which these stand for parts of the record
+
+  %t topic        %p partition     %o offset
+  %k key          %v value (also %s)
+  %K key's length, -1 if null      %V value's length, -1 if null (also %S)
+  %h headers as NAME=VALUE,..      %H number of headers
+  %T timestamp in milliseconds     %i number of the record in the output, from 0
+  %% a percent sign
+
+and \\n \\r \\t \\0 \\\\ \\xHH stand for single bytes. Nothing is added: end the format with \\n.";
+
+/// A compression codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Codec {
+    None,
+    Gzip,
+    Snappy,
+    Lz4,
+    Zstd,
+}
+
+/// Which replicas acknowledge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Acks {
+    /// All in-sync replicas
+    All,
+    /// The leader only
+    #[value(name = "1")]
+    One,
+    /// Nobody: records may be lost unnoticed
+    #[value(name = "0")]
+    Zero,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+/// Which records of transactions are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Isolation {
+    /// Also those of open and aborted transactions
+    ReadUncommitted,
+    /// Only those of committed transactions
+    ReadCommitted,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
+        Ok(_) => Err("must be between 0.1 and 86400 seconds".to_owned()),
+        Err(_) => Err("must be a number of seconds, for instance 30 or 2.5".to_owned()),
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("must be KEY=VALUE, for instance cleanup.policy=compact".to_owned()),
+    }
+}

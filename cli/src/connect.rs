@@ -1,0 +1,28 @@
+//! The connection to the cluster, as every command makes it.
+
+use std::time::Duration;
+
+use klamm_blocking::{Admin, Kafka};
+
+use crate::{args, error::CliError};
+
+/// Connects as `cluster` says.
+pub(crate) fn connect(cluster: &args::Cluster) -> Result<Kafka, CliError> {
+    Kafka::builder(cluster.bootstrap.iter().map(String::as_str))
+        .client_id(&cluster.client_id)
+        .connect_timeout(timeout(cluster))
+        .unknown_topic_timeout(timeout(cluster))
+        .max_block(timeout(cluster))
+        .connect()
+        .map_err(CliError::failed)
+}
+
+/// Administration that gives up when the command does.
+pub(crate) fn admin(kafka: &Kafka, cluster: &args::Cluster) -> Admin {
+    kafka.admin().timeout(timeout(cluster))
+}
+
+/// How long a command waits for the cluster.
+pub(crate) fn timeout(cluster: &args::Cluster) -> Duration {
+    Duration::from_secs_f64(cluster.timeout)
+}
