@@ -123,6 +123,22 @@ impl Cluster {
         }
     }
 
+    /// Creates a topic with one replica without the client under test.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn create_topic(&self, topic: &str, partitions: u16) -> Outcome<()> {
+        match &*self.brokers {
+            Brokers::Embedded(embedded) => embedded.create_topic(topic, partitions),
+            Brokers::Real(kafka) => {
+                let count = partitions.to_string();
+                let arguments =
+                    ["--create", "--topic", topic, "--partitions", &count, "--replication-factor", "1"];
+                kafka.tool("topics", &arguments, b"").map(drop)
+            }
+        }
+    }
+
     /// Ends a broker (1 to 3) at once, as by a loss of power.
     ///
     /// # Errors

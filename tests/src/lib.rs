@@ -1,10 +1,14 @@
 //! What the scenarios of `tests/` are made of: clusters, adapters, and hostile peers.
 
+pub mod adapters;
 pub mod client;
+pub mod cluster;
+mod embedded;
 pub mod hostile;
 pub mod input;
 pub mod program;
 pub mod real;
+pub mod scenario;
 
 /// The result of a step of a scenario: any error ends the scenario, with its text.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -119,7 +119,8 @@ impl Stage {
     /// # Errors
     /// When it cannot connect.
     pub fn connect(&self) -> Outcome<Box<dyn Client>> {
-        self.adapter.connect(&self.cluster.bootstrap())
+        // A machine that compiles or starts brokers meanwhile takes its time.
+        self.adapter.connect_within(&self.cluster.bootstrap(), Duration::from_secs(60))
     }
 
     /// A topic name that no other run uses.

@@ -3,6 +3,7 @@
 #![expect(clippy::panic, reason = "a panic is how a body says that it found something")]
 
 pub mod allocation;
+pub mod broker;
 pub mod codecs;
 pub mod connection;
 pub mod consumer;
@@ -21,6 +22,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "broker", run: broker::run },
     Target { name: "codecs", run: codecs::run },
     Target { name: "connection", run: connection::run },
     Target { name: "consumer", run: consumer::run },

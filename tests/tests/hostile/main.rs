@@ -5,9 +5,12 @@ use libtest_mimic::{Arguments, Trial};
 
 mod adapters;
 mod commands;
+mod memory;
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // What these tests do is wait until time is up.
+    arguments.test_threads.get_or_insert(8);
     let trials: Vec<Trial> = adapters::trials().chain(commands::trials()).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,20 +1,76 @@
 //! Scenarios: one text each, run over every adapter, against the embedded broker and real Kafka.
 
-use libtest_mimic::{Arguments, Completion, Trial};
+use std::io::Write as _;
 
-mod selftest;
+use klamm_tests::adapters::Adapter;
+use klamm_tests::cluster::{ClusterSpec, Kind};
+use klamm_tests::scenario::Scenario;
+use libtest_mimic::Arguments;
+
+mod restart;
+mod round_trip;
+mod tools;
+
+const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
+const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
+const REAL: &[ClusterSpec] = &[ClusterSpec::REAL];
+const TRIOS: &[ClusterSpec] = &[ClusterSpec::EMBEDDED_TRIO, ClusterSpec::REAL_TRIO];
+
+/// Where the protocol changed most: the first version that is served, the last with message format 1, the last without
+/// flexible versions, the last with ZooKeeper by default, the last with the old group protocol's full range.
+const OLD_EMBEDDED: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Embedded, "0.10.0"),
+    ClusterSpec::new(Kind::Embedded, "0.10.2"),
+    ClusterSpec::new(Kind::Embedded, "0.11.0"),
+    ClusterSpec::new(Kind::Embedded, "1.1"),
+    ClusterSpec::new(Kind::Embedded, "2.8"),
+    ClusterSpec::new(Kind::Embedded, "3.9"),
+];
+const OLD_REAL: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Real, "0.10.0.1"),
+    ClusterSpec::new(Kind::Real, "0.10.2.2"),
+    ClusterSpec::new(Kind::Real, "0.11.0.3"),
+    ClusterSpec::new(Kind::Real, "1.1.1"),
+    ClusterSpec::new(Kind::Real, "2.8.2"),
+    ClusterSpec::new(Kind::Real, "3.9.1"),
+];
+
+/// The tool stands on the blocking adapter; where only tools talk, it is named for it.
+const TOOL: &[Adapter] = &[Adapter::Blocking];
+
+/// Where the brokers are what takes the time.
+const TWO: &[Adapter] = &[Adapter::Tokio, Adapter::Blocking];
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario::new("every_codec", BOTH, round_trip::every_codec),
+    Scenario::new("one_partition", BOTH, round_trip::one_partition),
+    Scenario::new("hundred_partitions", BOTH, round_trip::hundred_partitions),
+    Scenario::new("thousand_partitions", EMBEDDED, round_trip::thousand_partitions),
+    Scenario::new("thousand_partitions", REAL, round_trip::thousand_partitions).over(TWO).within_s(300),
+    Scenario::new("keys_choose_partitions", BOTH, round_trip::keys_choose_partitions),
+    Scenario::new("edges_of_the_format", BOTH, round_trip::edges_of_the_format),
+    Scenario::new("topic_created_while_producing", BOTH, round_trip::topic_created_while_producing),
+    Scenario::new("any_version", OLD_EMBEDDED, round_trip::any_version),
+    Scenario::new("any_version", OLD_REAL, round_trip::any_version).over(TOOL),
+    Scenario::new("restart_while_producing", TRIOS, restart::while_producing).within_s(300),
+    Scenario::new("restart_while_consuming", TRIOS, restart::while_consuming).within_s(300),
+    Scenario::new("real_input", BOTH, tools::real_input).over(TOOL).within_s(300),
+    Scenario::new("java_produces_klamm_consumes", BOTH, tools::java_produces_klamm_consumes)
+        .over(TOOL)
+        .with_java(),
+    Scenario::new("klamm_produces_java_consumes", BOTH, tools::klamm_produces_java_consumes)
+        .over(TOOL)
+        .with_java(),
+];
 
 fn main() -> std::process::ExitCode {
-    let arguments = Arguments::from_args();
-    libtest_mimic::run(
-        &arguments,
-        vec![Trial::ignorable_test("real_kafka::starts", || {
-            if let Some(reason) = klamm_tests::real::why_unavailable() {
-                return Ok(Completion::ignored_with(reason));
-            }
-            selftest::real_kafka_starts().map_err(|error| error.to_string())?;
-            Ok(Completion::Completed)
-        })],
-    )
-    .exit_code()
+    if let Some(reason) = klamm_tests::real::why_unavailable() {
+        // Nobody is to take a run without real brokers for one with them.
+        drop(writeln!(std::io::stderr(), "SKIPPED: the scenarios on real Kafka, because {reason}"));
+    }
+    let mut arguments = Arguments::from_args();
+    // Scenarios mostly wait, for brokers that start and stop.
+    arguments.test_threads.get_or_insert(4);
+    let trials = SCENARIOS.iter().copied().flat_map(Scenario::trials).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -1,0 +1,102 @@
+//! The blocking adapter.
+
+use std::time::Duration;
+
+use klamm_blocking as blocking;
+use klamm_engine::StartAt;
+
+use super::convert;
+use crate::Outcome;
+use crate::client::{Client, Consumer, Message, Pending, Place, Producer, ProducerSettings, Received};
+
+pub(super) struct BlockingClient {
+    kafka: blocking::Kafka,
+    timeout: Duration,
+}
+
+impl BlockingClient {
+    pub(super) fn new(kafka: blocking::Kafka, timeout: Duration) -> Self {
+        Self { kafka, timeout }
+    }
+
+    fn admin(&self) -> blocking::Admin {
+        self.kafka.admin().timeout(self.timeout)
+    }
+}
+
+impl Client for BlockingClient {
+    fn producer(&self, settings: &ProducerSettings) -> Outcome<Box<dyn Producer>> {
+        let producer = self
+            .kafka
+            .producer()
+            .compression(convert::compression(settings.codec))
+            .linger_ms(settings.linger_ms.into())
+            .delivery_timeout(settings.delivery_timeout)
+            .request_timeout(self.timeout.min(settings.delivery_timeout))
+            .idempotent(settings.idempotent)
+            .build()?;
+        Ok(Box::new(BlockingProducer(producer)))
+    }
+
+    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
+        let consumer = self.kafka.consumer().assign(convert::assignment(topic, partitions)).build()?;
+        Ok(Box::new(BlockingConsumer(consumer)))
+    }
+
+    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
+        let topics = convert::new_topic(topic, partitions, replication);
+        convert::only(self.admin().create_topics(topics)?).map(drop)
+    }
+
+    fn delete_topic(&self, topic: &str) -> Outcome<()> {
+        convert::only(self.admin().delete_topics([topic])?)
+    }
+
+    fn list_topics(&self) -> Outcome<Vec<String>> {
+        Ok(self.admin().list_topics()?.keys().map(ToString::to_string).collect())
+    }
+
+    fn partitions(&self, topic: &str) -> Outcome<usize> {
+        Ok(convert::only(self.admin().describe_topics([topic])?)?.partitions.len())
+    }
+}
+
+struct BlockingProducer(blocking::Producer);
+
+impl Producer for BlockingProducer {
+    fn send(&self, message: &Message) -> Outcome<Place> {
+        Ok(convert::place(&self.0.send(convert::record(message))?))
+    }
+
+    fn enqueue(&self, message: &Message) -> Outcome<Box<dyn Pending>> {
+        Ok(Box::new(BlockingPending(self.0.enqueue(convert::record(message))?)))
+    }
+
+    fn flush(&self) -> Outcome<()> {
+        Ok(self.0.flush()?)
+    }
+
+    fn close(self: Box<Self>) -> Outcome<()> {
+        Ok(self.0.close()?)
+    }
+}
+
+struct BlockingPending(blocking::Receipt);
+
+impl Pending for BlockingPending {
+    fn wait(self: Box<Self>) -> Outcome<Place> {
+        Ok(convert::place(&self.0.wait()?))
+    }
+}
+
+struct BlockingConsumer(blocking::Consumer);
+
+impl Consumer for BlockingConsumer {
+    fn next_batch(&mut self) -> Outcome<Vec<Received>> {
+        Ok(convert::received(&self.0.next_batch()?))
+    }
+
+    fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
+        Ok(self.0.seek(topic, partition, StartAt::Offset(offset))?)
+    }
+}

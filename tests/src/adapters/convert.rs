@@ -1,0 +1,77 @@
+//! Between what scenarios say and what the client's types say; those are the same for every adapter.
+
+use std::collections::BTreeMap;
+
+use klamm_engine::{AdminError, Compression, FetchedBatch, NewTopic, Record, RecordMetadata, StartAt, Str};
+
+use crate::Outcome;
+use crate::client::{Codec, Message, Place, Received};
+
+pub(super) fn compression(codec: Codec) -> Compression {
+    match codec {
+        Codec::None => Compression::None,
+        Codec::Gzip => Compression::Gzip,
+        Codec::Snappy => Compression::Snappy,
+        Codec::Lz4 => Compression::Lz4,
+        Codec::Zstd => Compression::Zstd,
+    }
+}
+
+pub(super) fn record(message: &Message) -> Record<'_> {
+    let mut record = Record::to(&*message.topic);
+    if let Some(partition) = message.partition {
+        record = record.partition(partition);
+    }
+    if let Some(key) = &message.key {
+        record = record.key(key);
+    }
+    if let Some(value) = &message.value {
+        record = record.value(value);
+    }
+    if let Some(timestamp_ms) = message.timestamp_ms {
+        record = record.timestamp(timestamp_ms);
+    }
+    for (name, value) in &message.headers {
+        record = match value {
+            Some(value) => record.header(&**name, value),
+            None => record.null_header(&**name),
+        };
+    }
+    record
+}
+
+pub(super) fn place(metadata: &RecordMetadata) -> Place {
+    Place { partition: metadata.partition, offset: metadata.offset.unwrap_or(-1) }
+}
+
+pub(super) fn received(batch: &FetchedBatch) -> Vec<Received> {
+    batch
+        .records()
+        .map(|record| Received {
+            topic: batch.topic().to_string(),
+            partition: batch.partition(),
+            offset: record.offset,
+            timestamp_ms: record.timestamp,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers: record
+                .headers
+                .iter()
+                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                .collect(),
+        })
+        .collect()
+}
+
+pub(super) fn assignment(topic: &str, partitions: &[i32]) -> Vec<(String, i32, StartAt)> {
+    partitions.iter().map(|&partition| (topic.to_owned(), partition, StartAt::Earliest)).collect()
+}
+
+pub(super) fn new_topic(topic: &str, partitions: i32, replication: i16) -> [NewTopic; 1] {
+    [NewTopic::new(Str::copy_of(topic)).partitions(partitions).replication(replication)]
+}
+
+/// The answer about the only topic that was asked about.
+pub(super) fn only<T>(answers: BTreeMap<Str, Result<T, AdminError>>) -> Outcome<T> {
+    Ok(answers.into_values().next().ok_or("no answer about the topic")??)
+}

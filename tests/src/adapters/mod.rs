@@ -1,0 +1,87 @@
+//! The adapters under test, each behind the traits of [`crate::client`].
+
+mod asynchronous;
+mod blocking;
+
+mod convert;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::client::Client;
+use asynchronous::{AsyncClient, Executor};
+use blocking::BlockingClient;
+
+/// An adapter, and for tokio its flavour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adapter {
+    /// tokio with several threads.
+    Tokio,
+    /// tokio on the threads that wait for it.
+    TokioCurrentThread,
+    /// smol.
+    Smol,
+    /// async-std.
+    AsyncStd,
+    /// Plain threads.
+    Blocking,
+}
+
+impl Adapter {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Tokio, Self::TokioCurrentThread, Self::Smol, Self::AsyncStd, Self::Blocking];
+
+    /// The part of a test's name that tells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::TokioCurrentThread => "tokio-current-thread",
+            Self::Smol => "smol",
+            Self::AsyncStd => "async-std",
+            Self::Blocking => "blocking",
+        }
+    }
+
+    /// A client that found its cluster in this time, and gives each later request and each new topic as much.
+    ///
+    /// # Errors
+    /// When it did not.
+    pub fn connect_within(self, bootstrap: &[String], timeout: Duration) -> Outcome<Box<dyn Client>> {
+        macro_rules! configured {
+            ($kafka:ty) => {
+                <$kafka>::builder(bootstrap)
+                    .connect_timeout(timeout)
+                    .connection_setup_timeout(timeout.min(Duration::from_secs(10)))
+                    .request_timeout(timeout)
+                    .unknown_topic_timeout(timeout)
+            };
+        }
+        macro_rules! asynchronous {
+            ($kafka:ty, $executor:expr) => {{
+                let executor = $executor;
+                let kafka = executor.block_on(configured!($kafka).connect())?;
+                Ok(Box::new(AsyncClient::new(kafka, executor, timeout)))
+            }};
+        }
+        match self {
+            Self::Tokio => {
+                let mut builder = tokio::runtime::Builder::new_multi_thread();
+                let runtime = builder.worker_threads(2).enable_all().build()?;
+                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)))
+            }
+            Self::TokioCurrentThread => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)))
+            }
+            Self::Blocking => {
+                let kafka = configured!(klamm_blocking::Kafka).connect()?;
+                Ok(Box::new(BlockingClient::new(kafka, timeout)))
+            }
+            Self::Smol => asynchronous!(klamm_async_std::smol::Kafka, Executor::Smol),
+            Self::AsyncStd => asynchronous!(klamm_async_std::async_std::Kafka, Executor::AsyncStd),
+        }
+    }
+}
