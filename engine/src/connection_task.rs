@@ -14,10 +14,14 @@ use klamm_core::{
     connection::{Connection, ConnectionEvent, Outbox, TransportEnd},
     producer::{Seal, SealedPartition},
 };
-use klamm_protocol::{Str, compression::Compressor};
+use klamm_protocol::{
+    Str,
+    compression::{Compression, Compressor},
+};
 
 use crate::{
     mailbox::{Item, Mailbox},
+    producer::Pool,
     shared::{Opening, Shared},
 };
 
@@ -48,7 +52,8 @@ pub struct ConnectionTask {
     address: Address,
     connection: Connection,
     items: Vec<Item>,
-    compressor: Option<Compressor>,
+    /// The codec that was used last, and its level.
+    compressor: Option<(Compression, Option<i32>, Compressor)>,
     finished: bool,
 }
 
@@ -241,8 +246,8 @@ impl ConnectionTask {
                     refused.push(Item::Send(back.outgoing));
                 }
             }
-            Item::Seal(producer, seal) => {
-                let batches = self.seal(producer, &seal);
+            Item::Seal { producer, pool, seal } => {
+                let batches = self.seal(&pool, &seal);
                 sealed.push((producer, seal, batches));
             }
             Item::Close => self.connection.close(),
@@ -250,19 +255,16 @@ impl ConnectionTask {
     }
 
     /// Takes batches out of their buffers and seals them, without any lock but each partition's own for a moment.
-    fn seal(&mut self, producer: ProducerHandle, seal: &Seal) -> Vec<SealedPartition> {
-        let Some(pool) = self.shared.ask(|state| state.producers.get(&producer).cloned()) else {
-            return Vec::new();
-        };
-        let compressor = match &mut self.compressor {
-            Some(compressor) if compressor.compression() == seal.compression => compressor,
-            other => other.insert(pool.compressor(seal.compression)),
+    fn seal(&mut self, pool: &Pool, seal: &Seal) -> Vec<SealedPartition> {
+        let (_, _, compressor) = match &mut self.compressor {
+            Some(same) if (same.0, same.1) == (seal.compression, pool.level()) => same,
+            other => other.insert((seal.compression, pool.level(), pool.compressor(seal.compression))),
         };
         pool.seal(seal, compressor)
     }
 
     fn pass_on(
-        &mut self,
+        &self,
         now: Instant,
         sealed: Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
         refused: Vec<Item>,

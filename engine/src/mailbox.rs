@@ -1,13 +1,13 @@
 //! What waits to be done where a connection is driven.
 
 use std::{
-    sync::Mutex,
+    sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
 use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal};
 
-use crate::wait::lock;
+use crate::{producer::Pool, wait::lock};
 
 /// One thing to do for a connection.
 #[derive(Debug)]
@@ -15,7 +15,14 @@ pub(crate) enum Item {
     /// Submit a request.
     Send(Outgoing),
     /// Seal batches. They are asked for again by the producer if the connection is over.
-    Seal(ProducerHandle, Seal),
+    Seal {
+        /// Whose.
+        producer: ProducerHandle,
+        /// Where they are.
+        pool: Arc<Pool>,
+        /// Which.
+        seal: Seal,
+    },
     /// Close the connection.
     Close,
 }

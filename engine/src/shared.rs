@@ -202,10 +202,15 @@ impl State {
             }
             Action::Close { connection } => self.post(now, connection, Item::Close, wakers),
             Action::Send { connection, outgoing } => self.post(now, connection, Item::Send(outgoing), wakers),
-            Action::Seal { connection: Some(connection), producer, seal } => {
-                self.post(now, connection, Item::Seal(producer, seal), wakers);
+            Action::Seal { connection, producer, seal } => {
+                let pool = self.producers.get(&producer).cloned();
+                match connection.zip(pool) {
+                    Some((connection, pool)) => {
+                        self.post(now, connection, Item::Seal { producer, pool, seal }, wakers);
+                    }
+                    None => self.unsealed(now, producer, &seal),
+                }
             }
-            Action::Seal { connection: None, producer, seal } => self.unsealed(now, producer, &seal),
             Action::Outcome { producer, outcome, context } => {
                 if let Some(pool) = self.producers.get(&producer) {
                     pool.settle(&outcome, context, wakers);
@@ -266,7 +271,7 @@ impl State {
     pub(crate) fn refused(&mut self, now: Instant, connection: ConnectionId, item: Item) {
         match item {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
-            Item::Seal(producer, seal) => self.unsealed(now, producer, &seal),
+            Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
             Item::Close => {}
         }
     }

@@ -1,4 +1,5 @@
 //! Writes records to a topic and reads them back: `cargo run --example round_trip -- localhost:9092 [records]`.
+#![expect(clippy::print_stdout, reason = "this is a program")]
 
 use std::{error::Error, time::Duration, time::Instant};
 
@@ -41,10 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             next += 1;
         }
     }
-    #[expect(clippy::print_stdout, reason = "this is a program")]
-    {
-        println!("wrote {count} records in {wrote:?}, read them in {:?}", start.elapsed());
-    }
+    println!("wrote {count} records in {wrote:?}, read them in {:?}", start.elapsed());
 
     kafka.admin().delete_topics([&topic])?;
     producer.close()?;

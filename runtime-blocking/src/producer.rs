@@ -41,6 +41,7 @@ impl Producer {
     /// # Errors
     ///
     /// The record comes back.
+    #[expect(clippy::result_large_err, reason = "the error gives the record back")]
     pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
         self.inner.try_send(record).map(|inner| Receipt { inner })
     }

@@ -101,12 +101,6 @@ impl Budget {
     pub(crate) fn taken(&self) -> usize {
         self.total - lock(&self.state).free
     }
-
-    /// Whether somebody waits for room.
-    #[cfg(test)]
-    pub(crate) fn is_contended(&self) -> bool {
-        lock(&self.state).somebody_waits()
-    }
 }
 
 impl State {

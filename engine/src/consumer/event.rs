@@ -10,6 +10,7 @@ use super::FetchedBatch;
 /// What comes next for the reader of a consumer.
 #[derive(Debug)]
 #[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is a batch")]
 pub enum Event {
     /// Records.
     Batch(FetchedBatch),

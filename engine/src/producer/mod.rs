@@ -103,6 +103,7 @@ impl Producer {
     ///
     /// The record comes back: there is no room, the topic's metadata are not there yet (they are being asked for),
     /// or it will never be accepted.
+    #[expect(clippy::result_large_err, reason = "the error gives the record back")]
     pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
         match self.inner.place(&record, &mut 0) {
             Ok(receipt) => Ok(receipt),
@@ -227,6 +228,10 @@ impl Inner {
 
     /// Memory is short: what is buffered is sent now.
     fn hurry(&self) {
+        // Batches that wait for a moment only are on their way by themselves.
+        if self.pool.config.linger <= Duration::from_millis(50) {
+            return;
+        }
         let handle = self.pool.handle;
         self.client.shared.with(|state, now| state.client.hurry(now, handle));
     }

@@ -205,6 +205,11 @@ impl Pool {
             .collect()
     }
 
+    /// The codec's level.
+    pub(crate) const fn level(&self) -> Option<i32> {
+        self.level
+    }
+
     pub(crate) fn compressor(&self, compression: Compression) -> Compressor {
         let leveled = self.level.and_then(|level| Compressor::with_level(compression, level).ok());
         leveled.unwrap_or_else(|| Compressor::new(compression))
@@ -309,6 +314,12 @@ impl Pool {
     pub(super) async fn until_closed(&self) {
         crate::wait::until(&self.life.waiters, || self.life.closed.load(Ordering::Acquire).then_some(()))
             .await;
+    }
+
+    /// Adds partitions without a cluster.
+    #[cfg(test)]
+    pub(super) fn put_slots(&self, slots: &[Arc<Slot>]) {
+        lock(&self.slots).extend(slots.iter().map(|slot| (slot.index, Arc::clone(slot))));
     }
 
     fn failed(&self, records: u64, error: Option<SendError>) {

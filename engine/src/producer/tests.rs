@@ -1,1 +1,312 @@
+//! The data plane without a cluster: slots, cells, receipts and the cache of topics.
 
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread,
+};
+
+use klamm_core::{
+    Effect, Entropy, PartitionIndex, ProducerHandle,
+    producer::{
+        Acknowledged, BatchId, Outcome, Portion, ProducerConfig, Seal, SealResult, Signal,
+        partitioner::Partitioner,
+    },
+};
+use klamm_protocol::{
+    Str,
+    compression::{Compression, Compressor},
+    records::{Batches, ReadOptions, Scratch, Stamp},
+};
+
+use super::{
+    Pool, SendError,
+    cell::{BatchCell, Part, Receipt},
+    pool::NotPlaced,
+    slot::Slot,
+    topics::{Spread, TopicEntry},
+};
+use crate::{Record, block_on};
+
+/// A producer of the topic `t` with so many partitions, which have the indices from 0.
+fn pool(partitions: u32, memory: usize, config: ProducerConfig) -> Pool {
+    let pool = Pool::new(ProducerHandle(0), config, Partitioner::JAVA, None, memory, Entropy::new(1));
+    pool.put_topic("t", partitions);
+    pool
+}
+
+impl Pool {
+    fn put_topic(&self, name: &'static str, partitions: u32) {
+        let slots = (0..partitions).map(|partition| {
+            let number = i32::try_from(partition).unwrap();
+            Arc::new(Slot::new(Str::from(name), number, PartitionIndex(partition), &self.config))
+        });
+        let slots: Vec<_> = slots.collect();
+        self.put_slots(&slots);
+        let spread = Spread::shared(slots.len(), Entropy::new(2));
+        self.topics.put(TopicEntry { name: Str::from(name), slots, spread });
+    }
+}
+
+fn place(pool: &Pool, record: &Record<'_>) -> (Receipt, PartitionIndex, BatchId, Signal) {
+    match pool.place(record, 1_000, &mut 0) {
+        Ok(placed) => {
+            (placed.accepted.receipt, placed.partition, placed.accepted.batch, placed.accepted.signal)
+        }
+        Err(NotPlaced::Refused(error)) => panic!("{error}"),
+        Err(NotPlaced::Room(missing)) => panic!("{missing} bytes are missing"),
+        Err(NotPlaced::Topic) => panic!("the topic is not there"),
+    }
+}
+
+fn acknowledged(partition: u32, batch: u64, base_offset: i64) -> Outcome {
+    let result = Ok(Acknowledged { base_offset: Some(base_offset), log_append_time_ms: None });
+    Outcome { partition: PartitionIndex(partition), batch: BatchId(batch), portion: Portion::Whole, result }
+}
+
+fn poll(receipt: &mut Receipt, waker: &Waker) -> Poll<Result<crate::RecordMetadata, SendError>> {
+    Pin::new(receipt).poll(&mut Context::from_waker(waker))
+}
+
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn records_of_a_batch_share_its_outcome_and_have_their_own_offsets() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let record = Record::to("t").key("k").value("v").header("a", "b").null_header("c");
+    let (first, _, batch, signal) = place(&pool, &record);
+    assert_eq!(signal, Signal::Opened);
+    let (second, _, same, signal) = place(&pool, &record.clone().timestamp(5));
+    assert_eq!((same, signal), (batch, Signal::Quiet));
+    assert!(first.try_get().is_none());
+    let mut wakers = Vec::new();
+    pool.settle(&acknowledged(0, 0, 40), None, &mut wakers);
+    assert!(wakers.is_empty(), "nobody waited");
+    assert_eq!(first.try_get().unwrap().unwrap().offset, Some(40));
+    let second = block_on(second).unwrap();
+    assert_eq!((second.offset, second.partition, &*second.topic), (Some(41), 0, "t"));
+}
+
+#[test]
+fn waiting_receipts_are_woken_once_and_dropped_ones_not_at_all() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let record = Record::to("t").value("v");
+    let (mut first, ..) = place(&pool, &record);
+    let (mut second, ..) = place(&pool, &record);
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&count));
+    for _ in 0..3 {
+        assert!(poll(&mut first, &waker).is_pending());
+        assert!(poll(&mut second, &waker).is_pending());
+    }
+    drop(second);
+    let mut wakers = Vec::new();
+    pool.settle(&acknowledged(0, 0, 7), None, &mut wakers);
+    wakers.into_iter().for_each(Waker::wake);
+    assert_eq!(count.0.load(Ordering::SeqCst), 1);
+    assert!(poll(&mut first, &waker).is_ready());
+}
+
+#[test]
+fn a_split_batch_gives_each_record_the_outcome_of_its_part() {
+    let cell = Arc::new(BatchCell::new(Str::from("t"), 3));
+    let part = |first, base_offset| Part {
+        first,
+        result: Ok(Acknowledged { base_offset: Some(base_offset), log_append_time_ms: Some(9) }),
+    };
+    cell.complete(vec![part(0, 100), part(4, 200)], &mut Vec::new());
+    let offset = |index| Receipt::new(Arc::clone(&cell), index, 0).try_get().unwrap().unwrap().offset;
+    assert_eq!([0, 3, 4, 6].map(offset), [Some(100), Some(103), Some(200), Some(202)]);
+}
+
+#[test]
+fn the_memory_is_charged_until_the_outcome_and_then_free() {
+    let pool = pool(2, 1 << 20, ProducerConfig::default());
+    let value = vec![7; 1000];
+    for partition in [0, 1, 0, 1] {
+        let _receipt = place(&pool, &Record::to("t").value(&value).partition(partition));
+    }
+    let taken = pool.budget.taken();
+    assert!((4_000..4_000 + 2 * 4096 + 1000).contains(&taken), "{taken}");
+    let partitions = vec![PartitionIndex(0), PartitionIndex(1)];
+    let seal = Seal {
+        broker: klamm_core::BrokerId(1),
+        partitions,
+        max_bytes: 1 << 20,
+        compression: Compression::None,
+    };
+    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::None));
+    assert!(sealed.iter().all(|sealed| matches!(sealed.result, SealResult::Sealed { .. })));
+    let in_flight = pool.budget.taken();
+    assert!(in_flight < 4_300, "the credit of empty partitions is back: {in_flight}");
+    for partition in [0, 1] {
+        pool.settle(&acknowledged(partition, 0, 0), None, &mut Vec::new());
+    }
+    assert_eq!(pool.budget.taken(), 0);
+}
+
+#[test]
+fn a_compressed_batch_is_charged_what_it_takes() {
+    let pool = pool(1, 1 << 20, ProducerConfig { batch_size: 1 << 19, ..ProducerConfig::default() });
+    let _receipt = place(&pool, &Record::to("t").value(vec![0; 100_000]));
+    assert!(pool.budget.taken() > 100_000);
+    let partitions = vec![PartitionIndex(0)];
+    let seal = Seal {
+        broker: klamm_core::BrokerId(1),
+        partitions,
+        max_bytes: 1 << 20,
+        compression: Compression::Lz4,
+    };
+    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::Lz4));
+    assert!(pool.budget.taken() < 2_000, "{}", pool.budget.taken());
+    let SealResult::Sealed { sealed, .. } = &sealed[0].result else { panic!() };
+    let bytes = sealed.to_bytes(&Stamp::default());
+    let batch = Batches::new(&bytes).next().unwrap().unwrap();
+    let mut scratch = Scratch::new();
+    let values = batch
+        .open(&mut scratch, &ReadOptions::default())
+        .unwrap()
+        .map(|record| record.unwrap().value.unwrap().len());
+    assert_eq!(values.collect::<Vec<_>>(), [100_000]);
+    pool.settle(&acknowledged(0, 0, 0), None, &mut Vec::new());
+    assert_eq!(pool.budget.taken(), 0);
+}
+
+#[test]
+fn without_room_a_record_is_not_accepted_and_nothing_is_held() {
+    let pool = pool(1, 2_000, ProducerConfig { batch_size: 1_000, ..ProducerConfig::default() });
+    let value = [0; 900];
+    let _receipt = place(&pool, &Record::to("t").value(&value));
+    let Err(NotPlaced::Room(missing)) = pool.place(&Record::to("t").value(vec![0; 1_500]), 0, &mut 0) else {
+        panic!("accepted")
+    };
+    assert!(missing > 500, "{missing}");
+    pool.settle(&acknowledged(0, 0, 0), None, &mut Vec::new());
+    pool.discard(PartitionIndex(0), BatchId(0), &mut Vec::new());
+    assert_eq!(pool.budget.taken(), 0);
+}
+
+#[test]
+fn keys_decide_on_the_partition_as_in_java_and_names_that_are_none_are_refused() {
+    let pool = pool(6, 1 << 20, ProducerConfig::default());
+    let (_, first, ..) = place(&pool, &Record::to("t").key("customer-7"));
+    for _ in 0..20 {
+        assert_eq!(place(&pool, &Record::to("t").key("customer-7")).1, first);
+    }
+    assert_eq!(place(&pool, &Record::to("t").key("x").partition(5)).1, PartitionIndex(5));
+    for partition in [-1, 6] {
+        let refused = pool.place(&Record::to("t").partition(partition), 0, &mut 0);
+        let Err(NotPlaced::Refused(error)) = refused else { panic!() };
+        assert_eq!(error.effect(), Effect::None);
+        assert!(error.to_string().contains(&format!("no partition {partition}: it has 6")), "{error}");
+    }
+    assert!(matches!(pool.place(&Record::to("unknown"), 0, &mut 0), Err(NotPlaced::Topic)));
+}
+
+#[test]
+fn threads_see_a_topic_change_at_their_next_record() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let _receipt = place(&pool, &Record::to("t").partition(0));
+    pool.put_topic("t", 3);
+    let _receipt = place(&pool, &Record::to("t").partition(2));
+    let other = Pool::new(
+        ProducerHandle(1),
+        ProducerConfig::default(),
+        Partitioner::JAVA,
+        None,
+        1 << 20,
+        Entropy::new(1),
+    );
+    assert!(
+        matches!(other.place(&Record::to("t"), 0, &mut 0), Err(NotPlaced::Topic)),
+        "another producer's topics"
+    );
+}
+
+#[test]
+fn the_end_completes_every_receipt_and_frees_all_memory() {
+    let pool = pool(2, 1 << 20, ProducerConfig::default());
+    let receipts: Vec<_> =
+        (0..2).map(|partition| place(&pool, &Record::to("t").partition(partition)).0).collect();
+    pool.stop(&mut Vec::new());
+    for receipt in receipts {
+        assert_eq!(block_on(receipt).unwrap_err().effect(), Effect::Unknown);
+    }
+    assert_eq!((pool.budget.taken(), pool.failed_records()), (0, 2));
+    let refused = pool.place(&Record::to("t"), 0, &mut 0);
+    assert!(matches!(refused, Err(NotPlaced::Refused(SendError::Closed))));
+    block_on(pool.until_closed());
+}
+
+/// Senders append from several threads while one thread takes, seals and acknowledges; every record has one offset.
+#[test]
+fn concurrent_senders_lose_no_outcome() {
+    const SENDERS: usize = 4;
+    const RECORDS: usize = 2_000;
+    let pool = Arc::new(pool(1, 64 << 10, ProducerConfig { batch_size: 512, ..ProducerConfig::default() }));
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|_| {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                let mut receipts = Vec::new();
+                let record = Record::to("t").value("some value").partition(0);
+                while receipts.len() < RECORDS {
+                    let mut granted = 0;
+                    match pool.place(&record, 0, &mut granted) {
+                        Ok(placed) => receipts.push(placed.accepted.receipt),
+                        Err(NotPlaced::Room(missing)) => {
+                            block_on(pool.budget.take(missing)).unwrap();
+                            pool.budget.give_back(missing);
+                        }
+                        Err(_) => panic!("refused"),
+                    }
+                }
+                receipts
+                    .into_iter()
+                    .map(|receipt| block_on(receipt).unwrap().offset.unwrap())
+                    .collect::<Vec<_>>()
+            })
+        })
+        .collect();
+    let acknowledger = {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            let partitions = vec![PartitionIndex(0)];
+            let seal = Seal {
+                broker: klamm_core::BrokerId(1),
+                partitions,
+                max_bytes: 1 << 20,
+                compression: Compression::None,
+            };
+            let mut compressor = Compressor::new(Compression::None);
+            let mut next_offset = 0;
+            while next_offset < i64::try_from(SENDERS * RECORDS).unwrap() {
+                match &pool.seal(&seal, &mut compressor)[0].result {
+                    SealResult::Sealed { batch, sealed } => {
+                        let mut wakers = Vec::new();
+                        pool.settle(&acknowledged(0, batch.0, next_offset), None, &mut wakers);
+                        next_offset += i64::from(sealed.count());
+                        wakers.into_iter().for_each(Waker::wake);
+                    }
+                    _ => thread::yield_now(),
+                }
+            }
+        })
+    };
+    let mut offsets: Vec<_> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+    acknowledger.join().unwrap();
+    offsets.sort_unstable();
+    assert!(offsets.iter().copied().eq(0..i64::try_from(SENDERS * RECORDS).unwrap()));
+    assert_eq!(pool.budget.taken(), 0);
+}

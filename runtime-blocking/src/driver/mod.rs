@@ -80,7 +80,8 @@ impl Driver {
             if self.control.is_finished() && self.connections.is_empty() {
                 return;
             }
-            let timeout = if busy.is_empty() { self.timeout() } else { Some(Duration::ZERO) };
+            let idle = busy.is_empty() && self.wakes.is_empty();
+            let timeout = if idle { self.timeout() } else { Some(Duration::ZERO) };
             if self.wait(&mut events, timeout).is_err() {
                 // Without polling nothing can go on; dropping the tasks tells everybody.
                 return;

@@ -42,12 +42,18 @@ impl Wakes {
 
     pub(super) fn wake(&self, key: usize) {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).push(key);
-        if self.told.swap(true, Ordering::AcqRel) {
+        // The driver looks before it waits, so what it wakes itself needs no notification.
+        let by_driver = self.driver.get() == Some(&thread::current().id());
+        if by_driver || self.told.swap(true, Ordering::AcqRel) {
             return;
         }
-        // The notification also reaches the driver's own next wait, which then returns at once.
         // Should it fail, the poller is closed, and so is the driver.
         drop(self.poller.notify());
+    }
+
+    /// Whether nobody was woken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Takes the keys.

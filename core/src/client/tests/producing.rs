@@ -1,0 +1,128 @@
+//! Topics that are waited for, and the connections of producers.
+
+use core::time::Duration;
+
+use klamm_protocol::Str;
+
+use super::{World, cluster};
+use crate::{
+    OperationId,
+    client::{Action, Done},
+    connection::CloseReason,
+    producer::{BatchId, ProducerConfig, Signal},
+};
+
+const TOPIC: OperationId = OperationId(5);
+
+fn config() -> ProducerConfig {
+    ProducerConfig { idempotent: false, linger: Duration::ZERO, ..ProducerConfig::default() }
+}
+
+#[test]
+fn a_topic_is_known_before_the_wait_for_it_ends() {
+    let mut world = World::connected();
+    let producer = world.client.create_producer(world.now, config()).unwrap();
+    world.client.await_topic(
+        world.now,
+        TOPIC,
+        producer,
+        &Str::from("t"),
+        world.now + Duration::from_secs(60),
+    );
+    world.drain();
+    while !world.connections.values().any(|(_, requests)| !requests.is_empty()) {
+        world.wait();
+    }
+    let asked = *world.connections.iter().find(|(_, (_, requests))| !requests.is_empty()).unwrap().0;
+    world.ready(asked);
+    world.answer(asked, cluster(&[("t", &[1, 2])]));
+    let changed = world.actions.iter().position(|action| *action == Action::ClusterChanged).unwrap();
+    let done = world
+        .actions
+        .iter()
+        .position(|action| matches!(action, Action::Done { operation: TOPIC, .. }))
+        .unwrap();
+    assert!(changed < done);
+    assert_eq!(world.done(TOPIC), Some(Done::Topic(Ok(()))));
+}
+
+#[test]
+fn a_topic_that_nobody_tells_of_ends_the_wait_at_its_deadline_with_the_reason() {
+    let mut world = World::new(&[9000]);
+    let producer = world.client.create_producer(world.now, config()).unwrap();
+    world.client.await_topic(world.now, TOPIC, producer, &Str::from("t"), world.now + Duration::from_secs(3));
+    world.drain();
+    let begun = world.now;
+    let unavailable = loop {
+        let open: alloc::vec::Vec<_> = world.connections.keys().copied().collect();
+        for connection in open {
+            world.close(connection, CloseReason::ConnectFailed(Str::from("refused")));
+        }
+        match world.done(TOPIC) {
+            Some(Done::Topic(Err(unavailable))) => break unavailable,
+            Some(other) => panic!("{other:?}"),
+            None => world.wait(),
+        };
+    };
+    assert_eq!(world.now - begun, Duration::from_secs(3));
+    assert_eq!(unavailable.error, None);
+    assert!(unavailable.context.unwrap().contains("localhost:9000: could not connect: refused"));
+}
+
+#[test]
+fn a_batch_has_a_connection_opened_to_its_leader_and_is_sealed_there() {
+    let mut world = World::connected();
+    let producer = world.client.create_producer(world.now, config()).unwrap();
+    world.client.await_topic(
+        world.now,
+        TOPIC,
+        producer,
+        &Str::from("t"),
+        world.now + Duration::from_secs(60),
+    );
+    world.drain();
+    for _ in 0..10 {
+        let asked =
+            world.connections.iter().find(|(_, (_, requests))| !requests.is_empty()).map(|(id, _)| *id);
+        match asked {
+            Some(asked) => {
+                world.ready(asked);
+                world.answer(asked, cluster(&[("t", &[1, 2])]));
+            }
+            None if world.done(TOPIC).is_some() => break,
+            None => {
+                world.wait();
+            }
+        }
+    }
+    let before = world.connections.len();
+    let index = world.client.cluster().topic("t").unwrap().partitions[1];
+    world.client.handle_signal(world.now, producer, index, BatchId(0), Signal::Opened);
+    world.drain();
+    assert_eq!(world.connections.len(), before + 1, "a connection of its own");
+    let (connection, _) = world.connections.iter().next_back().unwrap();
+    let connection = *connection;
+    assert_eq!(world.connections[&connection].0.port, 9002);
+    world.ready(connection);
+    let sealed = world.actions.iter().any(|action| {
+        matches!(action, Action::Seal { connection: Some(at), seal, .. } if *at == connection && seal.partitions == [index])
+    });
+    assert!(sealed, "{:?}", world.actions);
+}
+
+#[test]
+fn closing_ends_waits_for_topics_and_idle_producers_at_once() {
+    let mut world = World::connected();
+    let producer = world.client.create_producer(world.now, config()).unwrap();
+    world.client.await_topic(
+        world.now,
+        TOPIC,
+        producer,
+        &Str::from("t"),
+        world.now + Duration::from_secs(60),
+    );
+    world.client.close(world.now, world.now + Duration::from_secs(2));
+    world.drain();
+    assert!(matches!(world.done(TOPIC), Some(Done::Topic(Err(_)))));
+    assert!(world.actions.contains(&Action::ProducerClosed { producer }));
+}
