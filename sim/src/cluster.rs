@@ -223,7 +223,11 @@ impl Cluster {
 
     /// What the cluster's own configuration makes of the defaults of topics.
     fn topic_defaults(&self) -> BTreeMap<&'static str, Str> {
+        // Records from the future are refused since 4.0 (KIP-937).
+        let after_max_ms =
+            if self.config.release.at_least([4, 0, 0]) { "3600000" } else { "9223372036854775807" };
         BTreeMap::from([
+            ("message.timestamp.after.max.ms", Str::from_static(after_max_ms)),
             ("max.message.bytes", Str::from(self.config.max_message_bytes.to_string())),
             ("min.insync.replicas", Str::from(self.config.min_insync_replicas.to_string())),
         ])
