@@ -74,7 +74,9 @@ impl<R> KafkaBuilder<R> {
         self
     }
 
-    /// How long setting up one connection may take (`socket.connection.setup.timeout.ms`). Default: 10 s.
+    /// How long setting up one connection may take (`socket.connection.setup.timeout.ms`). Default: 10 s, and never
+    /// more than seven eighths of [`connect_timeout`](Self::connect_timeout), so that the search for the cluster does
+    /// not end before it is known what is wrong with a peer that does not answer.
     pub const fn connection_setup_timeout(mut self, timeout: Duration) -> Self {
         self.connection.setup_timeout = timeout;
         self
@@ -177,7 +179,9 @@ impl<R: Runtime> KafkaBuilder<R> {
     pub async fn connect(self) -> Result<Kafka<R>, ConnectError> {
         let connect_timeout = self.connect_timeout;
         let clock = SystemClock::new();
-        let (kafka, control) = self.start(Arc::new(clock)).map_err(ConnectError::Config)?;
+        let mut builder = self;
+        builder.connection.setup_timeout = builder.connection.setup_timeout.min(connect_timeout / 8 * 7);
+        let (kafka, control) = builder.start(Arc::new(clock)).map_err(ConnectError::Config)?;
         R::spawn(control, clock).map_err(ConnectError::Runtime)?;
         kafka.await_cluster(connect_timeout).await?;
         Ok(kafka)

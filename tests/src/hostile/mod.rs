@@ -32,7 +32,7 @@ pub enum Misbehaviour {
     RandomBytes(u64),
     /// Answers `ApiVersions` well and then claims counts of 2^31 - 1 elements.
     HugeCountLater,
-    /// Answers `ApiVersions` well and then names brokers without end, all of them this one, and no leader anywhere.
+    /// Answers `ApiVersions` and `Metadata` well, with itself as the only broker, and nothing else.
     NeverReady,
     /// Answers every request that its version is not supported.
     UnsupportedVersion,
@@ -104,7 +104,7 @@ impl Misbehaviour {
             Self::RandomFrames(_) | Self::RandomBytes(_) => {
                 &["malformed", "decode", "frame", "correlation", "kafka", "closed", "length"]
             }
-            Self::NeverReady => &["leader", "time", "controller", "no broker", "coordinator"],
+            Self::NeverReady => &["in time", "does not speak of it"],
             Self::UnsupportedVersion => &["version"],
             Self::Http => &["http"],
             Self::Tls => &["tls"],

@@ -107,7 +107,7 @@ fn apache() -> Outcome<RealKafka> {
 pub(crate) fn java_produces_klamm_consumes(stage: &Stage) -> Outcome<()> {
     let lines = plain_lines();
     let (topic, bootstrap) = new_topic(stage)?;
-    let arguments = ["--topic", &topic, "--property", "parse.key=true", "--compression-codec", "zstd"];
+    let arguments = ["--topic", &topic, "--reader-property", "parse.key=true", "--compression-codec", "zstd"];
     apache()?.tool_elsewhere("console-producer", &bootstrap, &arguments, &input::keyed(&lines))?;
     compare(&lines, klamm_consumes(&topic, &bootstrap)?)
 }
@@ -120,7 +120,7 @@ pub(crate) fn klamm_produces_java_consumes(stage: &Stage) -> Outcome<()> {
     let mut arguments = vec!["--topic", &topic, "--from-beginning", "--max-messages", &count];
     arguments.extend(["--timeout-ms", "60000"]);
     for property in ["print.partition=true", "print.offset=true", "print.key=true"] {
-        arguments.extend(["--property", property]);
+        arguments.extend(["--formatter-property", property]);
     }
     let output = apache()?.tool_elsewhere("console-consumer", &bootstrap, &arguments, b"")?;
     compare(&lines, printed(&output, "Partition:", "Offset:")?)
