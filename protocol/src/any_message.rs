@@ -22,6 +22,14 @@ macro_rules! any_message {
                 })
             }
 
+            /// What is known of the message.
+            #[must_use]
+            pub fn info(&self) -> &'static $crate::MessageInfo {
+                match self {
+                    $(Self::$variant(_) => <$message as $crate::Message>::INFO,)*
+                }
+            }
+
             /// Appends the message in a version's form.
             ///
             /// # Errors
@@ -31,9 +39,13 @@ macro_rules! any_message {
                 writer: &mut $crate::wire::Writer,
                 version: i16,
             ) -> Result<(), $crate::wire::EncodeError> {
+                // Not through `Message::encode`, which would be compiled for every message.
+                let info = self.info();
+                writer.begin(info, version)?;
                 match self {
-                    $(Self::$variant(message) => $crate::Message::encode(message, writer, version),)*
+                    $(Self::$variant(message) => $crate::Fields::write(message, writer, version),)*
                 }
+                writer.end(info, version)
             }
 
             /// How many bytes [`Self::encode`] appends.
@@ -55,13 +67,21 @@ macro_rules! any_message {
                 version: i16,
                 reader: &mut $crate::wire::Reader,
             ) -> Result<Self, $crate::wire::DecodeError> {
-                match api_key.0 {
-                    $($key => $crate::Message::decode(reader, version).map(Self::$variant),)*
-                    _ => Err($crate::wire::DecodeError::new(
-                        reader.position(),
-                        $crate::wire::DecodeReason::ApiKey(api_key.0),
-                    )),
-                }
+                let unknown = |reader: &$crate::wire::Reader| {
+                    let reason = $crate::wire::DecodeReason::ApiKey(api_key.0);
+                    $crate::wire::DecodeError::new(reader.position(), reason)
+                };
+                let info = match api_key.0 {
+                    $($key => <$message as $crate::Message>::INFO,)*
+                    _ => return Err(unknown(reader)),
+                };
+                let start = reader.begin(info, version)?;
+                let message = match api_key.0 {
+                    $($key => Self::$variant($crate::Fields::read(reader, version)),)*
+                    _ => return Err(unknown(reader)),
+                };
+                reader.end(info, version, start)?;
+                Ok(message)
             }
         }
 

@@ -3,51 +3,43 @@
 use std::fmt;
 use std::ops::Deref;
 
-const INLINE: usize = 3;
-
 /// An array of `int32`: replica sets, partition numbers.
 ///
 /// Up to three values are kept inline, so that a partition's replica lists usually cost no allocation.
 #[derive(Clone)]
 pub struct Ints {
-    values: Values,
+    // Plain fields rather than an enum: an enum is written in overlapping pieces, which stalls its first reading.
+    values: [i32; Self::INLINE],
+    len: u32,
+    heap: Option<Box<Heap>>,
 }
 
 #[derive(Clone)]
-enum Values {
-    Inline { len: u8, values: [i32; INLINE] },
-    Heap(Box<[i32]>),
+struct Heap {
+    values: Vec<i32>,
 }
 
 impl Ints {
+    /// How many values are kept inline.
+    pub(crate) const INLINE: usize = 3;
+
     /// The empty list.
     #[must_use]
     pub const fn new() -> Self {
-        Self::inline(0, [0; INLINE])
+        Self::inline(0, [0; Self::INLINE])
     }
 
-    const fn inline(len: u8, values: [i32; INLINE]) -> Self {
-        Self { values: Values::Inline { len, values } }
-    }
-
-    /// A list of exactly `count` values; missing ones are zero.
-    pub(crate) fn from_exact(count: usize, from: impl Iterator<Item = i32>) -> Self {
-        if count > INLINE {
-            return Self { values: Values::Heap(from.take(count).collect()) };
-        }
-        let mut values = [0; INLINE];
-        for (value, each) in values.iter_mut().zip(from) {
-            *value = each;
-        }
-        Self::inline(count as u8, values)
+    /// The first `len` of these values.
+    pub(crate) const fn inline(len: u32, values: [i32; Self::INLINE]) -> Self {
+        Self { values, len, heap: None }
     }
 
     /// The values.
     #[must_use]
     pub fn as_slice(&self) -> &[i32] {
-        match &self.values {
-            Values::Inline { len, values } => &values[..usize::from(*len).min(INLINE)],
-            Values::Heap(values) => values,
+        match &self.heap {
+            Some(heap) => &heap.values,
+            None => self.values.get(..self.len as usize).unwrap_or_default(),
         }
     }
 }
@@ -68,19 +60,19 @@ impl Deref for Ints {
 
 impl From<&[i32]> for Ints {
     fn from(list: &[i32]) -> Self {
-        if list.len() > INLINE {
-            return Self { values: Values::Heap(list.into()) };
+        if list.len() > Self::INLINE {
+            return Self::from(Vec::from(list));
         }
-        let mut values = [0; INLINE];
+        let mut values = [0; Self::INLINE];
         values[..list.len()].copy_from_slice(list);
-        Self::inline(list.len() as u8, values)
+        Self::inline(list.len() as u32, values)
     }
 }
 
 impl From<Vec<i32>> for Ints {
     fn from(list: Vec<i32>) -> Self {
-        if list.len() > INLINE {
-            return Self { values: Values::Heap(list.into_boxed_slice()) };
+        if list.len() > Self::INLINE {
+            return Self { heap: Some(Box::new(Heap { values: list })), ..Self::new() };
         }
         Self::from(list.as_slice())
     }

@@ -140,6 +140,7 @@ impl Reader {
         self.fail(DecodeReason::Truncated { needed, remaining: self.remaining() });
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self) -> [u8; N] {
         let rest = self.frame.get(self.position..self.limit).unwrap_or_default();
         if let Some(chunk) = rest.first_chunk::<N>() {
@@ -196,6 +197,7 @@ impl Reader {
     }
 
     /// Reads an unsigned variable-length integer of at most 32 bits.
+    #[inline]
     pub fn read_varint(&mut self) -> u32 {
         match self.frame.get(self.position..self.limit) {
             Some([byte, ..]) if *byte < 0x80 => {
@@ -206,6 +208,7 @@ impl Reader {
         }
     }
 
+    #[inline(never)]
     fn read_long_varint(&mut self) -> u32 {
         let start = self.position;
         let mut value = 0;
@@ -224,6 +227,7 @@ impl Reader {
     }
 
     /// Reads the length of a buffer or list: compact, or an `int32`. `None` is null.
+    #[inline]
     pub(crate) fn read_length(&mut self) -> Option<usize> {
         if self.flexible {
             return (self.read_varint() as usize).checked_sub(1);
@@ -322,32 +326,49 @@ impl Reader {
         self.read_nullable_bytes().map(RecordBytes::from)
     }
 
-    /// Reads the count of a list, or `None` for null. What it returns can fit into the input and the budget.
-    fn read_count(&mut self, element_min: usize, element_size: usize) -> Option<usize> {
-        let start = self.position;
-        let count = self.read_length()?;
-        let remaining = self.remaining();
-        if count > remaining / element_min {
-            self.fail_at(start, DecodeReason::Count { count, remaining });
-            return None;
+    /// Passes over a null in place of a list or buffer, if there is one.
+    fn skip_null(&mut self) -> bool {
+        let rest = self.frame.get(self.position..self.limit).unwrap_or_default();
+        let (null, width) = if self.flexible {
+            (rest.first() == Some(&0), 1)
+        } else {
+            (rest.first_chunk::<4>() == Some(&[0xff; 4]), 4)
+        };
+        if null {
+            self.position += width;
         }
-        // Without overflow: the count is at most the frame's length.
-        match self.budget.checked_sub(count.saturating_mul(element_size)) {
-            Some(rest) => {
-                self.budget = rest;
-                Some(count)
-            }
-            None => {
-                self.fail_at(start, DecodeReason::Budget);
-                None
-            }
-        }
+        null
     }
 
-    /// Reads a list that may be null.
-    pub fn read_nullable_array<T: Fields>(&mut self, version: i16) -> Option<Vec<T>> {
+    /// Reads the count of a list; 0 after a failure. What it returns can fit into the input and the budget.
+    fn read_count(&mut self, element_min: usize, element_size: usize) -> usize {
+        let start = self.position;
+        let Some(count) = self.read_length() else {
+            self.null(start);
+            return 0;
+        };
+        self.affordable(start, count, element_min, element_size)
+    }
+
+    /// The count, if the input can hold as many elements and the budget allows for them; else 0, having failed.
+    fn affordable(&mut self, start: usize, count: usize, element_min: usize, element_size: usize) -> usize {
+        let remaining = self.remaining();
+        if count.saturating_mul(element_min) > remaining {
+            self.fail_at(start, DecodeReason::Count { count, remaining });
+            return 0;
+        }
+        let Some(rest) = self.budget.checked_sub(count.saturating_mul(element_size)) else {
+            self.fail_at(start, DecodeReason::Budget);
+            return 0;
+        };
+        self.budget = rest;
+        count
+    }
+
+    /// Reads a list.
+    pub fn read_array<T: Fields>(&mut self, version: i16) -> Vec<T> {
         // This is instantiated for every struct: spelled out, it compiles in half the time that iterators take.
-        let count = self.read_count(T::MIN_SIZE, size_of::<T>())?;
+        let count = self.read_count(T::MIN_SIZE, size_of::<T>());
         // A count that was read is paid for by the input.
         let mut list = Vec::with_capacity(count);
         while list.len() < count {
@@ -356,38 +377,56 @@ impl Reader {
                 break;
             }
         }
-        Some(list)
+        list
     }
 
-    /// Reads a list.
-    pub fn read_array<T: Fields>(&mut self, version: i16) -> Vec<T> {
-        let start = self.position;
-        match self.read_nullable_array(version) {
-            Some(list) => list,
-            None => {
-                self.null(start);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Reads a list of `int32` that may be null.
-    pub fn read_nullable_ints(&mut self) -> Option<Ints> {
-        let count = self.read_count(size_of::<i32>(), size_of::<i32>())?;
-        let bytes = self.frame.get(self.position..).unwrap_or_default();
-        let values =
-            bytes.chunks_exact(4).map(|each| i32::from_be_bytes(each.try_into().unwrap_or_default()));
-        self.position += count * size_of::<i32>();
-        Some(Ints::from_exact(count, values))
+    /// Reads a list that may be null.
+    pub fn read_nullable_array<T: Fields>(&mut self, version: i16) -> Option<Vec<T>> {
+        if self.skip_null() { None } else { Some(self.read_array(version)) }
     }
 
     /// Reads a list of `int32`.
     pub fn read_ints(&mut self) -> Ints {
         let start = self.position;
-        self.read_nullable_ints().unwrap_or_else(|| {
+        let Some(count) = self.read_length() else {
             self.null(start);
-            Ints::new()
-        })
+            return Ints::new();
+        };
+        match count {
+            0 => Ints::new(),
+            1..=Ints::INLINE => self.read_few_ints(count),
+            _ => self.read_many_ints(start, count),
+        }
+    }
+
+    fn read_few_ints(&mut self, count: usize) -> Ints {
+        let rest = self.frame.get(self.position..self.limit).unwrap_or_default();
+        if rest.len() < count * 4 {
+            self.truncated(count * 4);
+            return Ints::new();
+        }
+        // Nearly always there are bytes for three, which can be taken at once.
+        let mut bytes = [0; Ints::INLINE * 4];
+        match rest.first_chunk() {
+            Some(ample) => bytes = *ample,
+            None => bytes[..count * 4].copy_from_slice(&rest[..count * 4]),
+        }
+        self.position += count * 4;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        Ints::inline(count as u32, [[a, b, c, d], [e, f, g, h], [i, j, k, l]].map(i32::from_be_bytes))
+    }
+
+    fn read_many_ints(&mut self, start: usize, count: usize) -> Ints {
+        let count = self.affordable(start, count, size_of::<i32>(), size_of::<i32>());
+        let bytes = self.read_slice(count * size_of::<i32>());
+        let values =
+            bytes.chunks_exact(4).map(|each| i32::from_be_bytes(each.try_into().unwrap_or_default()));
+        values.collect()
+    }
+
+    /// Reads a list of `int32` that may be null.
+    pub fn read_nullable_ints(&mut self) -> Option<Ints> {
+        if self.skip_null() { None } else { Some(self.read_ints()) }
     }
 
     /// Reads a struct that may be null, behind its presence marker (KIP-893).
@@ -409,6 +448,7 @@ impl Reader {
     }
 
     /// Starts the section of tagged fields at the end of a struct; in an inflexible version there is none.
+    #[inline]
     pub fn begin_tags(&mut self) -> Tags {
         let left = if self.flexible { self.read_varint() } else { 0 };
         Tags { left, outer_limit: self.limit }
@@ -449,12 +489,15 @@ impl Reader {
 
     /// Reads the tagged fields of a struct that has none known here.
     pub fn read_unknown_tags(&mut self) -> UnknownTags {
+        let tags = self.begin_tags();
+        if tags.left == 0 { UnknownTags::new() } else { self.keep_tags(tags) }
+    }
+
+    #[cold]
+    fn keep_tags(&mut self, mut tags: Tags) -> UnknownTags {
         let mut unknown = UnknownTags::new();
-        if self.flexible {
-            let mut tags = self.begin_tags();
-            while let Some(tag) = self.next_tag(&mut tags) {
-                self.keep_tag(tag, &mut unknown);
-            }
+        while let Some(tag) = self.next_tag(&mut tags) {
+            self.keep_tag(tag, &mut unknown);
         }
         unknown
     }

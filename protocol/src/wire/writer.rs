@@ -159,6 +159,7 @@ impl Writer {
         self.fail(field, EncodeReason::Null);
     }
 
+    #[inline]
     fn put<const N: usize>(&mut self, bytes: [u8; N]) {
         if self.counting {
             self.elsewhere += N;
@@ -231,6 +232,7 @@ impl Writer {
     }
 
     /// Writes an unsigned variable-length integer.
+    #[inline]
     pub fn write_varint(&mut self, value: u32) {
         if value < 0x80 {
             return self.put([value as u8]);
@@ -325,8 +327,14 @@ impl Writer {
     /// Writes a list of `int32`.
     pub fn write_ints(&mut self, list: &[i32]) {
         self.write_length(Some(list.len()));
-        for each in list {
-            self.write_i32(*each);
+        if self.counting {
+            self.elsewhere += size_of_val(list);
+            return;
+        }
+        let start = self.buffer.len();
+        self.buffer.resize(start + size_of_val(list), 0);
+        for (place, each) in self.buffer[start..].chunks_exact_mut(4).zip(list) {
+            place.copy_from_slice(&each.to_be_bytes());
         }
     }
 
