@@ -5,7 +5,7 @@ use super::*;
 fn records_of(content: &[u8], delimiter: &[u8]) -> Vec<Vec<u8>> {
     let path = std::env::temp_dir().join(format!("klamm-lines-{}-{}", std::process::id(), content.len()));
     fs::write(&path, content).unwrap();
-    let mut lines = Lines::new(&[path.clone()], delimiter.to_vec()).unwrap();
+    let mut lines = Lines::new(std::slice::from_ref(&path), delimiter.to_vec()).unwrap();
     let mut out = Vec::new();
     while let Some(line) = lines.next().unwrap() {
         out.push(line.to_vec());
