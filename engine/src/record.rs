@@ -204,26 +204,32 @@ impl<'a> Record<'a> {
 
     /// Lends the record out in the form that batches are made from.
     pub(crate) fn with_ref<R>(&self, timestamp: i64, use_it: impl FnOnce(&RecordRef<'_>) -> R) -> R {
+        if self.headers.is_empty() {
+            return use_it(&self.lend(&[], timestamp));
+        }
         const ON_THE_STACK: usize = 8;
         let mut few = [Header { key: "", value: None }; ON_THE_STACK];
-        let many: Vec<Header<'_>>;
-        let headers = if self.headers.len() <= ON_THE_STACK {
+        if self.headers.len() <= ON_THE_STACK {
             for (place, (name, value)) in few.iter_mut().zip(&self.headers) {
                 *place = Header { key: name, value: value.as_ref().map(Value::as_bytes) };
             }
-            &few[..self.headers.len()]
-        } else {
-            many = (self.headers.iter())
-                .map(|(name, value)| Header { key: name, value: value.as_ref().map(Value::as_bytes) })
-                .collect();
-            &many
-        };
-        use_it(&RecordRef {
+            return use_it(&self.lend(&few[..self.headers.len()], timestamp));
+        }
+        let header = self
+            .headers
+            .iter()
+            .map(|(name, value)| Header { key: name, value: value.as_ref().map(Value::as_bytes) });
+        let many: Vec<Header<'_>> = header.collect();
+        use_it(&self.lend(&many, timestamp))
+    }
+
+    fn lend<'r>(&'r self, headers: &'r [Header<'r>], timestamp: i64) -> RecordRef<'r> {
+        RecordRef {
             key: self.key_bytes(),
             value: self.value.as_ref().map(Value::as_bytes),
             headers,
             timestamp,
-        })
+        }
     }
 }
 

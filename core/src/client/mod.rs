@@ -11,7 +11,7 @@
 //! ```
 //!
 //! What happens on a connection comes back by [`Client::handle_connection`] and is routed to its owner by the
-//! request's [`Token`]. Responses arrive decoded: decoding happens where the connection is driven, not behind the
+//! request's [`Token`](crate::Token). Responses arrive decoded: decoding happens where the connection is driven, not behind the
 //! lock of the client. A response that makes no sense costs the connection on which it came, nothing else.
 //!
 //! Each request is answered to its owner exactly once: by its response, or by the news that there will be none.
