@@ -1,4 +1,5 @@
 //! The generated messages against vectors, the Java classes, and an interpreter of the schemas.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod consumer_protocol;
 mod debug;
@@ -9,6 +10,7 @@ mod java;
 mod oracle;
 mod random;
 mod round_trip;
+mod values;
 mod vectors;
 
 use std::path::{Path, PathBuf};
