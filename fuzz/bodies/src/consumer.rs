@@ -36,8 +36,7 @@ type Shown = (Vec<(i64, Option<usize>)>, bool);
 
 fn read_borrowed(mut reader: ChunkReader, from: i64) -> Shown {
     let (mut scratch, mut shown, mut next) = (Scratch::new(), Vec::new(), reader.next_offset());
-    loop {
-        let Some(batch) = reader.next_batch(&mut scratch) else { break };
+    while let Some(batch) = reader.next_batch(&mut scratch) {
         let Ok(mut batch) = batch else { return (shown, true) };
         for record in &mut batch {
             let Ok(record) = record else { return (shown, true) };
