@@ -1,7 +1,9 @@
 //! Real input through the command-line tool, and across between it and Apache's own tools.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use klamm_tests::Outcome;
 use klamm_tests::input::{self, Line};
@@ -19,8 +21,11 @@ type Printed = (i32, i64, Line);
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn with(name: &str, content: &[u8]) -> Outcome<Self> {
-        let path = std::env::temp_dir().join(format!("klamm-{}-{name}", std::process::id()));
+    fn with(content: &[u8]) -> Outcome<Self> {
+        // Runs against different clusters go on at once.
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("klamm-{}-{number}", std::process::id()));
         fs::write(&path, content)?;
         Ok(Self(path))
     }
@@ -44,7 +49,7 @@ fn new_topic(stage: &Stage) -> Outcome<(String, String)> {
 }
 
 fn klamm_produces(topic: &str, bootstrap: &str, lines: &[Line], codec: &str) -> Outcome<()> {
-    let file = Scratch::with(topic, &input::keyed(lines))?;
+    let file = Scratch::with(&input::keyed(lines))?;
     let arguments = ["produce", topic, file.path()?, "-K", "\\t", "-z", codec, "-b", bootstrap];
     klamm(&arguments, b"", None)?.succeeded().map(drop)
 }
@@ -116,12 +121,21 @@ pub(crate) fn klamm_produces_java_consumes(stage: &Stage) -> Outcome<()> {
     let lines = plain_lines();
     let (topic, bootstrap) = new_topic(stage)?;
     klamm_produces(&topic, &bootstrap, &lines, "zstd")?;
-    let count = lines.len().to_string();
-    let mut arguments = vec!["--topic", &topic, "--from-beginning", "--max-messages", &count];
-    arguments.extend(["--timeout-ms", "60000"]);
-    for property in ["print.partition=true", "print.offset=true", "print.key=true"] {
-        arguments.extend(["--formatter-property", property]);
+    let mut counts = BTreeMap::new();
+    for (partition, ..) in klamm_consumes(&topic, &bootstrap)? {
+        *counts.entry(partition).or_insert(0_usize) += 1;
     }
-    let output = apache()?.tool_elsewhere("console-consumer", &bootstrap, &arguments, b"")?;
-    compare(&lines, printed(&output, "Partition:", "Offset:")?)
+    let (apache, mut records) = (apache()?, Vec::new());
+    // By partition, as the embedded broker has no groups.
+    for (partition, count) in counts {
+        let (partition, count) = (partition.to_string(), count.to_string());
+        let mut arguments = vec!["--topic", &topic, "--partition", &partition, "--offset", "earliest"];
+        arguments.extend(["--max-messages", &count, "--timeout-ms", "60000"]);
+        for property in ["print.partition=true", "print.offset=true", "print.key=true"] {
+            arguments.extend(["--formatter-property", property]);
+        }
+        let output = apache.tool_elsewhere("console-consumer", &bootstrap, &arguments, b"")?;
+        records.extend(printed(&output, "Partition:", "Offset:")?);
+    }
+    compare(&lines, records)
 }
