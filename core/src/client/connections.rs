@@ -8,7 +8,7 @@ use super::{
     route::Lost,
 };
 use crate::{
-    ConnectionId, Instant, Purpose, Token,
+    ConnectionId, Instant, Misbehaved, Purpose, Token,
     cluster::Node,
     connection::{CloseReason, ConnectionEvent},
 };
@@ -27,8 +27,9 @@ impl Client {
             }
             ConnectionEvent::Response { token, version, response } => {
                 self.no_longer_in_flight(connection);
-                if self.answered(now, token, version, response).is_err() {
-                    self.close_connection(connection);
+                match self.answered(now, token, version, response) {
+                    Ok(()) => self.links.answered(connection),
+                    Err(nonsense) => self.misbehaved(now, connection, nonsense),
                 }
             }
             ConnectionEvent::Written { token } => {
@@ -121,6 +122,15 @@ impl Client {
         self.diagnosis.retain(|address| {
             bootstrap.contains(address) || cluster.brokers().any(|broker| broker.address == *address)
         });
+    }
+
+    /// A response makes no sense: that costs its connection, and the next one pauses.
+    fn misbehaved(&mut self, now: Instant, connection: ConnectionId, nonsense: Misbehaved) {
+        let Some(link) = self.links.get(connection) else { return };
+        let node = link.node;
+        self.diagnosis.failed(node, &link.address, &CloseReason::Misbehaved(nonsense));
+        self.links.failed(now, node);
+        self.close_connection(connection);
     }
 
     fn handle_closed(&mut self, now: Instant, connection: ConnectionId, reason: &CloseReason) {

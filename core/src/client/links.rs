@@ -167,25 +167,42 @@ impl Links {
             return None;
         }
         link.state = State::Ready(versions);
-        let health = self.health.entry(link.node).or_default();
-        health.failures = 0;
-        health.pause_until = None;
         Some(link)
     }
 
-    /// A connection is over. Another attempt pauses if this one came to nothing.
+    /// A node gave an answer that makes sense: it is well. A handshake alone does not prove that.
+    pub(super) fn answered(&mut self, id: ConnectionId) {
+        let health = self.by_id.get(&id).and_then(|link| self.health.get_mut(&link.node));
+        if let Some(health) = health.filter(|health| health.failures > 0) {
+            health.failures = 0;
+            health.pause_until = None;
+        }
+    }
+
+    /// A node did not do well: the next attempt to connect to it pauses, longer each time.
+    pub(super) fn failed(&mut self, now: Instant, node: Node) {
+        let health = self.health.entry(node).or_default();
+        health.failures = health.failures.saturating_add(1);
+        let pause = self.backoff.delay(health.failures, &mut self.entropy);
+        health.pause_until = Some(now + pause);
+    }
+
+    /// A connection is over. Unless that was in order, the next attempt pauses.
     pub(super) fn closed(&mut self, now: Instant, id: ConnectionId, reason: &CloseReason) -> Option<Link> {
         let link = self.remove(id)?;
-        if matches!(link.state, State::Opening) {
-            let health = self.health.entry(link.node).or_default();
-            // One attempt with the oldest version is free of a pause: the broker is there.
-            let downgrade = reason.suggests_older_api_versions() && !health.older_api_versions;
-            health.older_api_versions = downgrade;
-            if !downgrade {
-                health.failures = health.failures.saturating_add(1);
-                let pause = self.backoff.delay(health.failures, &mut self.entropy);
-                health.pause_until = Some(now + pause);
+        let in_order = matches!(reason, CloseReason::Idle | CloseReason::Local);
+        match link.state {
+            State::Opening => {
+                let health = self.health.entry(link.node).or_default();
+                // One attempt with the oldest version is free of a pause: the broker is there.
+                let downgrade = reason.suggests_older_api_versions() && !health.older_api_versions;
+                health.older_api_versions = downgrade;
+                if !downgrade {
+                    self.failed(now, link.node);
+                }
             }
+            State::Ready(_) if !in_order => self.failed(now, link.node),
+            State::Ready(_) | State::Closing | State::Pausing(_) => {}
         }
         Some(link)
     }

@@ -213,3 +213,27 @@ fn closing_closes_every_connection_and_says_so_last() {
     world.drain();
     assert!(matches!(world.done(OperationId(2)), Some(Done::Admin(Err(_)))));
 }
+
+#[test]
+fn a_peer_that_shakes_hands_and_hangs_up_is_not_hammered() {
+    for nonsense in [false, true] {
+        let mut world = World::new(&[9000]);
+        let begun = world.now;
+        let mut attempts = 0;
+        while world.now - begun < Duration::from_secs(10) {
+            let Some(connection) = world.connections.keys().next().copied() else {
+                world.wait();
+                continue;
+            };
+            attempts += 1;
+            world.ready(connection);
+            if nonsense {
+                world.answer(connection, klamm_protocol::messages::heartbeat::HeartbeatResponse::default());
+                world.close(connection, CloseReason::Local);
+            } else {
+                world.close(connection, CloseReason::PeerClosed(Progress::Busy));
+            }
+        }
+        assert!((8..=20).contains(&attempts), "{attempts} attempts: 50 ms, doubled up to 1 s");
+    }
+}
