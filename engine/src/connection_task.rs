@@ -57,6 +57,22 @@ pub struct ConnectionTask {
     finished: bool,
 }
 
+/// What one turn has for the control plane.
+#[derive(Default)]
+struct Work {
+    sealed: Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
+    refused: Vec<Item>,
+    events: Vec<ConnectionEvent>,
+    /// Producers signalled.
+    signals: bool,
+}
+
+impl Work {
+    const fn is_empty(&self) -> bool {
+        self.sealed.is_empty() && self.refused.is_empty() && self.events.is_empty() && !self.signals
+    }
+}
+
 impl fmt::Debug for ConnectionTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionTask")
@@ -194,22 +210,18 @@ impl ConnectionTask {
             self.connection.handle_timeout(now);
         }
         loop {
+            let mut work = Work::default();
             let mut items = std::mem::take(&mut self.items);
             self.mailbox.drain(&mut items);
-            let mut sealed = Vec::new();
-            let mut refused = Vec::new();
             for item in items.drain(..) {
-                self.take_item(now, item, &mut sealed, &mut refused);
+                self.take_item(now, item, &mut work);
             }
             self.items = items;
-            let mut events = Vec::new();
-            while let Some(event) = self.connection.poll_event() {
-                events.push(event);
-            }
-            if sealed.is_empty() && refused.is_empty() && events.is_empty() {
+            work.events.extend(std::iter::from_fn(|| self.connection.poll_event()));
+            if work.is_empty() {
                 break;
             }
-            self.pass_on(now, sealed, refused, events);
+            self.pass_on(now, work);
         }
         if self.connection.is_closed() && !self.finished {
             self.finish(now);
@@ -233,23 +245,18 @@ impl ConnectionTask {
         self.finished
     }
 
-    fn take_item(
-        &mut self,
-        now: Instant,
-        item: Item,
-        sealed: &mut Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
-        refused: &mut Vec<Item>,
-    ) {
+    fn take_item(&mut self, now: Instant, item: Item, work: &mut Work) {
         match item {
             Item::Send(outgoing) => {
                 if let Err(back) = self.connection.submit(now, outgoing) {
-                    refused.push(Item::Send(back.outgoing));
+                    work.refused.push(Item::Send(back.outgoing));
                 }
             }
             Item::Seal { producer, pool, seal } => {
                 let batches = self.seal(&pool, &seal);
-                sealed.push((producer, seal, batches));
+                work.sealed.push((producer, seal, batches));
             }
+            Item::Signals => work.signals = true,
             Item::Close => self.connection.close(),
         }
     }
@@ -260,25 +267,20 @@ impl ConnectionTask {
             Some(same) if (same.0, same.1) == (seal.compression, pool.level()) => same,
             other => other.insert((seal.compression, pool.level(), pool.compressor(seal.compression))),
         };
-        pool.seal(seal, compressor)
+        pool.seal(seal, compressor, &self.mailbox)
     }
 
-    fn pass_on(
-        &self,
-        now: Instant,
-        sealed: Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
-        refused: Vec<Item>,
-        events: Vec<ConnectionEvent>,
-    ) {
+    /// Tells the control plane, which looks after signals of producers whenever it is told anything.
+    fn pass_on(&self, now: Instant, work: Work) {
         let id = self.id;
         self.shared.with_at(now, |state, now| {
-            for (producer, seal, batches) in sealed {
+            for (producer, seal, batches) in work.sealed {
                 state.client.handle_sealed(now, producer, seal.broker, batches);
             }
-            for event in events {
+            for event in work.events {
                 state.client.handle_connection(now, id, event);
             }
-            for item in refused {
+            for item in work.refused {
                 state.refused(now, id, item);
             }
         });

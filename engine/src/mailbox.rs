@@ -23,6 +23,8 @@ pub(crate) enum Item {
         /// Which.
         seal: Seal,
     },
+    /// Look after the signals of producers, as this is where they lead.
+    Signals,
     /// Close the connection.
     Close,
 }

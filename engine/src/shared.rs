@@ -126,21 +126,21 @@ impl Shared {
         question(&lock(&self.state))
     }
 
-    /// Tells the control plane of a batch, without the client's lock.
-    pub(crate) fn signal(&self, signal: BatchSignal) {
+    /// Tells the control plane of a batch, without the client's lock: by way of the connection that it will leave on,
+    /// if that is known, which saves waking one task to wake the other.
+    pub(crate) fn signal(&self, signal: BatchSignal, route: Option<&Mailbox>) {
         let was_empty = {
             let mut signals = lock(&self.signals);
             signals.push(signal);
             signals.len() == 1
         };
-        if was_empty {
-            self.wake_control();
+        if !was_empty {
+            return;
         }
-    }
-
-    pub(crate) fn wake_control(&self) {
         let mut wakers = Vec::new();
-        self.control.raise(&mut wakers);
+        if route.is_none_or(|mailbox| mailbox.push(Item::Signals, &mut wakers).is_err()) {
+            self.control.raise(&mut wakers);
+        }
         for waker in wakers {
             waker.wake();
         }
@@ -272,7 +272,8 @@ impl State {
         match item {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
             Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
-            Item::Close => {}
+            // Signals are looked after whenever the state is worked on.
+            Item::Signals | Item::Close => {}
         }
     }
 

@@ -194,12 +194,15 @@ impl Inner {
         let timestamp = record.named_timestamp().unwrap_or_else(|| shared.clock.wall_time().0);
         let Placed { accepted, partition } = self.pool.place(record, timestamp, granted)?;
         if !accepted.signal.is_quiet() {
-            shared.signal(BatchSignal {
+            let signal = BatchSignal {
                 producer: self.pool.handle,
                 partition,
                 batch: accepted.batch,
                 signal: accepted.signal,
-            });
+            };
+            // A batch that may leave at once is for its connection. One that waits for others is for the timer.
+            let leaves = accepted.signal.is_full() || self.pool.config.linger.is_zero();
+            shared.signal(signal, accepted.route.as_deref().filter(|_| leaves));
         }
         Ok(accepted.receipt)
     }

@@ -30,6 +30,7 @@ use super::{
 use crate::{
     Record,
     budget::Budget,
+    mailbox::Mailbox,
     wait::{Waiters, lock},
 };
 
@@ -182,13 +183,18 @@ impl Pool {
 
     // The control plane.
 
-    /// Takes batches out of their buffers and seals them.
-    pub(crate) fn seal(&self, seal: &Seal, compressor: &mut Compressor) -> Vec<SealedPartition> {
+    /// Takes batches out of their buffers and seals them, for the connection of `route`.
+    pub(crate) fn seal(
+        &self,
+        seal: &Seal,
+        compressor: &mut Compressor,
+        route: &Arc<Mailbox>,
+    ) -> Vec<SealedPartition> {
         let mut left = seal.max_bytes;
         let mut first = true;
         let mut seal_one = |partition| {
             let Some(slot) = lock(&self.slots).get(&partition).cloned() else { return SealResult::Empty };
-            let taken = match slot.take(&self.budget, if first { usize::MAX } else { left }) {
+            let taken = match slot.take(&self.budget, if first { usize::MAX } else { left }, route) {
                 Ok(taken) => taken,
                 Err(other) => return other,
             };

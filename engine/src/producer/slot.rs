@@ -19,7 +19,7 @@ use super::{
     SendError,
     cell::{BatchCell, Part, Receipt},
 };
-use crate::{Record, budget::Budget, wait::lock};
+use crate::{Record, budget::Budget, mailbox::Mailbox, wait::lock};
 
 /// The header of a batch: what a record may need on top, if it opens one.
 const BATCH_HEADER_BYTES: usize = 61;
@@ -42,6 +42,8 @@ struct State {
     pending: VecDeque<Pending>,
     /// Bytes taken from the budget for records to come, so that the budget is not asked for each record.
     credit: usize,
+    /// Where the last batch was sealed: as a rule the next one will be, too.
+    route: Option<Arc<Mailbox>>,
     closed: bool,
 }
 
@@ -62,6 +64,8 @@ pub(super) struct Accepted {
     /// By how much the batch grew, and how much still fits in.
     pub(super) bytes: usize,
     pub(super) room: usize,
+    /// The connection that will want to know of the signal.
+    pub(super) route: Option<Arc<Mailbox>>,
 }
 
 /// Why a record was not appended.
@@ -82,7 +86,7 @@ pub(super) struct Settled {
 impl Slot {
     pub(super) fn new(topic: Str, partition: i32, index: PartitionIndex, config: &ProducerConfig) -> Self {
         let buffer = PartitionBuffer::new(config);
-        let state = State { buffer, pending: VecDeque::new(), credit: 0, closed: false };
+        let state = State { buffer, pending: VecDeque::new(), credit: 0, route: None, closed: false };
         Self { topic, partition, index, state: Mutex::new(state) }
     }
 
@@ -132,14 +136,23 @@ impl Slot {
         pending.records += 1;
         let receipt = Receipt::new(Arc::clone(&pending.cell), appended.index, timestamp);
         let (batch, signal, bytes, room) = (appended.batch, appended.signal, appended.bytes, appended.room);
-        Ok(Accepted { receipt, batch, signal, bytes, room })
+        let route = if signal.is_quiet() { None } else { state.route.clone() };
+        Ok(Accepted { receipt, batch, signal, bytes, room, route })
     }
 
-    /// Takes the next batch out, if it makes no more than `max_bytes`.
-    pub(super) fn take(&self, budget: &Budget, max_bytes: usize) -> Result<TakenBatch, SealResult> {
+    /// Takes the next batch out, if it makes no more than `max_bytes`, for the connection of `route`.
+    pub(super) fn take(
+        &self,
+        budget: &Budget,
+        max_bytes: usize,
+        route: &Arc<Mailbox>,
+    ) -> Result<TakenBatch, SealResult> {
         let mut state = lock(&self.state);
         if state.buffer.next_len() > max_bytes {
             return Err(SealResult::Left);
+        }
+        if state.route.as_ref().is_none_or(|known| !Arc::ptr_eq(known, route)) {
+            state.route = Some(Arc::clone(route));
         }
         let taken = state.buffer.take().ok_or(SealResult::Empty);
         let freed = state.idle_credit();
@@ -214,6 +227,7 @@ impl Slot {
     pub(super) fn close(&self, budget: &Budget, error: &SendError, wakers: &mut Vec<Waker>) -> u64 {
         let mut state = lock(&self.state);
         state.closed = true;
+        state.route = None;
         let mut records = 0;
         let mut freed = std::mem::take(&mut state.credit);
         for pending in std::mem::take(&mut state.pending) {

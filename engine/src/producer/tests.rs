@@ -146,7 +146,7 @@ fn the_memory_is_charged_until_the_outcome_and_then_free() {
         max_bytes: 1 << 20,
         compression: Compression::None,
     };
-    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::None));
+    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::None), &Arc::default());
     assert!(sealed.iter().all(|sealed| matches!(sealed.result, SealResult::Sealed { .. })));
     let in_flight = pool.budget.taken();
     assert!(in_flight < 4_300, "the credit of empty partitions is back: {in_flight}");
@@ -168,7 +168,7 @@ fn a_compressed_batch_is_charged_what_it_takes() {
         max_bytes: 1 << 20,
         compression: Compression::Lz4,
     };
-    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::Lz4));
+    let sealed = pool.seal(&seal, &mut Compressor::new(Compression::Lz4), &Arc::default());
     assert!(pool.budget.taken() < 2_000, "{}", pool.budget.taken());
     let SealResult::Sealed { sealed, .. } = &sealed[0].result else { panic!() };
     let bytes = sealed.to_bytes(&Stamp::default());
@@ -289,10 +289,10 @@ fn concurrent_senders_lose_no_outcome() {
                 max_bytes: 1 << 20,
                 compression: Compression::None,
             };
-            let mut compressor = Compressor::new(Compression::None);
+            let (mut compressor, route) = (Compressor::new(Compression::None), Arc::default());
             let mut next_offset = 0;
             while next_offset < i64::try_from(SENDERS * RECORDS).unwrap() {
-                match &pool.seal(&seal, &mut compressor)[0].result {
+                match &pool.seal(&seal, &mut compressor, &route)[0].result {
                     SealResult::Sealed { batch, sealed } => {
                         let mut wakers = Vec::new();
                         pool.settle(&acknowledged(0, batch.0, next_offset), None, &mut wakers);
