@@ -12,3 +12,8 @@ pub mod scenario;
 
 /// The result of a step of a scenario: any error ends the scenario, with its text.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The programs in README.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
