@@ -42,7 +42,10 @@ fn producer(flags: &Flags, kafka: &Kafka) -> Outcome<Producer> {
     let idempotent = acks == Acks::All && flags.text("idempotent", "true") == "true";
     let mut builder = kafka.producer().acks(acks).idempotent(idempotent).compression(compression);
     if flags.tuned() {
-        builder = builder.batch_size(TUNED_BATCH_BYTES).max_request_size(TUNED_REQUEST_BYTES).buffer_memory(TUNED_BUFFER_BYTES);
+        builder = builder
+            .batch_size(TUNED_BATCH_BYTES)
+            .max_request_size(TUNED_REQUEST_BYTES)
+            .buffer_memory(TUNED_BUFFER_BYTES);
     }
     if let Some(linger) = flags.linger()? {
         builder = builder.linger(linger);
