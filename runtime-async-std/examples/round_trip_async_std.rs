@@ -20,7 +20,8 @@ async fn round_trip() -> Result<(), Box<dyn Error>> {
         .connect()
         .await?;
     let topic = format!("round-trip-{}", std::process::id());
-    let created = kafka.admin().create_topics([NewTopic::new(topic.clone()).partitions(1)]).await?;
+    let created =
+        kafka.admin().create_topics([NewTopic::new(topic.clone()).partitions(1).replication(1)]).await?;
     for (name, result) in created {
         result.map_err(|error| format!("topic {name}: {error}"))?;
     }

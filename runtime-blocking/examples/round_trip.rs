@@ -15,7 +15,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .connect_timeout(Duration::from_secs(10))
         .connect()?;
     let topic = format!("round-trip-{}", std::process::id());
-    for (name, result) in kafka.admin().create_topics([NewTopic::new(topic.clone()).partitions(1)])? {
+    for (name, result) in
+        kafka.admin().create_topics([NewTopic::new(topic.clone()).partitions(1).replication(1)])?
+    {
         result.map_err(|error| format!("topic {name}: {error}"))?;
     }
 

@@ -21,12 +21,14 @@ use crate::{BrokerId, Effect, Target};
 #[derive(Debug)]
 pub(super) struct Describe {
     todo: Vec<Str>,
+    /// The brokers would create topics that are asked for by name (Metadata before version 4).
+    by_list: bool,
     pub(super) answers: PerItem<Str, TopicDescription>,
 }
 
 impl Describe {
     pub(super) const fn new(names: Vec<Str>) -> Self {
-        Self { todo: names, answers: PerItem::new() }
+        Self { todo: names, by_list: false, answers: PerItem::new() }
     }
 
     /// The request for all topics, or for none and the brokers alone.
@@ -41,11 +43,16 @@ impl Describe {
         if self.todo.is_empty() {
             return Vec::new();
         }
-        vec![Ask {
-            to: Target::Any,
-            request: metadata_of(&self.todo.iter().collect::<Vec<_>>()).into(),
-            max_version: i16::MAX,
-        }]
+        if self.by_list {
+            return Self::ask_all(false);
+        }
+        let request = metadata_of(&self.todo.iter().collect::<Vec<_>>());
+        vec![Ask { to: Target::Any, request: request.into(), max_version: i16::MAX }]
+    }
+
+    /// Asks for all topics from now on, which creates none. Returns whether that is new.
+    pub(super) fn ask_by_list(&mut self) -> bool {
+        !core::mem::replace(&mut self.by_list, true)
     }
 
     pub(super) fn answer(&mut self, response: MetadataResponse) -> Verdict {
@@ -53,7 +60,11 @@ impl Describe {
         let mut topics = response.topics;
         self.todo.retain(|name| {
             let Some(at) = topics.iter().position(|topic| topic.name.as_ref() == Some(name)) else {
-                let error = AdminError::new(AdminErrorKind::NoAnswer, Effect::None);
+                // A list does not tell what it leaves out; an answer to a question by name should.
+                let error = match self.by_list {
+                    true => AdminError::refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, None),
+                    false => AdminError::new(AdminErrorKind::NoAnswer, Effect::None),
+                };
                 self.answers.insert(name.clone(), Err(error));
                 return false;
             };

@@ -19,7 +19,7 @@ use klamm_protocol::{
 
 use super::{
     AdminError, AdminErrorKind, ListedOffset, OffsetSpec, PerItem,
-    describe::metadata_of,
+    describe::{Describe, metadata_of},
     operation::{Ask, Verdict},
 };
 use crate::{BrokerId, Effect, Target};
@@ -32,6 +32,8 @@ pub(super) struct Offsets {
     todo: BTreeMap<Key, OffsetSpec>,
     leaders: BTreeMap<Key, (BrokerId, i32)>,
     read_committed: bool,
+    /// The brokers would create topics that are asked for by name (Metadata before version 4).
+    by_list: bool,
     /// What each request of this round asks for; a request for leaders asks for nothing here.
     round: Vec<BTreeSet<Key>>,
     asked: BTreeMap<u64, BTreeSet<Key>>,
@@ -44,6 +46,7 @@ impl Offsets {
             todo: of.into_iter().map(|(topic, partition, spec)| ((topic, partition), spec)).collect(),
             leaders: BTreeMap::new(),
             read_committed,
+            by_list: false,
             round: Vec::new(),
             asked: BTreeMap::new(),
             answers: PerItem::new(),
@@ -56,8 +59,11 @@ impl Offsets {
             self.todo.keys().filter(|key| !self.leaders.contains_key(key)).map(|(topic, _)| topic).collect();
         if !unknown.is_empty() {
             unknown.dedup();
-            let request = metadata_of(&unknown);
             self.round.push(BTreeSet::new());
+            if self.by_list {
+                return Describe::ask_all(false);
+            }
+            let request = metadata_of(&unknown);
             return vec![Ask { to: Target::Any, request: request.into(), max_version: i16::MAX }];
         }
         let mut by_leader: BTreeMap<BrokerId, BTreeSet<Key>> = BTreeMap::new();
@@ -77,6 +83,11 @@ impl Offsets {
         // `asked` takes from the end.
         self.round = by_leader.into_values().rev().collect();
         asks
+    }
+
+    /// Asks for all topics from now on, which creates none. Returns whether that is new.
+    pub(super) fn ask_by_list(&mut self) -> bool {
+        !core::mem::replace(&mut self.by_list, true)
     }
 
     /// The next request of the round has this number.

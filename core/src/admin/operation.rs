@@ -63,7 +63,6 @@ pub(super) struct Operation {
     failures: u32,
     /// A request that may have changed the cluster got no answer.
     uncertain: bool,
-    unsupported: bool,
     last_error: (ErrorCode, Option<Str>),
 }
 
@@ -90,7 +89,6 @@ impl Operation {
             retry_at: None,
             failures: 0,
             uncertain: false,
-            unsupported: false,
             last_error: (ErrorCode::NONE, None),
         }
     }
@@ -186,8 +184,16 @@ impl Operation {
         }
         match why {
             NoAnswer::Unsupported => {
-                self.unsupported = true;
-                self.give_up(context, AdminErrorKind::Unsupported);
+                let other_way = match &mut self.work {
+                    Work::Describe(describe) => describe.ask_by_list(),
+                    Work::Offsets(offsets) => offsets.ask_by_list(),
+                    Work::Create(_) | Work::Delete(_) | Work::List(_) | Work::Cluster(_) => false,
+                };
+                if other_way {
+                    self.ask(context);
+                } else {
+                    self.give_up(context, AdminErrorKind::Unsupported);
+                }
             }
             NoAnswer::Lost { written } => {
                 self.uncertain |= written && self.changes_the_cluster();

@@ -263,6 +263,23 @@ fn an_api_that_the_broker_lacks_ends_the_operation() {
 }
 
 #[test]
+fn brokers_that_would_create_topics_are_asked_for_all_of_them() {
+    let names = vec![Str::from("t"), Str::from("u")];
+    let mut bench = Bench::start(AdminCommand::DescribeTopics { names });
+    let (serial, request) = bench.asks();
+    let AnyRequest::Metadata(message) = &*request.request else { panic!() };
+    assert!(!message.allow_auto_topic_creation);
+    bench.admin.handle_failed(bench.now, ID, serial, NoAnswer::Unsupported);
+    let (serial, request) = bench.asks();
+    let AnyRequest::Metadata(message) = &*request.request else { panic!() };
+    assert_eq!((&message.topics, message.allow_auto_topic_creation), (&None, true));
+    bench.answer(serial, metadata(&[("t", &[1]), ("v", &[1])]));
+    let Ok(AdminReply::DescribeTopics(topics)) = bench.done() else { panic!() };
+    assert_eq!(topics["t"].as_ref().unwrap().partitions.len(), 1);
+    assert_eq!(topics["u"].as_ref().unwrap_err().code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+}
+
+#[test]
 fn closing_ends_everything_at_once() {
     let mut bench = Bench::start(create(&["a"]));
     bench.asks();

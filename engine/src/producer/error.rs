@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use klamm_core::{
     Effect,
     client::TopicUnavailable,
-    producer::{AppendError, ProduceError},
+    producer::{AppendError, ProduceError, ProduceErrorKind},
 };
 use klamm_protocol::{ErrorCode, Str};
 
@@ -87,6 +87,27 @@ impl SendError {
         }
     }
 
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn cure(&self) -> Option<&'static str> {
+        let Self::Produce { error, .. } = self else { return None };
+        match (error.kind, error.code) {
+            (ProduceErrorKind::Fatal, ErrorCode::UNSUPPORTED_VERSION) => Some(
+                "the brokers are too old for an idempotent producer (before Kafka 0.11): set idempotent(false)",
+            ),
+            (ProduceErrorKind::Unauthorized, ErrorCode::CLUSTER_AUTHORIZATION_FAILED) => {
+                Some("the user lacks the permission (ACL) to write idempotently")
+            }
+            (ProduceErrorKind::Unauthorized, _) => {
+                Some("the user lacks the permission (ACL) to write to the topic")
+            }
+            (ProduceErrorKind::TooLarge, _) => {
+                Some("send smaller records, or raise the topic's max.message.bytes")
+            }
+            _ => None,
+        }
+    }
+
     /// Whether sending the record anew may succeed. If the [`effect`](Self::effect) is unknown, it may also write
     /// the record twice.
     #[must_use]
@@ -121,6 +142,9 @@ impl fmt::Display for SendError {
             }
             Self::Produce { topic, partition, error, context } => {
                 write!(f, "topic {topic}, partition {partition}: {error}")?;
+                if let Some(cure) = self.cure() {
+                    write!(f, " ({cure})")?;
+                }
                 match context {
                     Some(context) => write!(f, "; {context}"),
                     None => Ok(()),
