@@ -111,6 +111,8 @@ impl Shared {
         let mut wakers = Vec::new();
         let result = {
             let mut state = lock(&self.state);
+            // A flush or a close covers the records that were accepted before it: the client has to know of them.
+            self.hear(&mut state, now);
             let result = work(&mut state, now);
             self.pump(&mut state, now, &mut wakers);
             result
@@ -173,10 +175,15 @@ impl Shared {
         }
     }
 
-    fn pump(&self, state: &mut State, now: Instant, wakers: &mut Vec<Waker>) {
+    /// Tells the client of the batches that were opened or filled.
+    fn hear(&self, state: &mut State, now: Instant) {
         for signal in std::mem::take(&mut *lock(&self.signals)) {
             state.client.handle_signal(now, signal.producer, signal.partition, signal.batch, signal.signal);
         }
+    }
+
+    fn pump(&self, state: &mut State, now: Instant, wakers: &mut Vec<Waker>) {
+        self.hear(state, now);
         let openings = state.openings.len();
         while let Some(action) = state.client.poll(now) {
             state.carry_out(now, action, wakers);
