@@ -1,79 +1,24 @@
 //! Time and allocations a record, beside the crate `kafka-protocol`, in one run.
 //!
 //! Each figure is the fastest of many samples, which are taken in turns: what disturbs the machine disturbs all.
-#![expect(unsafe_code, reason = "a global allocator that counts")]
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a benchmark's report; wrong results must stop it"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark's report; wrong results must stop it")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records as peer;
+use klamm_bench::counting::{Case, Counting};
 use klamm_bench::records::{Data, RECORDS, Shape, append, iterate, seal};
 use klamm_protocol::compression::{Compression, Compressor};
 use klamm_protocol::records::Scratch;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: passes every call on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 const SAMPLES: usize = 60;
 const ROUNDS: usize = 20;
-
-struct Case<'a> {
-    name: &'static str,
-    work: Box<dyn FnMut() + 'a>,
-    best_nanos: f64,
-    allocations: f64,
-}
-
-impl<'a> Case<'a> {
-    fn new(name: &'static str, work: impl FnMut() + 'a) -> Self {
-        Self { name, work: Box::new(work), best_nanos: f64::INFINITY, allocations: 0.0 }
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "small counts")]
-    fn sample(&mut self) {
-        let units = (ROUNDS * RECORDS) as f64;
-        let (allocations, start) = (ALLOCATIONS.load(Ordering::Relaxed), Instant::now());
-        for _ in 0..ROUNDS {
-            (self.work)();
-        }
-        self.best_nanos = self.best_nanos.min(start.elapsed().as_nanos() as f64 / units);
-        self.allocations = (ALLOCATIONS.load(Ordering::Relaxed) - allocations) as f64 / units;
-    }
-}
 
 /// The same records as the other crate has them.
 fn peer_records(data: &Data) -> Vec<peer::Record> {
@@ -128,10 +73,10 @@ fn codec_cases<'a>(data: &'a Data, compression: Compression) -> [Case<'a>; 2] {
     let encoded = data.encoded(compression);
     let mut scratch = Scratch::new();
     [
-        Case::new(write, move || {
+        Case::new(write, RECORDS, move || {
             black_box(seal(append(data), &mut compressor));
         }),
-        Case::new(read, move || {
+        Case::new(read, RECORDS, move || {
             assert!(iterate(&encoded, &mut scratch, true) > 0);
         }),
     ]
@@ -145,23 +90,18 @@ fn measure(title: &str, shape: Shape) {
     assert_eq!(peer_decode(&shared), RECORDS * 100, "both read the same batch");
     let mut scratch = Scratch::new();
     let mut cases = vec![
-        Case::new("klamm: append", || drop(black_box(append(&data)))),
-        Case::new("klamm: iterate", || {
+        Case::new("klamm: append", RECORDS, || drop(black_box(append(&data)))),
+        Case::new("klamm: iterate", RECORDS, || {
             assert!(iterate(&encoded, &mut scratch, false) > 0);
         }),
-        Case::new("kafka-protocol: encode", || drop(black_box(peer_encode(&records)))),
-        Case::new("kafka-protocol: decode", || {
+        Case::new("kafka-protocol: encode", RECORDS, || drop(black_box(peer_encode(&records)))),
+        Case::new("kafka-protocol: decode", RECORDS, || {
             assert!(peer_decode(&shared) > 0);
         }),
     ];
     cases.extend(Compression::ALL.into_iter().flat_map(|codec| codec_cases(&data, codec)));
-    for _ in 0..SAMPLES {
-        cases.iter_mut().for_each(Case::sample);
-    }
-    println!("\n{title:<44} {:>10} {:>20}", "ns/record", "allocations/record");
-    for case in &cases {
-        println!("{:<44} {:>10.1} {:>20.3}", case.name, case.best_nanos, case.allocations);
-    }
+    Case::measure(&mut cases, SAMPLES, ROUNDS);
+    Case::report(title, "record", &cases);
 }
 
 fn main() {

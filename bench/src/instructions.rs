@@ -6,6 +6,8 @@ use std::hint::black_box;
 use klamm_protocol::compression::{Compression, Compressor};
 use klamm_protocol::records::Scratch;
 
+use crate::client::{Consuming, Producing};
+use crate::messages::{METADATA_PARTITIONS, ROUND_TRIPS, RoundTrips, decode_metadata, metadata};
 use crate::records::{Data, RECORDS, Shape, append, iterate, many_batches, seal, walk};
 
 /// How far a count may lie above its gate before that is a failure, in percent.
@@ -44,6 +46,11 @@ pub const CASES: &[Case] = &[
     Case { name: "records/seal-none", units: RECORDS, run: |rounds| run_seal(Compression::None, rounds) },
     Case { name: "records/seal-lz4", units: RECORDS, run: |rounds| run_seal(Compression::Lz4, rounds) },
     Case { name: "records/walk-batch", units: RECORDS, run: run_walk },
+    Case { name: "messages/metadata-partition", units: METADATA_PARTITIONS, run: run_metadata },
+    Case { name: "connection/round-trip", units: ROUND_TRIPS, run: run_round_trips },
+    Case { name: "client/append", units: RECORDS, run: run_client_append },
+    Case { name: "client/produce", units: RECORDS, run: run_client_produce },
+    Case { name: "client/consume", units: RECORDS, run: run_client_consume },
 ];
 
 fn run_append(shape: Shape, rounds: usize) {
@@ -73,6 +80,42 @@ fn run_walk(rounds: usize) {
     let batches = many_batches(&Data::new(Shape::Plain));
     for _ in 0..rounds {
         black_box(walk(&batches));
+    }
+}
+
+fn run_metadata(rounds: usize) {
+    let frame = metadata();
+    for _ in 0..rounds {
+        black_box(decode_metadata(&frame));
+    }
+}
+
+fn run_round_trips(rounds: usize) {
+    let mut round_trips = RoundTrips::new();
+    for _ in 0..rounds {
+        round_trips.run();
+    }
+}
+
+/// Batches that all rounds fit in: nothing is sent, so this is appending alone.
+fn run_client_append(rounds: usize) {
+    let mut producing = Producing::new(900_000);
+    for _ in 0..rounds {
+        producing.append();
+    }
+}
+
+fn run_client_produce(rounds: usize) {
+    let mut producing = Producing::new(16_384);
+    for _ in 0..rounds {
+        producing.produce();
+    }
+}
+
+fn run_client_consume(rounds: usize) {
+    let mut consuming = Consuming::new();
+    for _ in 0..rounds {
+        consuming.consume();
     }
 }
 

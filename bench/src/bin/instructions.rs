@@ -51,6 +51,9 @@ fn total(case: &Case, rounds: usize) -> Result<u64, String> {
         .output()
         .map_err(|error| format!("cannot run valgrind: {error}"))?;
     let report = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(format!("{} fails:\n{report}", case.name));
+    }
     let count = report
         .lines()
         .find_map(|line| line.split_once("I refs:").or_else(|| line.split_once("I   refs:")))
