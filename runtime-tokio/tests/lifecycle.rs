@@ -1,4 +1,5 @@
 //! How clients begin and end, on an embedded broker.
+#![expect(clippy::unwrap_used, reason = "a failure is a failed test")]
 
 use std::{
     io::{Read, Write},
