@@ -42,7 +42,7 @@ fn threads_send_and_one_reads_everything_up_to_the_end() {
     loop {
         match consumer.next().unwrap() {
             Event::Batch(batch) => offsets.extend(batch.records().map(|record| record.offset)),
-            Event::End { offset, .. } if offset == 2000 => break,
+            Event::End { offset: 2000, .. } => break,
             _ => {}
         }
     }
