@@ -99,7 +99,7 @@ pub(crate) struct Broker {
 pub(crate) enum Topic {
     /// Create topics
     Create(TopicCreate),
-    /// List the topics with their partitions and replicas
+    /// List the topics and how many partitions each has
     List(TopicList),
     /// Show the partitions of topics: leader, replicas, in-sync replicas, offsets
     Describe(TopicDescribe),
@@ -183,7 +183,7 @@ pub(crate) struct Produce {
     pub(crate) files: Vec<PathBuf>,
 
     /// Split each line into key and value at the first occurrence of this text (\t and \xHH are understood)
-    #[arg(short = 'K', long, value_name = "TEXT")]
+    #[arg(short = 'K', long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) key_separator: Option<String>,
 
     /// Key of every record
@@ -204,7 +204,7 @@ pub(crate) struct Produce {
     pub(crate) null_empty: bool,
 
     /// What ends a record (\n, \0 and \xHH are understood)
-    #[arg(short = 'D', long, value_name = "TEXT", default_value = "\\n")]
+    #[arg(short = 'D', long, value_name = "TEXT", default_value = "\\n", allow_hyphen_values = true)]
     pub(crate) delimiter: String,
 
     #[command(flatten)]
@@ -237,6 +237,11 @@ pub(crate) struct ProduceTuning {
     #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) batch_bytes: u32,
+
+    /// Bytes of the largest record; topics with larger records also need their max.message.bytes raised
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1024..=1_000_000_000))]
+    pub(crate) max_request_size: u32,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-use klamm_sim::EmbeddedCluster;
+use klamm_sim::{EmbeddedCluster, Release};
 
 use crate::{
     args::Broker,
@@ -12,9 +12,13 @@ use crate::{
 
 /// Serves until the process is interrupted.
 pub(crate) fn run(args: &Broker) -> Outcome {
+    let release: Release = args
+        .kafka_version
+        .parse()
+        .map_err(|error| CliError::usage(format!("--kafka-version {}: {error}", args.kafka_version)))?;
     let cluster = EmbeddedCluster::builder()
         .brokers(i32::from(args.brokers))
-        .kafka_version(args.kafka_version.as_str())
+        .kafka_version(release.to_string())
         .listen(listen(&args.listen)?)
         .partitions(args.default_partitions)
         .start()

@@ -126,6 +126,10 @@ fn start_at(
     partitions: &[i32],
 ) -> Result<Vec<(i32, StartAt)>, CliError> {
     match start {
+        Start::At(StartAt::Offset(offset)) => {
+            let (first, ends) = (earliest(kafka, args, partitions)?, ends(kafka, args, partitions)?);
+            within(&args.topic, *offset, &first, &ends)
+        }
         Start::At(at) => Ok(partitions.iter().map(|partition| (*partition, *at)).collect()),
         Start::BeforeEnd(back) => {
             let earliest = earliest(kafka, args, partitions)?;
@@ -136,6 +140,29 @@ fn start_at(
             };
             Ok(ends.iter().map(from).collect())
         }
+    }
+}
+
+/// Where to start for an offset that not every partition may have: at the nearest that it has.
+fn within(
+    topic: &str,
+    offset: i64,
+    first: &BTreeMap<i32, i64>,
+    ends: &BTreeMap<i32, i64>,
+) -> Result<Vec<(i32, StartAt)>, CliError> {
+    let range =
+        |(partition, end): (&i32, &i64)| (*partition, first.get(partition).copied().unwrap_or(0), *end);
+    let ranges: Vec<(i32, i64, i64)> = ends.iter().map(range).collect();
+    let fits = ranges.iter().any(|(_, first, end)| (*first..=*end).contains(&offset));
+    match ranges.first() {
+        Some((partition, first, end)) if !fits => Err(CliError::failed(format!(
+            "topic {topic}, partition {partition}: offset {offset} is out of range: the first is {first}, the next to be \
+             written {end} (try --offset earliest or latest)"
+        ))),
+        _ => Ok(ranges
+            .into_iter()
+            .map(|(partition, first, end)| (partition, StartAt::Offset(offset.clamp(first, end.max(first)))))
+            .collect()),
     }
 }
 

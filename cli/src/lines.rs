@@ -8,16 +8,13 @@ use std::{
 
 use crate::error::CliError;
 
-/// A record larger than this is refused while it is read, so that a file without delimiters does not fill
-/// the memory. No broker accepts a record of this size by default.
-const RECORD_BYTES_MAX: u64 = 64 << 20;
-
 /// Reads delimited records from one source after another.
 pub(crate) struct Lines {
     sources: std::vec::IntoIter<PathBuf>,
     current: Option<Source>,
     delimiter: Vec<u8>,
     record: Vec<u8>,
+    bytes_max: u64,
 }
 
 struct Source {
@@ -27,8 +24,9 @@ struct Source {
 }
 
 impl Lines {
-    /// Reads `files` one after another; `-`, or no file at all, is standard input.
-    pub(crate) fn new(files: &[PathBuf], delimiter: Vec<u8>) -> Result<Self, CliError> {
+    /// Reads `files` one after another; `-`, or no file at all, is standard input. A record of more than `bytes_max`
+    /// is refused while it is read, so that a file without delimiters does not fill the memory.
+    pub(crate) fn new(files: &[PathBuf], delimiter: Vec<u8>, bytes_max: u64) -> Result<Self, CliError> {
         if delimiter.is_empty() {
             return Err(CliError::usage("--delimiter must not be empty: try '\\n'"));
         }
@@ -36,7 +34,10 @@ impl Lines {
         if let Some(missing) = files.iter().find(|file| !is_standard_input(file) && !file.exists()) {
             return Err(CliError::usage(format!("{}: there is no such file", missing.display())));
         }
-        Ok(Self { sources: files.into_iter(), current: None, delimiter, record: Vec::new() })
+        if let Some(directory) = files.iter().find(|file| file.is_dir()) {
+            return Err(CliError::usage(format!("{}: this is a directory, not a file", directory.display())));
+        }
+        Ok(Self { sources: files.into_iter(), current: None, delimiter, record: Vec::new(), bytes_max })
     }
 
     /// The next record without its delimiter, or `None` after the last source's end.
@@ -48,7 +49,7 @@ impl Lines {
                 continue;
             };
             self.record.clear();
-            let read = source.read_record(&self.delimiter, &mut self.record)?;
+            let read = source.read_record(&self.delimiter, self.bytes_max, &mut self.record)?;
             if read == 0 {
                 self.current = None;
                 continue;
@@ -73,27 +74,35 @@ impl Source {
     }
 
     /// Appends one record with its delimiter to `record`; returns the bytes read, 0 at the end.
-    fn read_record(&mut self, delimiter: &[u8], record: &mut Vec<u8>) -> Result<u64, CliError> {
+    fn read_record(
+        &mut self,
+        delimiter: &[u8],
+        bytes_max: u64,
+        record: &mut Vec<u8>,
+    ) -> Result<u64, CliError> {
         let last = delimiter.last().copied().unwrap_or(b'\n');
         let mut total = 0;
         loop {
-            let mut limited = io::Read::take(&mut self.reader, RECORD_BYTES_MAX - total + 1);
-            let read = limited
+            let room = bytes_max + delimiter.len() as u64 - total;
+            let read = io::Read::take(&mut self.reader, room)
                 .read_until(last, record)
                 .map_err(|error| CliError::failed(format!("{}: {error}", self.name)))?;
             total += read as u64;
-            if total > RECORD_BYTES_MAX {
+            let delimited = record.ends_with(delimiter);
+            if read > 0 && !delimited {
+                continue;
+            }
+            let content = if delimited { total - delimiter.len() as u64 } else { total };
+            if content > bytes_max {
                 return Err(CliError::failed(format!(
-                    "{}: record {} is longer than {} MiB: is the delimiter right?",
+                    "{}: record {} is longer than {bytes_max} bytes: is the delimiter right? If so, raise \
+                     --max-request-size",
                     self.name,
                     self.records + 1,
-                    RECORD_BYTES_MAX >> 20
                 )));
             }
-            if read == 0 || record.ends_with(delimiter) {
-                self.records += u64::from(total > 0);
-                return Ok(total);
-            }
+            self.records += u64::from(total > 0);
+            return Ok(total);
         }
     }
 }

@@ -17,9 +17,13 @@ use crate::{
 /// producer's buffer bounds in bytes.
 const RECEIPTS_MAX: usize = 100_000;
 
+/// Memory for records on their way, unless single ones need more.
+const BUFFER_BYTES: usize = 32 << 20;
+
 pub(crate) fn run(args: &Produce) -> Outcome {
     let shape = Shape::parse(args)?;
-    let mut lines = Lines::new(&args.files, unescape(&args.delimiter)?)?;
+    let bytes_max = u64::from(args.tuning.max_request_size);
+    let mut lines = Lines::new(&args.files, unescape(&args.delimiter)?, bytes_max)?;
     let kafka = connect(&args.cluster)?;
     let producer = producer(&kafka, args)?;
     let mut progress = Progress::start("produced", None);
@@ -44,7 +48,8 @@ pub(crate) fn run(args: &Produce) -> Outcome {
 }
 
 fn producer(kafka: &Kafka, args: &Produce) -> Result<Producer, CliError> {
-    let ProduceTuning { acks, linger_ms, batch_bytes, compression_level, .. } = args.tuning;
+    let ProduceTuning { acks, linger_ms, batch_bytes, compression_level, max_request_size, .. } = args.tuning;
+    let max_request_size = max_request_size as usize;
     let builder = kafka
         .producer()
         .acks(match acks {
@@ -53,9 +58,12 @@ fn producer(kafka: &Kafka, args: &Produce) -> Result<Producer, CliError> {
             args::Acks::Zero => Acks::None,
         })
         .idempotent(acks == args::Acks::All)
+        .idempotence_optional(true)
         .compression(compression(args.tuning.compression))
         .linger_ms(linger_ms)
         .batch_size(batch_bytes as usize)
+        .max_request_size(max_request_size)
+        .buffer_memory(BUFFER_BYTES.max(2 * max_request_size).max(4 * batch_bytes as usize))
         .request_timeout(timeout(&args.cluster))
         .delivery_timeout(timeout(&args.cluster) + Duration::from_millis(linger_ms));
     let builder = match compression_level {

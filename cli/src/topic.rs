@@ -103,6 +103,7 @@ fn describe(args: &TopicDescribe) -> Outcome {
     let rows = rows(&admin(&kafka, &args.cluster), &found)?;
     let mut output = Output::new();
     match args.output {
+        args::Output::Text if rows.is_empty() => {}
         args::Output::Text => print_rows(&mut output, &rows)?,
         args::Output::Json => {
             for row in &rows {

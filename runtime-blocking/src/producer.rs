@@ -156,6 +156,7 @@ impl ProducerBuilder {
     options! { klamm_engine::ProducerBuilder:
         acks(acks: Acks);
         idempotent(idempotent: bool);
+        idempotence_optional(optional: bool);
         linger_ms(linger_ms: u64);
         linger(linger: Duration);
         batch_size(bytes: usize);

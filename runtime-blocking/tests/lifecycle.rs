@@ -3,7 +3,7 @@
 
 use std::{thread, time::Duration};
 
-use klamm_blocking::{CloseReason, ConsumeError, Event, Kafka, Record, SendError, StartAt};
+use klamm_blocking::{Acks, CloseReason, ConsumeError, Event, Kafka, Record, SendError, StartAt};
 use klamm_sim::serve::EmbeddedCluster;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -110,6 +110,7 @@ fn unknown_topics_and_partitions_are_named() {
     let cluster = cluster();
     let kafka = Kafka::builder([cluster.bootstrap()])
         .unknown_topic_timeout(Duration::from_millis(300))
+        .allow_auto_topic_creation(false)
         .connect()
         .unwrap();
     let producer = kafka.producer().build().unwrap();
@@ -117,4 +118,19 @@ fn unknown_topics_and_partitions_are_named() {
     assert!(error.to_string().contains("topic nowhere: the cluster has no such topic"), "{error}");
     let error = producer.send(Record::to("t").partition(7).value("v")).unwrap_err();
     assert!(error.to_string().contains("topic t has no partition 7: it has 1"), "{error}");
+}
+
+#[test]
+fn records_that_nobody_acknowledges_are_done_once_they_are_written() {
+    let cluster = cluster();
+    cluster.create_topic("many", 8, 1).unwrap();
+    let kafka = connect(&cluster);
+    // Far longer than the test may take: whoever waits for it fails.
+    let producer = kafka.producer().acks(Acks::None).request_timeout(HOUR).delivery_timeout(2 * HOUR);
+    let producer = producer.linger_ms(0).build().unwrap();
+    for number in 0..200 {
+        drop(producer.enqueue(Record::to("many").partition(number % 8).value("v")).unwrap());
+    }
+    producer.flush().unwrap();
+    assert_eq!(producer.send(Record::to("many").partition(3).value("v")).unwrap().offset, None);
 }

@@ -22,8 +22,11 @@ pub struct Release {
 
 /// The version named is older than 0.10.0, newer than the newest known release, or none at all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no Kafka release between 0.10.0 and {newest}", newest = Release::newest())]
-pub struct UnknownRelease(String);
+#[error("{text:?} is no Kafka release between 0.10.0 and {newest}; the nearest is {nearest}", newest = Release::newest())]
+pub struct UnknownRelease {
+    text: String,
+    nearest: Release,
+}
 
 #[derive(PartialEq, Eq)]
 struct Table {
@@ -100,6 +103,20 @@ impl Release {
         })
     }
 
+    /// The release to propose to somebody who wrote `text`: the newest that is not newer, or else the oldest.
+    fn nearest(text: &str) -> Self {
+        let mut version = [0; 3];
+        for (place, part) in version.iter_mut().zip(text.split('.')) {
+            let Ok(number) = part.parse() else { break };
+            *place = number;
+        }
+        if version == [0; 3] {
+            return Self::default_release();
+        }
+        let not_newer = Self::all().filter(|release| release.table.version <= version).last();
+        not_newer.or_else(|| Self::all().next()).unwrap_or_else(Self::newest)
+    }
+
     fn default_release() -> Self {
         let version = [4, 2, 0];
         Self::all().find(|release| release.table.version == version).unwrap_or_else(Self::newest)
@@ -145,7 +162,7 @@ impl FromStr for Release {
     type Err = UnknownRelease;
 
     fn from_str(text: &str) -> Result<Self, UnknownRelease> {
-        let unknown = || UnknownRelease(text.to_owned());
+        let unknown = || UnknownRelease { text: text.to_owned(), nearest: Self::nearest(text) };
         let mut version = [0; 3];
         for (index, part) in text.split('.').enumerate() {
             let number = part.parse().map_err(|_| unknown())?;

@@ -11,7 +11,7 @@ pub(super) enum Input {
 impl Input {
     pub(super) fn open(args: &Demo) -> Result<Self, CliError> {
         if let Some(path) = &args.file {
-            let lines = Lines::new(std::slice::from_ref(path), b"\n".to_vec())?;
+            let lines = Lines::new(std::slice::from_ref(path), b"\n".to_vec(), 1 << 20)?;
             return Ok(Self::File { lines, name: path.display().to_string() });
         }
         let size = args.size as usize;

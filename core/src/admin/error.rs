@@ -79,9 +79,15 @@ impl AdminError {
             ErrorCode::INVALID_TOPIC_EXCEPTION => {
                 Some("a name has 1 to 249 of the characters a-z, A-Z, 0-9, '.', '_' and '-'")
             }
-            ErrorCode::INVALID_REPLICATION_FACTOR => {
-                Some("the cluster may have fewer brokers than replicas are asked for")
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => {
+                Some("the cluster has no such topic: check its name, or create it")
             }
+            ErrorCode::INVALID_PARTITIONS => {
+                Some("brokers before Kafka 2.4 have no defaults: say how many partitions and replicas")
+            }
+            ErrorCode::INVALID_REPLICATION_FACTOR => Some(
+                "the cluster may have fewer brokers, or be older than Kafka 2.4 and have no default: say how many",
+            ),
             ErrorCode::TOPIC_AUTHORIZATION_FAILED | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => {
                 Some("the user lacks a permission (ACL) for this operation")
             }

@@ -202,8 +202,10 @@ fn listed(result: &ListOffsetsPartitionResponse) -> Result<ListedOffset, AdminEr
     if !result.error_code.is_ok() {
         return Err(AdminError::refused(result.error_code, None));
     }
+    // Version 0 has a list of offsets, the first being what was asked for.
+    let offset = result.old_style_offsets.first().copied().unwrap_or(result.offset);
     Ok(ListedOffset {
-        offset: (result.offset >= 0).then_some(result.offset),
+        offset: (offset >= 0).then_some(offset),
         timestamp: (result.timestamp >= 0).then_some(result.timestamp),
         leader_epoch: (result.leader_epoch >= 0).then_some(result.leader_epoch),
     })

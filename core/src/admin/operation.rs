@@ -221,6 +221,9 @@ impl Operation {
         let effect = if self.uncertain || unanswered { Effect::Unknown } else { Effect::None };
         let mut error = AdminError::new(kind, effect);
         (error.code, error.message) = self.last_error.clone();
+        if kind == AdminErrorKind::Unsupported {
+            error.message = self.needs().map(Str::from);
+        }
         let nothing_known = match &mut self.work {
             Work::Create(create) => create.give_up(&error),
             Work::Delete(delete) => delete.give_up(&error),
@@ -265,6 +268,18 @@ impl Operation {
         self.failures = self.failures.saturating_add(1);
         let delay = context.config.backoff.delay(self.failures, context.entropy);
         self.retry_at = Some(context.now + delay);
+    }
+
+    /// What the operation needs of the brokers.
+    const fn needs(&self) -> Option<&'static str> {
+        match &self.work {
+            Work::Create(create) if create.validate_only => {
+                Some("checking the creation of topics needs Kafka 0.10.2 or later")
+            }
+            Work::Create(_) => Some("creating topics needs Kafka 0.10.1 or later"),
+            Work::Delete(_) => Some("deleting topics needs Kafka 0.10.1 or later"),
+            Work::List(_) | Work::Describe(_) | Work::Offsets(_) | Work::Cluster(_) => None,
+        }
     }
 
     const fn changes_the_cluster(&self) -> bool {

@@ -402,3 +402,21 @@ proptest! {
         check(make, &script);
     }
 }
+
+#[test]
+fn offsets_of_the_oldest_brokers_are_the_first_of_a_list() {
+    let of = vec![(Str::from("t"), 0, OffsetSpec::Latest)];
+    let mut bench = Bench::start(AdminCommand::ListOffsets { of, read_committed: false });
+    let (serial, _) = bench.asks();
+    bench.admin.handle_failed(bench.now, ID, serial, NoAnswer::Unsupported);
+    let (serial, request) = bench.asks();
+    assert!(matches!(*request.request, AnyRequest::Metadata(ref asked) if asked.topics.is_none()));
+    bench.answer(serial, metadata(&[("t", &[1])]));
+    let (serial, request) = bench.asks();
+    assert_eq!(request.to, Target::Broker(BrokerId(1)));
+    let mut response = listed("t", &[(0, ErrorCode::NONE, -1)]);
+    response.topics[0].partitions[0].old_style_offsets = vec![42];
+    bench.answer(serial, response);
+    let Ok(AdminReply::ListOffsets(offsets)) = bench.done() else { panic!("not listed") };
+    assert_eq!(offsets[&(Str::from("t"), 0)].as_ref().unwrap().offset, Some(42));
+}

@@ -299,6 +299,9 @@ impl Client {
             let error = match cluster.topic_state(&wait.topic) {
                 TopicState::Known(_) => None,
                 TopicState::Failed(error) => Some(Some(error)),
+                TopicState::Pending(code) if (wait.deadline <= now || closing) && !code.is_ok() => {
+                    Some(Some(TopicError { code, deleted: false }))
+                }
                 TopicState::Pending(_) | TopicState::NotWanted if wait.deadline <= now || closing => {
                     Some(None)
                 }

@@ -25,7 +25,7 @@ pub struct ClusterConfig {
     /// one after the other, so a first answer that denies it proves nothing. Default: 10 s.
     pub unknown_topic_timeout: Duration,
     /// Asking for a topic may create it, if the brokers allow it as well (`allow.auto.create.topics`).
-    /// Default: false.
+    /// Default: true.
     pub allow_auto_topic_creation: bool,
 }
 
@@ -40,7 +40,7 @@ impl ClusterConfig {
             request_timeout: Duration::from_secs(30),
             rebootstrap_after: Duration::from_secs(300),
             unknown_topic_timeout: Duration::from_secs(10),
-            allow_auto_topic_creation: false,
+            allow_auto_topic_creation: true,
         }
     }
 }

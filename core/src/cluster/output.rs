@@ -40,7 +40,7 @@ impl fmt::Display for TopicError {
         match self.code {
             _ if self.deleted => f.write_str("the topic was deleted"),
             ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID => {
-                f.write_str("the cluster has no such topic")
+                write!(f, "the cluster has no such topic ({})", self.code)
             }
             ErrorCode::INVALID_TOPIC_EXCEPTION => {
                 f.write_str("the topic name is invalid (1 to 249 of the characters a-z A-Z 0-9 . _ -)")

@@ -38,6 +38,9 @@ pub struct ProducerConfig {
     /// Whether a retried batch is recognised by the broker (`enable.idempotence`, default true). Needs
     /// [`Acks::All`], at most 5 requests in flight, and brokers from 0.11.
     pub idempotent: bool,
+    /// Brokers that are too old for producer ids (before 0.11) are written to without idempotence, instead of not
+    /// at all (default false).
+    pub idempotence_optional: bool,
     /// The uncompressed size in bytes at which a batch is full (`batch.size`, default 16,384). A larger record
     /// gets a batch of its own.
     pub batch_size: usize,
@@ -70,6 +73,7 @@ impl Default for ProducerConfig {
         Self {
             acks: Acks::All,
             idempotent: true,
+            idempotence_optional: false,
             batch_size: 16_384,
             linger: Duration::from_millis(5),
             max_request_size: 1_048_576,

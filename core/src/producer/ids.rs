@@ -40,7 +40,12 @@ impl Producer {
     }
 
     pub(super) fn id_lost(&mut self, now: Instant, lost: Lost) {
-        if lost == Lost::Unsupported {
+        let never_had_one = self.ids.as_ref().is_some_and(|ids| ids.current().is_none());
+        if lost == Lost::Unsupported && self.config.idempotence_optional && never_had_one {
+            self.config.idempotent = false;
+            self.ids = None;
+            self.schedule_all(now);
+        } else if lost == Lost::Unsupported {
             self.fail_for_good(now, ErrorCode::UNSUPPORTED_VERSION);
         } else if let Some(ids) = &mut self.ids {
             ids.failed(now, self.config.backoff, &mut self.entropy);

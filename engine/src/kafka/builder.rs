@@ -109,8 +109,8 @@ impl<R> KafkaBuilder<R> {
         self
     }
 
-    /// Whether producing to a topic that does not exist may create it, if the brokers allow it as well
-    /// (`allow.auto.create.topics`). Default: false.
+    /// Whether producing to a topic that does not exist, or consuming it, may create it if the brokers allow it as
+    /// well (`allow.auto.create.topics`). Administration never does. Default: true.
     pub const fn allow_auto_topic_creation(mut self, allow: bool) -> Self {
         self.config.cluster.allow_auto_topic_creation = allow;
         self

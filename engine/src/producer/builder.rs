@@ -50,6 +50,13 @@ impl ProducerBuilder {
         self
     }
 
+    /// Whether to do without idempotence where the brokers are too old for it (before 0.11), instead of failing.
+    /// Default: false.
+    pub const fn idempotence_optional(mut self, optional: bool) -> Self {
+        self.config.idempotence_optional = optional;
+        self
+    }
+
     /// How long a batch waits for more records, in milliseconds (`linger.ms`). Default: 5.
     pub const fn linger_ms(self, linger_ms: u64) -> Self {
         self.linger(Duration::from_millis(linger_ms))

@@ -77,8 +77,11 @@ impl Connection {
             more = write(&mut self.task, socket, clock);
             more |= read(&mut self.task, socket, clock);
             self.task.drive(clock.now());
-            // What was read may have given something to write.
-            more |= write(&mut self.task, socket, clock);
+            if self.task.wants_write() {
+                // What was read gave something to write. A request without an answer is over once it is written.
+                more |= write(&mut self.task, socket, clock);
+                self.task.drive(clock.now());
+            }
             if !more && !self.task.is_finished() {
                 let interest = socket.interest(self.task.wants_read(), self.task.wants_write());
                 if let Err(error) = interest {

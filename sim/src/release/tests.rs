@@ -28,6 +28,16 @@ fn a_version_names_a_release() {
 }
 
 #[test]
+fn the_nearest_release_is_proposed() {
+    for (text, name) in
+        [("2.13", "2.8"), ("9", "4.4"), ("0.9.0", "0.10.0"), ("latest", "4.2"), ("1.x", "1.0")]
+    {
+        let error = text.parse::<Release>().unwrap_err().to_string();
+        assert!(error.ends_with(&format!("the nearest is {name}")), "{error}");
+    }
+}
+
+#[test]
 fn features_by_release() {
     let release = |text: &str| text.parse::<Release>().unwrap();
     assert_eq!([release("0.10.2").log_magic(), release("0.11.0").log_magic()], [1, 2]);

@@ -26,7 +26,7 @@ pub(super) struct World {
 
 pub(super) fn config() -> ClusterConfig {
     let bootstrap = ["one:9092", "two:9093"].map(|text| text.parse::<Address>().unwrap());
-    ClusterConfig::new(bootstrap.to_vec())
+    ClusterConfig { allow_auto_topic_creation: false, ..ClusterConfig::new(bootstrap.to_vec()) }
 }
 
 /// A request for metadata that the machine made.

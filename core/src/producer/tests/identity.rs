@@ -8,7 +8,7 @@ use super::fixture::{Fixture, Received, ok, refuse};
 use crate::{
     Effect,
     producer::{
-        Lost, ProduceErrorKind,
+        Lost, ProduceErrorKind, ProducerConfig,
         batch::Identity,
         sequences::{ProducerId, Sequences},
     },
@@ -81,6 +81,22 @@ fn a_producer_that_may_not_be_idempotent_fails_what_waits_and_tries_again_with_t
     f.give_id();
     f.drain();
     assert_eq!(f.request().batches[0].values, ["b"]);
+}
+
+#[test]
+fn a_cluster_without_idempotence_is_written_to_without_it_if_that_will_do() {
+    let config =
+        ProducerConfig { idempotence_optional: true, linger: Duration::ZERO, ..ProducerConfig::default() };
+    let mut f = Fixture::new(1, 1, config);
+    f.give_ids = false;
+    f.append(0, "a");
+    f.drain();
+    let number = f.id_requests.pop_front().unwrap();
+    f.producer.handle_lost(f.now, number, Lost::Unsupported);
+    f.drain();
+    let batch = f.request().batches.remove(0);
+    assert_eq!((batch.values.len(), batch.producer_id), (1, -1));
+    assert!(f.id_requests.is_empty());
 }
 
 #[test]
@@ -157,7 +173,7 @@ fn when_epochs_are_used_up_the_producer_gets_another_id_and_goes_on() {
 
 #[test]
 fn an_epoch_is_raised_for_the_partition_concerned_alone() {
-    let mut f = Fixture::new(2, 1, crate::producer::ProducerConfig::default());
+    let mut f = Fixture::new(2, 1, ProducerConfig::default());
     f.prove(0);
     f.prove(1);
     f.push(0, "refused");
