@@ -118,7 +118,9 @@ impl Operation {
         }
         for (ask, serial) in asks.into_iter().zip(self.next_serial..) {
             let token = Token::Operation(self.id, serial);
-            let mut request = Request::new(ask.to, Purpose::General, token, ask.request, timeout);
+            // An overdue request ends its connection, which others share: an operation that is in a hurry must not.
+            let patience = context.config.request_timeout;
+            let mut request = Request::new(ask.to, Purpose::General, token, ask.request, patience);
             request.max_version = ask.max_version;
             self.outstanding.push(serial);
             self.next_serial = serial + 1;

@@ -63,11 +63,16 @@ impl Client {
     /// Says that a connection is to be opened.
     pub(super) fn open(&mut self, connection: ConnectionId) {
         let Some(link) = self.links.get(connection) else { return };
+        let (node, address) = (link.node, link.address.clone());
         let mut config = Arc::clone(&self.config.connection);
-        if self.links.begins_with_version_0(link.node) {
+        if self.links.begins_with_version_0(node) {
             Arc::make_mut(&mut config).api_versions_hint = Some(0);
         }
-        let address = link.address.clone();
+        let longest = self.config.setup_timeout_max;
+        let setup_timeout = self.links.setup_timeout(node, config.setup_timeout, longest);
+        if setup_timeout != config.setup_timeout {
+            Arc::make_mut(&mut config).setup_timeout = setup_timeout;
+        }
         self.actions.push_back(Action::Open { connection, address, config });
     }
 
@@ -112,8 +117,10 @@ impl Client {
             let is_broker = matches!(link.node, Node::Broker(_));
             is_broker && cluster.is_known() && cluster.address(link.node) != Some(&link.address)
         });
-        let stale: alloc::vec::Vec<_> = stale.map(|(id, _)| id).collect();
-        for connection in stale {
+        let stale = stale.filter(|(_, link)| !matches!(link.state, State::Closing));
+        let stale: alloc::vec::Vec<_> = stale.map(|(id, link)| (id, link.node)).collect();
+        for (connection, node) in stale {
+            self.links.forget_health(node);
             self.abandon_connection(now, connection);
         }
         let cluster = &self.cluster;

@@ -164,6 +164,11 @@ impl Client {
     pub(super) fn tell_leaders(&mut self, now: Instant, id: ConsumerId) {
         let Some(consumer) = self.consumers.get(id) else { return };
         let indices: Vec<PartitionIndex> = consumer.assignment().collect();
+        self.tell_leaders_of(now, id, indices);
+    }
+
+    fn tell_leaders_of(&mut self, now: Instant, id: ConsumerId, indices: Vec<PartitionIndex>) {
+        let Some(consumer) = self.consumers.get(id) else { return };
         for index in indices {
             let leader = self.cluster.leader(index).map(|leader| {
                 let topic =
@@ -198,8 +203,10 @@ impl Client {
             return;
         }
         self.cluster.want_topic(&topic);
-        entry.topics.insert(topic);
-        self.tell_leaders(now, id);
+        entry.topics.insert(topic.clone());
+        // What is not known yet is told when it comes. Telling all here would make many topics a square of work.
+        let known = self.cluster.topic(&topic).map(|topic| topic.partitions.to_vec());
+        self.tell_leaders_of(now, id, known.unwrap_or_default());
     }
 
     fn release_for_consumer(&mut self, id: ConsumerId, topic: &Str) {

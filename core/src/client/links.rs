@@ -1,6 +1,7 @@
 //! The table of connections: one for each node and purpose, opened on demand.
 
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use core::time::Duration;
 
 use crate::{
     Backoff, ConnectionId, Entropy, Instant, Purpose, Request,
@@ -55,6 +56,8 @@ struct Health {
     last_attempt: Option<Instant>,
     /// The broker closed the connection on the newest ApiVersions: begin with version 0.
     older_api_versions: bool,
+    /// How often in a row a connection was not set up in time.
+    setup_timeouts: u32,
 }
 
 #[derive(Debug)]
@@ -161,10 +164,25 @@ impl Links {
         self.health.get(&node).is_some_and(|health| health.older_api_versions)
     }
 
+    /// The time that the next connection to `node` has for being set up: it doubles each time that it was too
+    /// short, give or take 20 % (KIP-601).
+    pub(super) fn setup_timeout(&mut self, node: Node, first: Duration, longest: Duration) -> Duration {
+        match self.health.get(&node).map_or(0, |health| health.setup_timeouts) {
+            0 => first,
+            timeouts => {
+                let growing = Backoff { initial: first, max: longest.max(first) };
+                growing.delay(timeouts.saturating_add(1), &mut self.entropy)
+            }
+        }
+    }
+
     pub(super) fn ready(&mut self, id: ConnectionId, versions: Arc<ApiVersions>) -> Option<&Link> {
         let link = self.by_id.get_mut(&id)?;
         if matches!(link.state, State::Closing) {
             return None;
+        }
+        if let Some(health) = self.health.get_mut(&link.node) {
+            health.setup_timeouts = 0;
         }
         link.state = State::Ready(versions);
         Some(link)
@@ -197,6 +215,9 @@ impl Links {
                 // One attempt with the oldest version is free of a pause: the broker is there.
                 let downgrade = reason.suggests_older_api_versions() && !health.older_api_versions;
                 health.older_api_versions = downgrade;
+                if matches!(reason, CloseReason::SetupTimeout(_)) {
+                    health.setup_timeouts = health.setup_timeouts.saturating_add(1);
+                }
                 if !downgrade {
                     self.failed(now, link.node);
                 }
@@ -225,6 +246,11 @@ impl Links {
                 self.by_key.remove(&(link.node, link.purpose));
             }
         }
+    }
+
+    /// Forgets how connecting to a node went: it is elsewhere now.
+    pub(super) fn forget_health(&mut self, node: Node) {
+        self.health.remove(&node);
     }
 
     /// Forgets how connecting to nodes went that are gone.

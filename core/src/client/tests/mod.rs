@@ -1,6 +1,7 @@
 //! A client and a network that does what a test says.
 
 mod connecting;
+mod health;
 mod laws;
 mod producing;
 
@@ -38,6 +39,8 @@ struct World {
     /// By connection: where to, and the requests without an answer.
     connections: BTreeMap<ConnectionId, (Address, Vec<Outgoing>)>,
     actions: Vec<Action>,
+    /// The time that the newest connection was given for being set up.
+    setup_timeout: Duration,
 }
 
 impl World {
@@ -45,7 +48,13 @@ impl World {
         let config = ClientConfig::new(bootstrap.iter().map(|port| address(*port)).collect());
         let now = Instant::from_millis(1_000);
         let client = Client::new(config, &Entropy::new(1), now);
-        let mut world = Self { client, now, connections: BTreeMap::new(), actions: Vec::new() };
+        let mut world = Self {
+            client,
+            now,
+            connections: BTreeMap::new(),
+            actions: Vec::new(),
+            setup_timeout: Duration::ZERO,
+        };
         world.drain();
         world
     }
@@ -62,7 +71,8 @@ impl World {
     fn drain(&mut self) {
         while let Some(action) = self.client.poll(self.now) {
             match action {
-                Action::Open { connection, address, .. } => {
+                Action::Open { connection, address, config } => {
+                    self.setup_timeout = config.setup_timeout;
                     let twice = self.connections.insert(connection, (address, Vec::new()));
                     assert!(twice.is_none(), "{connection:?} was opened twice");
                 }
