@@ -1,6 +1,7 @@
 //! A client and a network that does what a test says.
 
 mod connecting;
+mod consuming;
 mod health;
 mod laws;
 mod producing;
