@@ -4,6 +4,7 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use klamm_core::Instant;
@@ -51,7 +52,8 @@ impl ControlTask {
         });
         (self.timeout, self.finished) = self.shared.with_at(now, |state, now| {
             // No deadline of a drained client has passed; should one have, a millisecond keeps the loop from spinning.
-            let next = state.client.poll_timeout().map(|at| at.max(now + std::time::Duration::from_nanos(1)));
+            let soon = now + Duration::from_millis(1);
+            let next = state.client.poll_timeout().map(|at| if at > now { at } else { soon });
             state.armed = next;
             (next, state.stopped)
         });

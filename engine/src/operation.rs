@@ -26,6 +26,11 @@ impl Operation {
 
     /// Waits for the answer. Cancel safety: giving up leaves the operation to run on unheard.
     pub(crate) async fn wait(self: Arc<Self>) -> Result<Done, Stopped> {
-        until(&self.waiters, || lock(&self.answer).take()).await
+        until(&self.waiters, || self.try_take()).await
+    }
+
+    /// Takes the answer, if it is there.
+    pub(crate) fn try_take(&self) -> Option<Result<Done, Stopped>> {
+        lock(&self.answer).take()
     }
 }

@@ -3,7 +3,9 @@
 
 use std::{thread, time::Duration};
 
-use klamm_blocking::{Acks, CloseReason, ConsumeError, Event, Kafka, Record, SendError, StartAt};
+use klamm_blocking::{
+    Acks, CloseReason, ConsumeError, Event, Kafka, Record, SendError, StartAt, TrySendError,
+};
 use klamm_sim::serve::EmbeddedCluster;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -133,4 +135,64 @@ fn records_that_nobody_acknowledges_are_done_once_they_are_written() {
     }
     producer.flush().unwrap();
     assert_eq!(producer.send(Record::to("many").partition(3).value("v")).unwrap().offset, None);
+}
+
+#[test]
+fn trying_to_send_is_enough_to_learn_of_a_topic() {
+    let cluster = cluster();
+    let kafka = connect(&cluster);
+    let producer = kafka.producer().linger_ms(0).build().unwrap();
+    let mut pending = 0_u64;
+    let receipt = loop {
+        match producer.try_send(Record::to("t").value("v")) {
+            Ok(receipt) => break receipt,
+            Err(TrySendError::TopicPending(_)) => pending += 1,
+            Err(other) => panic!("{other}"),
+        }
+        thread::yield_now();
+    };
+    assert!(pending > 0, "the topic was not known at first");
+    assert_eq!(receipt.wait().unwrap().offset, Some(0));
+    assert_eq!(producer.memory_in_use(), 0);
+}
+
+#[test]
+fn a_batch_outlives_its_consumer_and_its_client() {
+    let cluster = cluster();
+    let kafka = connect(&cluster);
+    let producer = kafka.producer().linger_ms(0).build().unwrap();
+    producer.send(Record::to("t").value("v")).unwrap();
+    let consumer = kafka.consumer().assign([("t", 0, StartAt::Earliest)]).build().unwrap();
+    let batch = consumer.next_batch().unwrap();
+    let another = kafka.consumer().assign([("t", 0, StartAt::Earliest)]).build().unwrap();
+    // The other way round than they were made, and while what was fetched is still held.
+    drop(consumer);
+    drop(kafka);
+    assert_eq!(another.next_batch().unwrap().records().count(), 1, "one consumer's end is not another's");
+    drop(another);
+    drop(producer);
+    drop(cluster);
+    assert_eq!(batch.records().next().unwrap().value, Some(&b"v"[..]));
+}
+
+#[test]
+fn one_producer_writes_to_hundreds_of_topics() {
+    let cluster = cluster();
+    let names: Vec<String> = (0..300).map(|number| format!("topic-{number}")).collect();
+    for name in &names {
+        cluster.create_topic(name, 2, 1).unwrap();
+    }
+    let kafka = connect(&cluster);
+    let producer = kafka.producer().linger_ms(0).build().unwrap();
+    for round in 0..2_i64 {
+        let receipts: Vec<_> = names
+            .iter()
+            .map(|name| producer.enqueue(Record::to(name).partition(1).value(name.as_bytes())).unwrap())
+            .collect();
+        for receipt in receipts {
+            assert_eq!(receipt.wait().unwrap().offset, Some(round));
+        }
+    }
+    producer.flush().unwrap();
+    assert_eq!(producer.memory_in_use(), 0, "thousands of partitions keep nothing of the memory");
 }

@@ -9,9 +9,13 @@ mod slot;
 mod tests;
 mod topics;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use klamm_core::{Instant, client::Done};
 use klamm_protocol::Str;
 
 pub use builder::ProducerBuilder;
@@ -20,7 +24,10 @@ pub use error::{SendError, TrySendError, Undelivered};
 pub(crate) use pool::Pool;
 use pool::{NotPlaced, Placed};
 
-use crate::{Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, shared::BatchSignal};
+use crate::{
+    Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, operation::Operation, shared::BatchSignal,
+    wait::lock,
+};
 
 /// Writes records.
 ///
@@ -37,6 +44,8 @@ pub struct Producer {
 struct Inner {
     pool: Arc<Pool>,
     client: Arc<ClientHandle>,
+    /// Topics that [`Producer::try_send`] asked for, until somebody looks at the answer.
+    asked_topics: Mutex<BTreeMap<Str, Arc<Operation>>>,
 }
 
 impl fmt::Debug for Producer {
@@ -47,7 +56,7 @@ impl fmt::Debug for Producer {
 
 impl Producer {
     pub(crate) fn new(pool: Arc<Pool>, client: Arc<ClientHandle>) -> Self {
-        Self { inner: Arc::new(Inner { pool, client }) }
+        Self { inner: Arc::new(Inner { pool, client, asked_topics: Mutex::default() }) }
     }
 
     /// Writes a record and waits until it is acknowledged as configured.
@@ -76,22 +85,24 @@ impl Producer {
     pub async fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
         let mut granted = Granted { inner: &self.inner, bytes: 0 };
         loop {
-            let missing = match self.inner.place(&record, &mut granted.bytes) {
+            let needed = match self.inner.place(&record, &mut granted.bytes) {
                 Ok(receipt) => return Ok(receipt),
                 Err(NotPlaced::Refused(error)) => return Err(error),
                 Err(NotPlaced::Topic) => {
                     self.inner.await_topic(record.topic()).await?;
                     continue;
                 }
-                Err(NotPlaced::Room(missing)) => missing,
+                Err(NotPlaced::Room(needed)) => needed,
             };
+            // Who waits holds nothing that others wait for.
+            granted.give_back();
             self.inner.hurry();
-            match self.inner.pool.budget.take(missing).await {
-                Ok(()) => granted.bytes += missing,
+            match self.inner.pool.budget.take(needed).await {
+                Ok(()) => granted.bytes += needed,
                 Err(NoRoom::Closed) => return Err(SendError::Closed),
                 Err(NoRoom::Never) => {
                     let memory = self.inner.pool.budget.total();
-                    return Err(SendError::TooLargeForMemory { bytes: missing, memory });
+                    return Err(SendError::TooLargeForMemory { bytes: needed, memory });
                 }
             }
         }
@@ -105,13 +116,19 @@ impl Producer {
     /// or it will never be accepted.
     #[expect(clippy::result_large_err, reason = "the error gives the record back")]
     pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
-        match self.inner.place(&record, &mut 0) {
+        let mut granted = Granted { inner: &self.inner, bytes: 0 };
+        let mut placed = self.inner.place(&record, &mut granted.bytes);
+        if matches!(placed, Err(NotPlaced::Topic)) {
+            match self.inner.try_topic(record.topic()) {
+                Ok(true) => placed = self.inner.place(&record, &mut granted.bytes),
+                Ok(false) => {}
+                Err(error) => return Err(TrySendError::Refused(record, error)),
+            }
+        }
+        match placed {
             Ok(receipt) => Ok(receipt),
             Err(NotPlaced::Refused(error)) => Err(TrySendError::Refused(record, error)),
-            Err(NotPlaced::Topic) => {
-                drop(self.inner.await_topic(record.topic()));
-                Err(TrySendError::TopicPending(record))
-            }
+            Err(NotPlaced::Topic) => Err(TrySendError::TopicPending(record)),
             Err(NotPlaced::Room(_)) => {
                 self.inner.hurry();
                 Err(TrySendError::Full(record))
@@ -207,26 +224,32 @@ impl Inner {
         Ok(accepted.receipt)
     }
 
-    /// Asks for a topic at once, and gives the wait for it.
-    fn await_topic(&self, topic: &str) -> impl Future<Output = Result<(), SendError>> + Send + use<> {
+    fn ask_topic(&self, topic: &Str) -> Arc<Operation> {
+        let (handle, max_block) = (self.pool.handle, self.client.max_block);
+        self.client.shared.operate(|client, now, id| {
+            client.await_topic(now, id, handle, topic, now + max_block);
+        })
+    }
+
+    async fn await_topic(&self, topic: &str) -> Result<(), SendError> {
         let topic = Str::copy_of(topic);
-        let pool = Arc::clone(&self.pool);
-        let shared = Arc::clone(&self.client.shared);
-        let max_block = self.client.max_block;
-        let found = shared.operate(|client, now: Instant, id| {
-            client.await_topic(now, id, pool.handle, &topic, now + max_block);
+        let answer = self.ask_topic(&topic).wait().await;
+        self.pool.take_topic(&self.client.shared, topic, answer)
+    }
+
+    /// Whether a topic is there by now, without waiting for it: asks for it once, and says what came of that.
+    fn try_topic(&self, topic: &str) -> Result<bool, SendError> {
+        let asked = lock(&self.asked_topics).get(topic).cloned();
+        let topic = Str::copy_of(topic);
+        let asked = asked.unwrap_or_else(|| {
+            let asked = self.ask_topic(&topic);
+            lock(&self.asked_topics).insert(topic.clone(), Arc::clone(&asked));
+            asked
         });
-        async move {
-            match found.wait().await {
-                Ok(Done::Topic(Ok(()))) => {
-                    shared.with(|state, _| pool.adopt_topic(&state.client, &topic));
-                    Ok(())
-                }
-                Ok(Done::Topic(Err(error))) => Err(SendError::Topic { topic, error }),
-                Ok(_) => Err(SendError::Closed),
-                Err(crate::operation::Stopped) => Err(SendError::Stopped),
-            }
-        }
+        let Some(answer) = asked.try_take() else { return Ok(false) };
+        lock(&self.asked_topics).remove(&*topic);
+        self.pool.take_topic(&self.client.shared, topic, answer)?;
+        Ok(true)
     }
 
     /// Memory is short: what is buffered is sent now.
@@ -269,8 +292,14 @@ struct Granted<'a> {
     bytes: usize,
 }
 
+impl Granted<'_> {
+    fn give_back(&mut self) {
+        self.inner.pool.budget.give_back(std::mem::take(&mut self.bytes));
+    }
+}
+
 impl Drop for Granted<'_> {
     fn drop(&mut self) {
-        self.inner.pool.budget.give_back(self.bytes);
+        self.give_back();
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use klamm_core::{
     Entropy, PartitionIndex, ProducerHandle,
-    client::Client,
+    client::{Client, Done},
     producer::{
         BatchId, Outcome, ProducerConfig, Seal, SealResult, SealedPartition, partitioner::Partitioner,
     },
@@ -31,6 +31,8 @@ use crate::{
     Record,
     budget::Budget,
     mailbox::Mailbox,
+    operation::Stopped,
+    shared::Shared,
     wait::{Waiters, lock},
 };
 
@@ -84,7 +86,7 @@ pub(super) struct Placed {
 pub(super) enum NotPlaced {
     /// The topic's metadata are not there.
     Topic,
-    /// The budget has no room: so many bytes are missing.
+    /// The budget has no room: so many bytes would do, whatever else happens meanwhile.
     Room(usize),
     Refused(SendError),
 }
@@ -245,8 +247,26 @@ impl Pool {
         }
     }
 
+    /// Takes a topic over that was asked for.
+    pub(super) fn take_topic(
+        &self,
+        shared: &Shared,
+        topic: Str,
+        answer: Result<Done, Stopped>,
+    ) -> Result<(), SendError> {
+        match answer {
+            Ok(Done::Topic(Ok(()))) => {
+                shared.with(|state, _| self.adopt_topic(&state.client, &topic));
+                Ok(())
+            }
+            Ok(Done::Topic(Err(error))) => Err(SendError::Topic { topic, error }),
+            Ok(_) => Err(SendError::Closed),
+            Err(Stopped) => Err(SendError::Stopped),
+        }
+    }
+
     /// Takes over what the cluster says of a topic.
-    pub(super) fn adopt_topic(&self, client: &Client, name: &Str) {
+    fn adopt_topic(&self, client: &Client, name: &Str) {
         let Some(topic) = client.cluster().topic(name) else { return };
         let known = self.topics.find(name);
         let count = topic.partitions.len();
@@ -274,6 +294,10 @@ impl Pool {
             return;
         }
         let mut slots = lock(&self.slots);
+        // Slots made after the end would never be closed, and their records never have an outcome.
+        if self.life.closing.load(Ordering::Acquire) {
+            return;
+        }
         let numbered = topic.partitions.iter().zip(0_i32..);
         let of_topic = numbered.map(|(index, partition)| {
             let slot = slots.entry(*index);

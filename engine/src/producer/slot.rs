@@ -70,7 +70,7 @@ pub(super) struct Accepted {
 
 /// Why a record was not appended.
 pub(super) enum Blocked {
-    /// The budget has no room: so many bytes are missing.
+    /// The budget has no room: so many bytes would do, whatever else happens meanwhile.
     Room(usize),
     /// The record will never be accepted.
     Refused(AppendError),
@@ -91,6 +91,9 @@ impl Slot {
     }
 
     /// Encodes a record into the open batch. `granted` bytes were taken from the budget for it before.
+    ///
+    /// If that fails, `granted` stays the caller's, and grows by what an empty partition no longer needs: the caller
+    /// gives it back once it holds no lock. So nobody who waits for room holds any, and no two can wait for each other.
     pub(super) fn append(
         &self,
         budget: &Budget,
@@ -104,19 +107,20 @@ impl Slot {
         if state.closed {
             return Err(Blocked::Closed);
         }
-        state.credit += std::mem::take(granted);
-        if state.credit < bound {
-            let missing = bound - state.credit;
+        let missing = bound.saturating_sub(state.credit + *granted);
+        if missing > 0 {
             let ample = missing.max(quantum);
-            let taken = [ample, missing].into_iter().find(|bytes| budget.try_take(*bytes));
-            state.credit += taken.ok_or(Blocked::Room(missing))?;
+            let Some(taken) = [ample, missing].into_iter().find(|bytes| budget.try_take(*bytes)) else {
+                *granted += state.idle_credit();
+                return Err(Blocked::Room(bound));
+            };
+            state.credit += taken;
         }
+        state.credit += std::mem::take(granted);
         let appended = match record.with_ref(timestamp, |record| state.buffer.append(record)) {
             Ok(appended) => appended,
             Err(error) => {
-                let freed = state.idle_credit();
-                drop(state);
-                budget.give_back(freed);
+                *granted += state.idle_credit();
                 return Err(Blocked::Refused(error));
             }
         };

@@ -310,3 +310,37 @@ fn concurrent_senders_lose_no_outcome() {
     assert!(offsets.iter().copied().eq(0..i64::try_from(SENDERS * RECORDS).unwrap()));
     assert_eq!(pool.budget.taken(), 0);
 }
+
+#[test]
+fn who_waits_for_room_holds_none_so_that_nobody_waits_for_him() {
+    let pool = pool(1, 8192, ProducerConfig::default());
+    assert!(pool.budget.try_take(5100), "others hold most of it");
+    // 100 of them were granted for this record, and do not suffice.
+    let mut granted = 100;
+    let record = Record::to("t").value(vec![7; 4000]);
+    let needed = match pool.place(&record, 1_000, &mut granted) {
+        Err(NotPlaced::Room(needed)) => needed,
+        _ => panic!("there was no room"),
+    };
+    assert_eq!(granted, 100, "an empty partition keeps nothing");
+    pool.budget.give_back(granted + 5000);
+    assert_eq!(pool.budget.taken(), 0);
+    // What is said to be needed suffices, whatever others do meanwhile.
+    assert!(pool.budget.try_take(needed));
+    let others = pool.budget.total() - needed;
+    assert!(pool.budget.try_take(others));
+    let mut granted = needed;
+    assert!(pool.place(&record, 1_000, &mut granted).is_ok());
+    assert_eq!(granted, 0);
+}
+
+#[test]
+fn a_record_that_is_refused_leaves_nothing_of_the_budget_behind() {
+    let config = ProducerConfig { max_request_size: 4096, ..ProducerConfig::default() };
+    let pool = pool(1, 1 << 20, config);
+    let mut granted = 0;
+    let record = Record::to("t").value(vec![7; 8000]);
+    assert!(matches!(pool.place(&record, 1_000, &mut granted), Err(NotPlaced::Refused(_))));
+    pool.budget.give_back(granted);
+    assert_eq!(pool.budget.taken(), 0);
+}
