@@ -318,9 +318,8 @@ fn who_waits_for_room_holds_none_so_that_nobody_waits_for_him() {
     // 100 of them were granted for this record, and do not suffice.
     let mut granted = 100;
     let record = Record::to("t").value(vec![7; 4000]);
-    let needed = match pool.place(&record, 1_000, &mut granted) {
-        Err(NotPlaced::Room(needed)) => needed,
-        _ => panic!("there was no room"),
+    let Err(NotPlaced::Room(needed)) = pool.place(&record, 1_000, &mut granted) else {
+        panic!("there was no room");
     };
     assert_eq!(granted, 100, "an empty partition keeps nothing");
     pool.budget.give_back(granted + 5000);
