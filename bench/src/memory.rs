@@ -35,7 +35,7 @@ impl Clock for Still {
     }
 }
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug)]
 pub struct World {
     /// The client.

@@ -32,7 +32,7 @@ const APIS: [(ApiKey, i16, i16); 5] = [
     (ApiKey::INIT_PRODUCER_ID, 0, 4),
 ];
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug, Default)]
 pub struct Broker {
     /// One batch, without its base offset.
