@@ -18,6 +18,7 @@
 //! | `links` | connections: the request in work, waiting requests, timers, outputs |
 //! | `topics` | topics and the leadership of partitions, shared by all brokers |
 //! | `log`, `producers`, `session` | a partition's records, its producers' sequences, a broker's fetch sessions |
+//! | `groups` | groups of consumers: coordinators, members, committed offsets |
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
 //! | `commands` | what a test may do to the cluster |
@@ -28,6 +29,7 @@ mod commands;
 mod config;
 mod faults;
 mod fetching;
+mod groups;
 mod links;
 mod log;
 mod producers;
@@ -42,11 +44,12 @@ use klamm_protocol::records::Scratch;
 use klamm_protocol::{Str, Uuid};
 
 pub use commands::{CommandError, LogRecord, PartitionState};
-pub use config::ClusterConfig;
+pub use config::{ClusterConfig, GroupConfig};
 pub use faults::Fault;
 pub use links::{ConnectionId, Output};
 
 use faults::Faults;
+use groups::Groups;
 use links::Links;
 use session::Sessions;
 use topics::Topics;
@@ -55,6 +58,7 @@ use topics::Topics;
 mod domain {
     pub(super) const CLUSTER_ID: u64 = 1;
     pub(super) const TOPIC_IDS: u64 = 2;
+    pub(super) const MEMBER_IDS: u64 = 3;
     /// Plus the broker's id.
     pub(super) const SESSIONS: u64 = 1 << 32;
 }
@@ -81,6 +85,7 @@ pub struct Cluster {
     topics: Topics,
     topic_ids: Entropy,
     next_producer_id: i64,
+    groups: Groups,
     links: Links,
     faults: Faults,
     /// Memory for decompressing.
@@ -118,6 +123,7 @@ impl Cluster {
             topics: Topics::default(),
             topic_ids: entropy.fork(domain::TOPIC_IDS),
             next_producer_id: 0,
+            groups: Groups::new(config.groups.clone(), config.brokers, entropy.fork(domain::MEMBER_IDS)),
             links: Links::default(),
             faults: Faults::default(),
             scratch: Scratch::new(),
@@ -172,7 +178,7 @@ impl Cluster {
     /// When [`Cluster::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.links.poll_timeout()
+        self.links.poll_timeout().into_iter().chain(self.groups.poll_timeout()).min()
     }
 
     /// Whether the connection's last request is still unanswered: a real broker does not read on meanwhile.
@@ -181,9 +187,14 @@ impl Cluster {
         self.links.is_busy(connection)
     }
 
-    /// Serves frames of connections that work on nothing, and fetches whose data came, until there are none.
+    /// Serves frames of connections that work on nothing, fetches whose data came, and members of groups that waited
+    /// for each other, until there are none.
     fn work(&mut self, now: Instant) {
         loop {
+            self.groups.handle_timeout(now);
+            if self.answer_group_request(now) {
+                continue;
+            }
             if let Some(connection) = self.links.next_satisfied() {
                 self.complete_fetch(now, connection);
             } else if let Some((connection, broker, frame)) = self.links.next_frame() {

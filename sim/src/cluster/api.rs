@@ -5,13 +5,24 @@ mod cluster_description;
 mod configs;
 mod create_partitions;
 mod create_topics;
+mod delete_groups;
 mod delete_topics;
+mod describe_groups;
 mod fetch;
+mod find_coordinator;
+mod heartbeat;
 mod init_producer_id;
+mod join_group;
 mod leader_epoch;
+mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
 mod produce;
+mod sync_group;
 mod topic_partitions;
 
 use bytes::Bytes;
@@ -20,7 +31,7 @@ use klamm_protocol::messages::{
     RequestHeader, ResponseHeader, request_header_version, response_header_version,
 };
 use klamm_protocol::wire::{Reader, Writer};
-use klamm_protocol::{ApiKey, ErrorCode, Message, Request};
+use klamm_protocol::{ApiKey, ErrorCode, Message, Request, Str};
 
 use super::faults::Fault;
 use super::links::{Call, ConnectionId};
@@ -44,6 +55,11 @@ pub(crate) trait Serve: Request {
 
     /// The response that refuses the request as a whole with an error.
     fn refuse(&self, error: ErrorCode) -> Self::Response;
+
+    /// The same, where the form of the response depends on the version of the request.
+    fn refuse_in(&self, _version: i16, error: ErrorCode) -> Self::Response {
+        self.refuse(error)
+    }
 }
 
 macro_rules! apis {
@@ -67,6 +83,15 @@ apis! {
     FETCH => klamm_protocol::messages::fetch::FetchRequest,
     LIST_OFFSETS => klamm_protocol::messages::list_offsets::ListOffsetsRequest,
     METADATA => klamm_protocol::messages::metadata::MetadataRequest,
+    OFFSET_COMMIT => klamm_protocol::messages::offset_commit::OffsetCommitRequest,
+    OFFSET_FETCH => klamm_protocol::messages::offset_fetch::OffsetFetchRequest,
+    FIND_COORDINATOR => klamm_protocol::messages::find_coordinator::FindCoordinatorRequest,
+    JOIN_GROUP => klamm_protocol::messages::join_group::JoinGroupRequest,
+    HEARTBEAT => klamm_protocol::messages::heartbeat::HeartbeatRequest,
+    LEAVE_GROUP => klamm_protocol::messages::leave_group::LeaveGroupRequest,
+    SYNC_GROUP => klamm_protocol::messages::sync_group::SyncGroupRequest,
+    DESCRIBE_GROUPS => klamm_protocol::messages::describe_groups::DescribeGroupsRequest,
+    LIST_GROUPS => klamm_protocol::messages::list_groups::ListGroupsRequest,
     API_VERSIONS => klamm_protocol::messages::api_versions::ApiVersionsRequest,
     CREATE_TOPICS => klamm_protocol::messages::create_topics::CreateTopicsRequest,
     DELETE_TOPICS => klamm_protocol::messages::delete_topics::DeleteTopicsRequest,
@@ -75,6 +100,8 @@ apis! {
         klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     DESCRIBE_CONFIGS => klamm_protocol::messages::describe_configs::DescribeConfigsRequest,
     CREATE_PARTITIONS => klamm_protocol::messages::create_partitions::CreatePartitionsRequest,
+    DELETE_GROUPS => klamm_protocol::messages::delete_groups::DeleteGroupsRequest,
+    OFFSET_DELETE => klamm_protocol::messages::offset_delete::OffsetDeleteRequest,
     DESCRIBE_CLUSTER => klamm_protocol::messages::describe_cluster::DescribeClusterRequest,
     DESCRIBE_TOPIC_PARTITIONS =>
         klamm_protocol::messages::describe_topic_partitions::DescribeTopicPartitionsRequest,
@@ -93,11 +120,11 @@ pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
 impl Cluster {
     /// Serves one frame.
     pub(super) fn serve(&mut self, now: Instant, connection: ConnectionId, broker: i32, frame: Bytes) {
-        let Some((call, reader)) = self.accept(broker, frame) else {
+        let Some((call, client_id, reader)) = self.accept(broker, frame) else {
             return self.close(connection);
         };
         let origin = Origin { now, connection, broker, version: call.version };
-        self.links.begin(connection, call);
+        self.links.begin(connection, call, client_id.as_ref());
         if call.fault == Some(Fault::DropBefore) {
             return self.close(connection);
         }
@@ -108,7 +135,7 @@ impl Cluster {
     }
 
     /// Reads the header. `None`: this is no request that the broker knows.
-    fn accept(&mut self, broker: i32, frame: Bytes) -> Option<(Call, Reader)> {
+    fn accept(&mut self, broker: i32, frame: Bytes) -> Option<(Call, Option<Str>, Reader)> {
         let head = frame.get(..4)?;
         let api = ApiKey(i16::from_be_bytes([head[0], head[1]]));
         let version = i16::from_be_bytes([head[2], head[3]]);
@@ -116,7 +143,8 @@ impl Cluster {
         let mut reader = Reader::new(frame);
         let header = RequestHeader::decode(&mut reader, request_header_version(api, version)?).ok()?;
         let fault = self.faults.take(api, broker);
-        Some((Call { api, version, correlation_id: header.correlation_id, fault }, reader))
+        let call = Call { api, version, correlation_id: header.correlation_id, fault };
+        Some((call, header.client_id, reader))
     }
 
     fn supports(&self, api: ApiKey, version: i16) -> bool {
@@ -136,7 +164,7 @@ impl Cluster {
             return self.close(connection);
         }
         if let Some(Fault::Error(error)) = call.fault {
-            return self.respond(origin.now, connection, &request.refuse(error));
+            return self.respond(origin.now, connection, &request.refuse_in(call.version, error));
         }
         match request.serve(self, origin) {
             Reply::Now(response) => self.respond(origin.now, connection, &response),

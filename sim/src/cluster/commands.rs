@@ -101,6 +101,7 @@ impl Cluster {
 
     pub(crate) fn remove_topic(&mut self, name: &str) -> bool {
         let Some(topic) = self.topics.remove(name) else { return false };
+        self.groups.forget_topic(name);
         for connection in topic.partitions.iter().flat_map(|partition| &partition.waiting) {
             self.links.feed(*connection, None);
         }
@@ -118,6 +119,7 @@ impl Cluster {
         for connection in self.links.of_broker(broker) {
             self.close(connection);
         }
+        self.groups.handle_broker_down(broker);
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             if partition.handle_broker_down(broker) {
                 partition.waiting.iter().for_each(|connection| self.links.feed(*connection, None));
@@ -138,6 +140,7 @@ impl Cluster {
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             partition.handle_broker_up(broker, |replica| alive.contains(&replica));
         }
+        self.groups.handle_broker_up(broker, |replica| alive.contains(&replica));
         true
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use klamm_core::Instant;
-use klamm_protocol::ApiKey;
+use klamm_protocol::{ApiKey, Str};
 
 use super::{faults::Fault, fetching::Fetch};
 
@@ -49,6 +49,8 @@ enum Wait {
 #[derive(Debug)]
 struct Link {
     broker: i32,
+    /// As its last request said.
+    client_id: Str,
     call: Option<Call>,
     wait: Option<Wait>,
     deadline: Option<Instant>,
@@ -69,7 +71,14 @@ pub(crate) struct Links {
 
 impl Links {
     pub(crate) fn open(&mut self, connection: ConnectionId, broker: i32) {
-        let link = Link { broker, call: None, wait: None, deadline: None, backlog: VecDeque::new() };
+        let link = Link {
+            broker,
+            client_id: Str::default(),
+            call: None,
+            wait: None,
+            deadline: None,
+            backlog: VecDeque::new(),
+        };
         self.by_id.insert(connection, link);
     }
 
@@ -118,10 +127,19 @@ impl Links {
         self.by_id.get(&connection).is_some_and(|link| link.call.is_some())
     }
 
-    pub(crate) fn begin(&mut self, connection: ConnectionId, call: Call) {
+    pub(crate) fn begin(&mut self, connection: ConnectionId, call: Call, client_id: Option<&Str>) {
         if let Some(link) = self.by_id.get_mut(&connection) {
             link.call = Some(call);
+            let client_id = client_id.map_or("", Str::as_str);
+            if link.client_id != client_id {
+                link.client_id = Str::copy_of(client_id);
+            }
         }
+    }
+
+    /// What the client calls itself.
+    pub(crate) fn client_id(&self, connection: ConnectionId) -> Str {
+        self.by_id.get(&connection).map(|link| link.client_id.clone()).unwrap_or_default()
     }
 
     /// The request in work is to be answered in the form of another version.

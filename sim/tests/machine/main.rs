@@ -6,6 +6,7 @@ mod every_version;
 mod faults;
 mod fetch;
 mod framing;
+mod groups;
 mod lookups;
 mod produce;
 mod wire;

@@ -1,0 +1,29 @@
+//! DeleteGroups (42).
+
+use klamm_protocol::messages::delete_groups::{
+    DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
+};
+use klamm_protocol::{ErrorCode, Str};
+
+use super::{Reply, Serve};
+use crate::cluster::{Cluster, Origin};
+
+impl Serve for DeleteGroupsRequest {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DeleteGroupsResponse> {
+        let results = self.groups_names.iter().map(|id| {
+            let checked = cluster.groups.check_coordinator(origin, id);
+            let deleted = checked.and_then(|()| cluster.groups.delete(id));
+            result(id, deleted.err().unwrap_or(ErrorCode::NONE))
+        });
+        Reply::Now(DeleteGroupsResponse { results: results.collect(), ..DeleteGroupsResponse::default() })
+    }
+
+    fn refuse(&self, error: ErrorCode) -> DeleteGroupsResponse {
+        let results = self.groups_names.iter().map(|id| result(id, error)).collect();
+        DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() }
+    }
+}
+
+fn result(id: &Str, error: ErrorCode) -> DeletableGroupResult {
+    DeletableGroupResult { group_id: id.clone(), error_code: error, ..DeletableGroupResult::default() }
+}

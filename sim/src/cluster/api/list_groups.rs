@@ -1,0 +1,40 @@
+//! ListGroups (16).
+
+use klamm_protocol::messages::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
+use klamm_protocol::{ErrorCode, Str};
+
+use super::{Reply, Serve};
+use crate::cluster::groups::Group;
+use crate::cluster::{Cluster, Origin};
+
+/// The type of groups whose members assign among themselves (KIP-848 has others).
+const CLASSIC: &str = "classic";
+
+impl Serve for ListGroupsRequest {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListGroupsResponse> {
+        let is_own = |group: &&Group| cluster.groups.coordinator(&group.id) == Some(origin.broker);
+        let groups = cluster.groups.iter().filter(is_own).map(listed).filter(|group| {
+            fits(&self.states_filter, &group.group_state) && fits(&self.types_filter, &group.group_type)
+        });
+        Reply::Now(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
+    }
+
+    fn refuse(&self, error: ErrorCode) -> ListGroupsResponse {
+        ListGroupsResponse { error_code: error, ..ListGroupsResponse::default() }
+    }
+}
+
+/// An empty filter lets everything through.
+fn fits(filter: &[Str], value: &str) -> bool {
+    filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
+}
+
+fn listed(group: &Group) -> ListedGroup {
+    ListedGroup {
+        group_id: group.id.clone(),
+        protocol_type: group.now.protocol_type.clone().unwrap_or_default(),
+        group_state: Str::from_static(group.state.name()),
+        group_type: Str::from_static(CLASSIC),
+        ..ListedGroup::default()
+    }
+}

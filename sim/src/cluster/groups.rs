@@ -1,0 +1,208 @@
+//! Groups of the classic protocol: their members, generations and committed offsets.
+//!
+//! A group belongs to one of the 50 partitions of `__consumer_offsets`, and the broker that leads the partition is
+//! its coordinator. Here the partitions have leaders but no log, and no topic of that name is listed.
+//!
+//! When the coordinator dies, what a real broker would have written down is what the next one knows: the offsets,
+//! and the members and their assignments as they were when the group was last stable or empty. The sessions of all
+//! members begin anew. A real broker reads the partition first, and answers `COORDINATOR_LOAD_IN_PROGRESS`
+//! meanwhile; here that takes no time (and can be ordered as a [`Fault`](super::Fault)). Committed offsets never
+//! expire here; a real broker drops them some days after the group became empty.
+//!
+//! # How it is built
+//!
+//! | module | what |
+//! |---|---|
+//! | `coordinators` | which broker coordinates which group |
+//! | `group`, `member` | the state of a group, and what needs nothing else |
+//! | `join`, `sync`, `membership` | what requests do to a group |
+//! | `rebalance` | what follows: beginning and ending the phases of a rebalance |
+//! | `timers`, `expiry` | deadlines, and what happens when they pass |
+//! | `offsets` | commits |
+
+mod coordinators;
+mod expiry;
+mod group;
+mod join;
+mod member;
+mod membership;
+mod offsets;
+mod rebalance;
+mod sync;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use klamm_core::{Entropy, Instant};
+use klamm_protocol::messages::join_group::JoinGroupResponse;
+use klamm_protocol::messages::sync_group::SyncGroupResponse;
+use klamm_protocol::{ErrorCode, Str};
+
+use super::config::GroupConfig;
+use super::{Cluster, ConnectionId, Origin};
+use coordinators::Coordinators;
+use timers::Timers;
+
+pub(crate) use group::{Group, State};
+pub(crate) use join::Join;
+pub(crate) use membership::Claim;
+pub(crate) use offsets::{Commit, Committed};
+pub(crate) use sync::Sync;
+
+/// The answer to a request that waited for others.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Join(JoinGroupResponse),
+    Sync(SyncGroupResponse),
+}
+
+/// All groups of the cluster.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    config: GroupConfig,
+    coordinators: Coordinators,
+    by_id: BTreeMap<Str, Group>,
+    timers: Timers,
+    answers: VecDeque<(ConnectionId, Answer)>,
+    /// Groups whose coordinator is new and has not started their members' sessions yet.
+    loaded: BTreeSet<Str>,
+    member_ids: Entropy,
+}
+
+/// A group and what is needed to change it.
+#[derive(Debug)]
+struct Turn<'a> {
+    now: Instant,
+    config: &'a GroupConfig,
+    group: &'a mut Group,
+    timers: &'a mut Timers,
+    answers: &'a mut VecDeque<(ConnectionId, Answer)>,
+    member_ids: &'a mut Entropy,
+}
+
+impl Groups {
+    /// No groups; `brokers` are all brokers of the cluster, alive.
+    pub(crate) fn new(config: GroupConfig, brokers: i32, member_ids: Entropy) -> Self {
+        Self {
+            config,
+            coordinators: Coordinators::new(brokers),
+            by_id: BTreeMap::new(),
+            timers: Timers::default(),
+            answers: VecDeque::new(),
+            loaded: BTreeSet::new(),
+            member_ids,
+        }
+    }
+
+    /// The broker that coordinates a group, if there is one now.
+    pub(crate) fn coordinator(&self, group: &str) -> Option<i32> {
+        self.coordinators.of(group)
+    }
+
+    /// Whether the broker that was asked coordinates the group.
+    pub(crate) fn check_coordinator(&self, origin: &Origin, group: &str) -> Result<(), ErrorCode> {
+        if self.coordinator(group) == Some(origin.broker) { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+    }
+
+    pub(crate) fn get(&self, group: &str) -> Option<&Group> {
+        self.by_id.get(group)
+    }
+
+    /// In the order of their ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Group> {
+        self.by_id.values()
+    }
+
+    /// The next answer to a request that waited.
+    pub(crate) fn poll_answer(&mut self) -> Option<(ConnectionId, Answer)> {
+        self.answers.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.poll_timeout()
+    }
+
+    /// A broker died: others coordinate its groups, as far as there are any.
+    pub(crate) fn handle_broker_down(&mut self, broker: i32) {
+        for (id, group) in &mut self.by_id {
+            if self.coordinators.of(id) == Some(broker) {
+                self.timers.cancel_all(id);
+                group.reload();
+                self.loaded.insert(id.clone());
+            }
+        }
+        self.coordinators.handle_broker_down(broker);
+    }
+
+    /// A dead broker came back. Groups without a coordinator may get one.
+    pub(crate) fn handle_broker_up(&mut self, broker: i32, is_alive: impl Fn(i32) -> bool) {
+        self.coordinators.handle_broker_up(broker, is_alive);
+    }
+
+    /// A topic was deleted, and with it what was committed for it.
+    pub(crate) fn forget_topic(&mut self, topic: &str) {
+        self.by_id.values_mut().for_each(|group| group.offsets.retain(|(name, _), _| name != topic));
+    }
+
+    /// Deletes a group that has no members.
+    pub(crate) fn delete(&mut self, group: &str) -> Result<(), ErrorCode> {
+        let known = self.by_id.get(group).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        if known.state != State::Empty {
+            return Err(ErrorCode::NON_EMPTY_GROUP);
+        }
+        self.by_id.remove(group);
+        self.timers.cancel_all(group);
+        self.loaded.remove(group);
+        Ok(())
+    }
+
+    /// Forgets what is committed for a partition.
+    pub(crate) fn delete_offset(
+        &mut self,
+        group: &str,
+        topic: &Str,
+        partition: i32,
+    ) -> Result<(), ErrorCode> {
+        let known = self.by_id.get_mut(group).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
+        if known.is_subscribed_to(topic) {
+            return Err(ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC);
+        }
+        known.offsets.remove(&(topic.clone(), partition));
+        Ok(())
+    }
+
+    fn turn(&mut self, now: Instant, group: &str) -> Option<Turn<'_>> {
+        Some(Turn {
+            now,
+            config: &self.config,
+            group: self.by_id.get_mut(group)?,
+            timers: &mut self.timers,
+            answers: &mut self.answers,
+            member_ids: &mut self.member_ids,
+        })
+    }
+
+    /// The group, which is made if there is none.
+    fn turn_of_new(&mut self, now: Instant, group: &Str) -> Turn<'_> {
+        Turn {
+            now,
+            config: &self.config,
+            group: self.by_id.entry(Str::copy_of(group)).or_insert_with_key(|id| Group::new(id.clone())),
+            timers: &mut self.timers,
+            answers: &mut self.answers,
+            member_ids: &mut self.member_ids,
+        }
+    }
+}
+
+impl Cluster {
+    /// Sends the next answer that a group has for somebody. Returns false if there is none.
+    pub(super) fn answer_group_request(&mut self, now: Instant) -> bool {
+        match self.groups.poll_answer() {
+            Some((connection, Answer::Join(response))) => self.respond_to_join(now, connection, response),
+            Some((connection, Answer::Sync(response))) => self.respond(now, connection, &response),
+            None => return false,
+        }
+        true
+    }
+}

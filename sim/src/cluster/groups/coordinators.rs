@@ -1,0 +1,49 @@
+//! Which broker coordinates which group.
+
+use crate::cluster::topics::{NO_LEADER, Partition};
+
+/// `offsets.topic.num.partitions`.
+const PARTITIONS: i32 = 50;
+/// `offsets.topic.replication.factor`.
+const REPLICATION: i32 = 3;
+
+/// The leaders of the partitions of `__consumer_offsets`.
+#[derive(Debug)]
+pub(crate) struct Coordinators {
+    partitions: Vec<Partition>,
+}
+
+impl Coordinators {
+    pub(crate) fn new(brokers: i32) -> Self {
+        let brokers = brokers.max(1);
+        let replicas =
+            |index| (0..REPLICATION.min(brokers)).map(|replica| (index + replica) % brokers + 1).collect();
+        let partitions = (0..PARTITIONS).map(|index| Partition::new(replicas(index), |_| true));
+        Self { partitions: partitions.collect() }
+    }
+
+    pub(crate) fn of(&self, group: &str) -> Option<i32> {
+        let index = usize::try_from(partition_of(group)).ok()?;
+        let leader = self.partitions.get(index)?.leader;
+        (leader != NO_LEADER).then_some(leader)
+    }
+
+    pub(crate) fn handle_broker_down(&mut self, broker: i32) {
+        for partition in &mut self.partitions {
+            partition.handle_broker_down(broker);
+        }
+    }
+
+    pub(crate) fn handle_broker_up(&mut self, broker: i32, is_alive: impl Fn(i32) -> bool) {
+        for partition in &mut self.partitions {
+            partition.handle_broker_up(broker, &is_alive);
+        }
+    }
+}
+
+/// The partition of `__consumer_offsets` that a group belongs to: by the hash that Java has for strings.
+pub(super) fn partition_of(group: &str) -> i32 {
+    let hash =
+        group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    (hash & i32::MAX) % PARTITIONS
+}

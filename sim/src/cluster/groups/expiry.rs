@@ -1,0 +1,54 @@
+//! What happens when deadlines pass.
+
+use klamm_core::Instant;
+use klamm_protocol::Str;
+
+use super::timers::Timer;
+use super::{Groups, State, Turn};
+
+impl Groups {
+    /// Does what is due. To be called with each input, so that a delay of zero takes no time.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        for id in std::mem::take(&mut self.loaded) {
+            if self.coordinators.of(&id).is_none() {
+                self.loaded.insert(id);
+            } else if let Some(mut turn) = self.turn(now, &id) {
+                turn.begin_all_sessions();
+            }
+        }
+        while let Some((group, timer)) = self.timers.due(now) {
+            let Some(mut turn) = self.turn(now, &group) else { continue };
+            match timer {
+                Timer::Join => turn.handle_join_timeout(),
+                Timer::Sync => turn.handle_sync_timeout(),
+                Timer::Session(member) => turn.handle_session_timeout(&member),
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn begin_all_sessions(&mut self) {
+        let ids: Vec<Str> = self.group.now.members.keys().cloned().collect();
+        ids.iter().for_each(|id| self.begin_session(id));
+    }
+
+    /// Members that do not ask for their assignment in time lose their place.
+    fn handle_sync_timeout(&mut self) {
+        let missing = std::mem::take(&mut self.group.pending_syncs);
+        if missing.is_empty() || !matches!(self.group.state, State::CompletingRebalance | State::Stable) {
+            return;
+        }
+        missing.iter().for_each(|id| self.remove_member(id));
+        self.prepare_rebalance();
+    }
+
+    fn handle_session_timeout(&mut self, id: &str) {
+        if self.group.pending_joins.remove(id) {
+            self.complete_join_if_all_are_there();
+        } else if self.group.now.members.get(id).is_some_and(super::member::Member::is_expired) {
+            self.remove_member(id);
+            self.handle_members_gone();
+        }
+    }
+}
