@@ -33,6 +33,7 @@ mod operation;
 mod producer;
 mod record;
 mod shared;
+mod signals;
 mod wait;
 
 pub use admin::{Admin, PerItem};

@@ -12,11 +12,11 @@ use std::{
 };
 
 use klamm_core::{
-    ConnectionId, ConsumerId, Instant, OperationId, PartitionIndex, ProducerHandle,
+    ConnectionId, ConsumerId, Instant, OperationId, ProducerHandle,
     client::{Action, Client},
     cluster::Address,
     connection::ConnectionConfig,
-    producer::{BatchId, Seal, SealResult, SealedPartition, Signal},
+    producer::{Seal, SealResult, SealedPartition},
 };
 
 use crate::{
@@ -25,17 +25,9 @@ use crate::{
     mailbox::{Item, Mailbox, WakeFlag},
     operation::{Operation, Stopped},
     producer::Pool,
+    signals::Signals,
     wait::{Waiters, lock},
 };
-
-/// A batch was opened or filled.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BatchSignal {
-    pub(crate) producer: ProducerHandle,
-    pub(crate) partition: PartitionIndex,
-    pub(crate) batch: BatchId,
-    pub(crate) signal: Signal,
-}
 
 /// A connection that is to be opened.
 #[derive(Debug)]
@@ -66,7 +58,8 @@ pub(crate) struct State {
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    signals: Mutex<Vec<BatchSignal>>,
+    /// What producers tell without the lock.
+    pub(crate) signals: Arc<Signals>,
     /// Raised when the control task has something to do.
     pub(crate) control: WakeFlag,
     /// Who waits for the client's end.
@@ -95,7 +88,7 @@ impl Shared {
         Self {
             clock,
             state: Mutex::new(state),
-            signals: Mutex::new(Vec::new()),
+            signals: Arc::new(Signals::default()),
             control: WakeFlag::default(),
             ended: Waiters::default(),
         }
@@ -128,17 +121,9 @@ impl Shared {
         question(&lock(&self.state))
     }
 
-    /// Tells the control plane of a batch, without the client's lock: by way of the connection that it will leave on,
-    /// if that is known, which saves waking one task to wake the other.
-    pub(crate) fn signal(&self, signal: BatchSignal, route: Option<&Mailbox>) {
-        let was_empty = {
-            let mut signals = lock(&self.signals);
-            signals.push(signal);
-            signals.len() == 1
-        };
-        if !was_empty {
-            return;
-        }
+    /// Wakes the control plane for signals of producers, without the client's lock: by way of the connection that a
+    /// batch will leave on, if that is known, which saves waking one task to wake the other.
+    pub(crate) fn wake_for_signals(&self, route: Option<&Mailbox>) {
         let mut wakers = Vec::new();
         if route.is_none_or(|mailbox| mailbox.push(Item::Signals, &mut wakers).is_err()) {
             self.control.raise(&mut wakers);
@@ -177,7 +162,7 @@ impl Shared {
 
     /// Tells the client of the batches that were opened or filled.
     fn hear(&self, state: &mut State, now: Instant) {
-        for signal in std::mem::take(&mut *lock(&self.signals)) {
+        for signal in self.signals.take() {
             state.client.handle_signal(now, signal.producer, signal.partition, signal.batch, signal.signal);
         }
     }

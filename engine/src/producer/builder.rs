@@ -9,7 +9,7 @@ use klamm_core::{
 use klamm_protocol::compression::{Compression, Compressor};
 
 use super::{Pool, Producer};
-use crate::{InvalidConfig, kafka::ClientHandle};
+use crate::{InvalidConfig, kafka::ClientHandle, signals::Feed};
 
 /// Makes a [`Producer`]. Names and defaults are those of the Java client.
 #[derive(Clone, Debug)]
@@ -161,7 +161,8 @@ impl ProducerBuilder {
             let made = state.client.create_producer(now, config.clone());
             let handle = made.map_err(|error| InvalidConfig::new(option_of(&error), error))?;
             let entropy = Entropy::new(client.seed).fork(u64::from(handle.0));
-            let pool = Arc::new(Pool::new(handle, config, partitioner, level, memory, entropy));
+            let feed = Feed::new(handle, Arc::clone(&shared.signals));
+            let pool = Arc::new(Pool::new(feed, config, partitioner, level, memory, entropy));
             state.producers.insert(handle, Arc::clone(&pool));
             Ok(pool)
         })?;

@@ -21,13 +21,10 @@ use klamm_protocol::Str;
 pub use builder::ProducerBuilder;
 pub use cell::Receipt;
 pub use error::{SendError, TrySendError, Undelivered};
+use pool::NotPlaced;
 pub(crate) use pool::Pool;
-use pool::{NotPlaced, Placed};
 
-use crate::{
-    Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, operation::Operation, shared::BatchSignal,
-    wait::lock,
-};
+use crate::{Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, operation::Operation, wait::lock};
 
 /// Writes records.
 ///
@@ -165,7 +162,7 @@ impl Producer {
     /// Records, of those or of others accepted meanwhile, were not acknowledged. The receipts tell which.
     pub async fn flush(&self) -> Result<(), Undelivered> {
         let before = self.inner.pool.failed_records();
-        let handle = self.inner.pool.handle;
+        let handle = self.inner.pool.handle();
         let flushed = self.inner.client.shared.operate(|client, now, id| client.flush(now, id, handle));
         // A driver that is gone has failed what was there.
         drop(flushed.wait().await);
@@ -209,23 +206,17 @@ impl Inner {
     fn place(&self, record: &Record<'_>, granted: &mut usize) -> Result<Receipt, NotPlaced> {
         let shared = &self.client.shared;
         let timestamp = record.named_timestamp().unwrap_or_else(|| shared.clock.wall_time().0);
-        let Placed { accepted, partition } = self.pool.place(record, timestamp, granted)?;
-        if !accepted.signal.is_quiet() {
-            let signal = BatchSignal {
-                producer: self.pool.handle,
-                partition,
-                batch: accepted.batch,
-                signal: accepted.signal,
-            };
+        let accepted = self.pool.place(record, timestamp, granted)?;
+        if accepted.wakes {
             // A batch that may leave at once is for its connection. One that waits for others is for the timer.
             let leaves = accepted.signal.is_full() || self.pool.config.linger.is_zero();
-            shared.signal(signal, accepted.route.as_deref().filter(|_| leaves));
+            shared.wake_for_signals(accepted.route.as_deref().filter(|_| leaves));
         }
         Ok(accepted.receipt)
     }
 
     fn ask_topic(&self, topic: &Str) -> Arc<Operation> {
-        let (handle, max_block) = (self.pool.handle, self.client.max_block);
+        let (handle, max_block) = (self.pool.handle(), self.client.max_block);
         self.client.shared.operate(|client, now, id| {
             client.await_topic(now, id, handle, topic, now + max_block);
         })
@@ -258,7 +249,7 @@ impl Inner {
         if self.pool.config.linger <= Duration::from_millis(50) {
             return;
         }
-        let handle = self.pool.handle;
+        let handle = self.pool.handle();
         self.client.shared.with(|state, now| state.client.hurry(now, handle));
     }
 
@@ -268,7 +259,7 @@ impl Inner {
         for waker in wakers {
             waker.wake();
         }
-        let handle = self.pool.handle;
+        let handle = self.pool.handle();
         self.client.shared.with(|state, now| state.client.close_producer(now, handle, now + timeout));
     }
 

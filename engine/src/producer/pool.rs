@@ -33,6 +33,7 @@ use crate::{
     mailbox::Mailbox,
     operation::Stopped,
     shared::Shared,
+    signals::Feed,
     wait::{Waiters, lock},
 };
 
@@ -58,7 +59,7 @@ struct Life {
 
 /// See the [module](self).
 pub(crate) struct Pool {
-    pub(super) handle: ProducerHandle,
+    feed: Feed,
     pub(super) config: ProducerConfig,
     pub(super) partitioner: Partitioner,
     level: Option<i32>,
@@ -72,14 +73,8 @@ pub(crate) struct Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("handle", &self.handle).finish_non_exhaustive()
+        f.debug_struct("Pool").field("handle", &self.handle()).finish_non_exhaustive()
     }
-}
-
-/// A record was accepted.
-pub(super) struct Placed {
-    pub(super) accepted: Accepted,
-    pub(super) partition: PartitionIndex,
 }
 
 /// Why a record was not accepted.
@@ -93,7 +88,7 @@ pub(super) enum NotPlaced {
 
 impl Pool {
     pub(super) fn new(
-        handle: ProducerHandle,
+        feed: Feed,
         config: ProducerConfig,
         partitioner: Partitioner,
         level: Option<i32>,
@@ -101,7 +96,7 @@ impl Pool {
         entropy: Entropy,
     ) -> Self {
         Self {
-            handle,
+            feed,
             config,
             partitioner,
             level,
@@ -114,6 +109,15 @@ impl Pool {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn feed(&self) -> Feed {
+        self.feed.clone()
+    }
+
+    pub(super) const fn handle(&self) -> ProducerHandle {
+        self.feed.producer
+    }
+
     // The data plane.
 
     /// Picks the partition of a record and encodes it into that partition's open batch.
@@ -122,7 +126,7 @@ impl Pool {
         record: &Record<'_>,
         timestamp: i64,
         granted: &mut usize,
-    ) -> Result<Placed, NotPlaced> {
+    ) -> Result<Accepted, NotPlaced> {
         if self.life.closing.load(Ordering::Acquire) {
             return Err(NotPlaced::Refused(SendError::Closed));
         }
@@ -147,13 +151,13 @@ impl Pool {
         record: &Record<'_>,
         timestamp: i64,
         granted: &mut usize,
-    ) -> Result<Placed, NotPlaced> {
+    ) -> Result<Accepted, NotPlaced> {
         let mut spread = lock(&entry.spread);
         let Spread { topic, entropy } = &mut *spread;
         let partition = self.partitioner.partition(record.key_bytes(), topic, entropy);
         let partition = partition.and_then(|partition| usize::try_from(partition).ok());
         let placed = self.place_at(entry, partition, record, timestamp, granted)?;
-        spread.topic.appended(placed.accepted.bytes, placed.accepted.room, self.config.batch_size);
+        spread.topic.appended(placed.bytes, placed.room, self.config.batch_size);
         Ok(placed)
     }
 
@@ -164,7 +168,7 @@ impl Pool {
         record: &Record<'_>,
         timestamp: i64,
         granted: &mut usize,
-    ) -> Result<Placed, NotPlaced> {
+    ) -> Result<Accepted, NotPlaced> {
         let Some(slot) = partition.and_then(|partition| entry.slots.get(partition)) else {
             return Err(NotPlaced::Refused(SendError::NoSuchPartition {
                 topic: entry.name.clone(),
@@ -174,7 +178,7 @@ impl Pool {
         };
         let quantum = QUANTUM.min(self.config.batch_size);
         match slot.append(&self.budget, quantum, record, timestamp, granted) {
-            Ok(accepted) => Ok(Placed { accepted, partition: slot.index }),
+            Ok(accepted) => Ok(accepted),
             Err(Blocked::Room(missing)) => Err(NotPlaced::Room(missing)),
             Err(Blocked::Refused(error)) => {
                 Err(NotPlaced::Refused(SendError::Record { topic: entry.name.clone(), error }))
@@ -301,9 +305,9 @@ impl Pool {
         let numbered = topic.partitions.iter().zip(0_i32..);
         let of_topic = numbered.map(|(index, partition)| {
             let slot = slots.entry(*index);
-            Arc::clone(
-                slot.or_insert_with(|| Arc::new(Slot::new(name.clone(), partition, *index, &self.config))),
-            )
+            Arc::clone(slot.or_insert_with(|| {
+                Arc::new(Slot::new(name.clone(), partition, *index, &self.config, self.feed.clone()))
+            }))
         });
         let of_topic = of_topic.collect();
         drop(slots);

@@ -19,7 +19,7 @@ use super::{
     SendError,
     cell::{BatchCell, Part, Receipt},
 };
-use crate::{Record, budget::Budget, mailbox::Mailbox, wait::lock};
+use crate::{Record, budget::Budget, mailbox::Mailbox, signals::Feed, wait::lock};
 
 /// The header of a batch: what a record may need on top, if it opens one.
 const BATCH_HEADER_BYTES: usize = 61;
@@ -53,14 +53,16 @@ pub(super) struct Slot {
     topic: Str,
     partition: i32,
     pub(super) index: PartitionIndex,
+    feed: Feed,
     state: Mutex<State>,
 }
 
 /// A record was appended.
 pub(super) struct Accepted {
     pub(super) receipt: Receipt,
-    pub(super) batch: BatchId,
     pub(super) signal: Signal,
+    /// Whether the control plane is to be woken, once all locks are gone.
+    pub(super) wakes: bool,
     /// By how much the batch grew, and how much still fits in.
     pub(super) bytes: usize,
     pub(super) room: usize,
@@ -84,10 +86,16 @@ pub(super) struct Settled {
 }
 
 impl Slot {
-    pub(super) fn new(topic: Str, partition: i32, index: PartitionIndex, config: &ProducerConfig) -> Self {
+    pub(super) fn new(
+        topic: Str,
+        partition: i32,
+        index: PartitionIndex,
+        config: &ProducerConfig,
+        feed: Feed,
+    ) -> Self {
         let buffer = PartitionBuffer::new(config);
         let state = State { buffer, pending: VecDeque::new(), credit: 0, route: None, closed: false };
-        Self { topic, partition, index, state: Mutex::new(state) }
+        Self { topic, partition, index, feed, state: Mutex::new(state) }
     }
 
     /// Encodes a record into the open batch. `granted` bytes were taken from the budget for it before.
@@ -139,9 +147,10 @@ impl Slot {
         pending.charged += appended.bytes;
         pending.records += 1;
         let receipt = Receipt::new(Arc::clone(&pending.cell), appended.index, timestamp);
-        let (batch, signal, bytes, room) = (appended.batch, appended.signal, appended.bytes, appended.room);
-        let route = if signal.is_quiet() { None } else { state.route.clone() };
-        Ok(Accepted { receipt, batch, signal, bytes, room, route })
+        let (signal, bytes, room) = (appended.signal, appended.bytes, appended.room);
+        let wakes = !signal.is_quiet() && self.feed.tell(self.index, appended.batch, signal);
+        let route = if wakes { state.route.clone() } else { None };
+        Ok(Accepted { receipt, signal, wakes, bytes, room, route })
     }
 
     /// Takes the next batch out, if it makes no more than `max_bytes`, for the connection of `route`.

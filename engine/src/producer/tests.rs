@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Barrier, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -31,20 +31,37 @@ use super::{
     slot::Slot,
     topics::{Spread, TopicEntry},
 };
-use crate::{Record, block_on};
+use crate::{
+    Record, block_on,
+    signals::{Feed, Signals},
+};
 
 /// A producer of the topic `t` with so many partitions, which have the indices from 0.
 fn pool(partitions: u32, memory: usize, config: ProducerConfig) -> Pool {
-    let pool = Pool::new(ProducerHandle(0), config, Partitioner::JAVA, None, memory, Entropy::new(1));
+    let pool = Pool::new(
+        Feed::new(ProducerHandle(0), Arc::default()),
+        config,
+        Partitioner::JAVA,
+        None,
+        memory,
+        Entropy::new(1),
+    );
     pool.put_topic("t", partitions);
     pool
 }
 
 impl Pool {
     fn put_topic(&self, name: &'static str, partitions: u32) {
+        let feed = self.feed();
         let slots = (0..partitions).map(|partition| {
             let number = i32::try_from(partition).unwrap();
-            Arc::new(Slot::new(Str::from(name), number, PartitionIndex(partition), &self.config))
+            Arc::new(Slot::new(
+                Str::from(name),
+                number,
+                PartitionIndex(partition),
+                &self.config,
+                feed.clone(),
+            ))
         });
         let slots: Vec<_> = slots.collect();
         self.put_slots(&slots);
@@ -53,10 +70,11 @@ impl Pool {
     }
 }
 
-fn place(pool: &Pool, record: &Record<'_>) -> (Receipt, PartitionIndex, BatchId, Signal) {
+fn place(pool: &Pool, record: &Record<'_>) -> (Receipt, i32, Signal) {
     match pool.place(record, 1_000, &mut 0) {
-        Ok(placed) => {
-            (placed.accepted.receipt, placed.partition, placed.accepted.batch, placed.accepted.signal)
+        Ok(accepted) => {
+            let partition = accepted.receipt.partition();
+            (accepted.receipt, partition, accepted.signal)
         }
         Err(NotPlaced::Refused(error)) => panic!("{error}"),
         Err(NotPlaced::Room(missing)) => panic!("{missing} bytes are missing"),
@@ -85,10 +103,10 @@ impl Wake for Count {
 fn records_of_a_batch_share_its_outcome_and_have_their_own_offsets() {
     let pool = pool(1, 1 << 20, ProducerConfig::default());
     let record = Record::to("t").key("k").value("v").header("a", "b").null_header("c");
-    let (first, _, batch, signal) = place(&pool, &record);
+    let (first, _, signal) = place(&pool, &record);
     assert_eq!(signal, Signal::Opened);
-    let (second, _, same, signal) = place(&pool, &record.clone().timestamp(5));
-    assert_eq!((same, signal), (batch, Signal::Quiet));
+    let (second, _, signal) = place(&pool, &record.clone().timestamp(5));
+    assert_eq!(signal, Signal::Quiet);
     assert!(first.try_get().is_none());
     let mut wakers = Vec::new();
     pool.settle(&acknowledged(0, 0, 40), None, &mut wakers);
@@ -204,7 +222,7 @@ fn keys_decide_on_the_partition_as_in_java_and_names_that_are_none_are_refused()
     for _ in 0..20 {
         assert_eq!(place(&pool, &Record::to("t").key("customer-7")).1, first);
     }
-    assert_eq!(place(&pool, &Record::to("t").key("x").partition(5)).1, PartitionIndex(5));
+    assert_eq!(place(&pool, &Record::to("t").key("x").partition(5)).1, 5);
     for partition in [-1, 6] {
         let refused = pool.place(&Record::to("t").partition(partition), 0, &mut 0);
         let Err(NotPlaced::Refused(error)) = refused else { panic!() };
@@ -221,7 +239,7 @@ fn threads_see_a_topic_change_at_their_next_record() {
     pool.put_topic("t", 3);
     let _receipt = place(&pool, &Record::to("t").partition(2));
     let other = Pool::new(
-        ProducerHandle(1),
+        Feed::new(ProducerHandle(1), Arc::default()),
         ProducerConfig::default(),
         Partitioner::JAVA,
         None,
@@ -264,7 +282,7 @@ fn concurrent_senders_lose_no_outcome() {
                 while receipts.len() < RECORDS {
                     let mut granted = 0;
                     match pool.place(&record, 0, &mut granted) {
-                        Ok(placed) => receipts.push(placed.accepted.receipt),
+                        Ok(placed) => receipts.push(placed.receipt),
                         Err(NotPlaced::Room(missing)) => {
                             block_on(pool.budget.take(missing)).unwrap();
                             pool.budget.give_back(missing);
@@ -342,4 +360,27 @@ fn a_record_that_is_refused_leaves_nothing_of_the_budget_behind() {
     assert!(matches!(pool.place(&record, 1_000, &mut granted), Err(NotPlaced::Refused(_))));
     pool.budget.give_back(granted);
     assert_eq!(pool.budget.taken(), 0);
+}
+
+#[test]
+fn who_has_placed_a_record_knows_that_its_batch_is_told_of() {
+    for _ in 0..500 {
+        let signals = Arc::new(Signals::default());
+        let feed = Feed::new(ProducerHandle(0), Arc::clone(&signals));
+        let config = ProducerConfig::default();
+        let pool = Pool::new(feed, config, Partitioner::JAVA, None, 1 << 20, Entropy::new(1));
+        pool.put_topic("t", 1);
+        let (barrier, told) = (Barrier::new(2), Mutex::new(0));
+        let send = || {
+            barrier.wait();
+            let _receipt = place(&pool, &Record::to("t").value("v"));
+            let mut told = told.lock().unwrap();
+            *told += signals.take().len();
+            assert_eq!(*told, 1, "a flush that follows would miss the record");
+        };
+        thread::scope(|scope| {
+            scope.spawn(send);
+            scope.spawn(send);
+        });
+    }
 }
