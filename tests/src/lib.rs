@@ -9,6 +9,7 @@ pub mod input;
 pub mod program;
 pub mod real;
 pub mod scenario;
+pub mod wire;
 
 /// The result of a step of a scenario: any error ends the scenario, with its text.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -7,6 +7,8 @@ use klamm_tests::cluster::{ClusterSpec, Kind};
 use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
+mod groups;
+mod java_groups;
 mod restart;
 mod round_trip;
 mod tools;
@@ -61,6 +63,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("klamm_produces_java_consumes", BOTH, tools::klamm_produces_java_consumes)
         .over(TOOL)
         .with_java(),
+    Scenario::new("groups_answer_alike", BOTH, groups::answer_alike).over(TOOL),
+    Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
+    Scenario::new("java_group_shares", BOTH, java_groups::shares).over(TOOL).with_java().within_s(300),
 ];
 
 fn main() -> std::process::ExitCode {

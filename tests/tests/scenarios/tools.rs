@@ -105,7 +105,7 @@ fn plain_lines() -> Vec<Line> {
 }
 
 /// Apache's tools of the newest version, which a real broker of that version brings.
-fn apache() -> Outcome<RealKafka> {
+pub(crate) fn apache() -> Outcome<RealKafka> {
     RealKafka::start("real-4.2.0", RealKafkaOptions::default())
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn klamm_produces_java_consumes(stage: &Stage) -> Outcome<()> {
         *counts.entry(partition).or_insert(0_usize) += 1;
     }
     let (apache, mut records) = (apache()?, Vec::new());
-    // By partition, as the embedded broker has no groups.
+    // By partition, so that each is read in its order and to its end.
     for (partition, count) in counts {
         let (partition, count) = (partition.to_string(), count.to_string());
         let mut arguments = vec!["--topic", &topic, "--partition", &partition, "--offset", "earliest"];
