@@ -123,6 +123,18 @@ fn unknown_topics_and_partitions_are_named() {
 }
 
 #[test]
+fn producing_creates_a_topic_where_the_brokers_do_and_describing_does_not() {
+    let cluster = cluster();
+    let kafka = connect(&cluster);
+    let described = kafka.admin().describe_topics(["new"]).unwrap();
+    assert!(described.into_values().all(|topic| topic.is_err()));
+    assert_eq!(cluster.records("new", 0).unwrap(), None);
+    let written = kafka.producer().build().unwrap().send(Record::to("new").value("v")).unwrap();
+    assert_eq!((written.partition, written.offset), (0, Some(0)));
+    assert_eq!(cluster.records("new", 0).unwrap().unwrap().len(), 1);
+}
+
+#[test]
 fn records_that_nobody_acknowledges_are_done_once_they_are_written() {
     let cluster = cluster();
     cluster.create_topic("many", 8, 1).unwrap();

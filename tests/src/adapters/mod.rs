@@ -57,6 +57,8 @@ impl Adapter {
                     .connection_setup_timeout(timeout.min(Duration::from_secs(10)))
                     .request_timeout(timeout)
                     .unknown_topic_timeout(timeout)
+                    // Scenarios make their topics themselves.
+                    .allow_auto_topic_creation(false)
             };
         }
         macro_rules! asynchronous {
