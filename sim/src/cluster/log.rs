@@ -221,11 +221,15 @@ impl Log {
         if epoch == current {
             return Some((epoch, self.end_offset));
         }
+        if epoch > current {
+            return None;
+        }
         let after = self.epochs.partition_point(|(known, _)| *known <= epoch);
-        let (_, end) = self.epochs.get(after)?;
+        // A leader's own epoch begins at the end that it found, before it has appended anything.
+        let end = self.epochs.get(after).map_or(self.end_offset, |(_, start)| *start);
         match after.checked_sub(1) {
-            Some(at) => Some((self.epochs[at].0, *end)),
-            None => Some((epoch, *end)),
+            Some(at) => Some((self.epochs[at].0, end)),
+            None => Some((epoch, end)),
         }
     }
 

@@ -92,7 +92,12 @@ fn epochs_end_where_the_next_one_begins() {
     assert_eq!(log.end_of_epoch(1, 7), Some((1, 0)), "before the first epoch: nothing was written under it");
     assert_eq!(log.end_of_epoch(2, 7), Some((2, 20)));
     assert_eq!(log.end_of_epoch(4, 7), Some((2, 20)));
-    assert_eq!(log.end_of_epoch(5, 7), None, "no later epoch has begun in the log");
+    assert_eq!(
+        log.end_of_epoch(5, 7),
+        Some((5, 30)),
+        "the leader's own epoch begins at the end that it found"
+    );
+    assert_eq!(log.end_of_epoch(8, 7), None, "an epoch that has not begun");
     assert_eq!(log.end_of_epoch(7, 7), Some((7, 30)));
     assert_eq!([log.epoch_at(0), log.epoch_at(19), log.epoch_at(20)], [Some(2), Some(2), Some(5)]);
 }
