@@ -16,10 +16,17 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod cluster;
+mod draws;
+pub mod observe;
+pub mod plan;
 mod release;
 pub mod serve;
+pub mod workload;
+pub mod world;
 
+pub use draws::{Domain, Draws};
 pub use release::{Release, UnknownRelease};
 
 pub use serve::EmbeddedCluster;

@@ -1,0 +1,1 @@
+//! Checkers of what must hold, whatever happens.

@@ -1,0 +1,352 @@
+//! What can be seen of a simulated run: by the applications, on the wires, and in the brokers' logs.
+//!
+//! A [`World`](crate::world) tells its observers of everything in the order in which it happens. The checkers, the
+//! trace and the explanation of a run are observers; none of them can change what happens.
+
+use bytes::Bytes;
+use klamm_core::{Effect, Instant};
+use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
+
+use crate::cluster::ConnectionId;
+
+/// Whoever looks at a run.
+pub trait Observe {
+    /// Something happened at `now`.
+    fn observe(&mut self, now: Instant, observation: &Observation<'_>);
+}
+
+/// A client process: everything made from one `Kafka` handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub u32);
+
+/// A producer or a consumer of the workload; unique in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ActorId(pub u32);
+
+/// What makes the value of a record unique: the first 24 bytes of the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ValueId {
+    /// Who produced it.
+    pub actor: ActorId,
+    /// The key's number, or `u32::MAX` without a key.
+    pub key: u32,
+    /// The how-many-th record of this producer, from 0.
+    pub number: u64,
+    /// Tells runs apart, and determines the padding after the id.
+    pub salt: u64,
+}
+
+impl ValueId {
+    /// Bytes of an id.
+    pub const LEN: usize = 24;
+
+    /// The id as the first bytes of a value.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; Self::LEN] {
+        let mut bytes = [0; Self::LEN];
+        bytes[..4].copy_from_slice(&self.actor.0.to_be_bytes());
+        bytes[4..8].copy_from_slice(&self.key.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.number.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.salt.to_be_bytes());
+        bytes
+    }
+
+    /// The id at the beginning of a value; `None` if the value is too short to have one.
+    #[must_use]
+    pub fn from_value(value: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_be_bytes(value.get(at..at + 4)?.try_into().ok()?));
+        let long = |at: usize| Some(u64::from_be_bytes(value.get(at..at + 8)?.try_into().ok()?));
+        Some(Self { actor: ActorId(word(0)?), key: word(4)?, number: long(8)?, salt: long(16)? })
+    }
+}
+
+/// A partition of a topic, by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic's name.
+    pub topic: Str,
+    /// From 0.
+    pub partition: i32,
+}
+
+/// One thing that was seen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Observation<'a> {
+    /// In an application that produces.
+    Producing(ActorId, Producing<'a>),
+    /// In an application that consumes.
+    Consuming(ActorId, Consuming<'a>),
+    /// On a connection.
+    Wire(ConnectionId, Wire<'a>),
+    /// In the cluster.
+    Cluster(ClusterEvent),
+    /// A fault began or ended, or the plan did something: in words, as the plan has it.
+    Plan(&'a str),
+}
+
+/// What a producer was made with, as far as it can be checked.
+#[derive(Clone, Debug)]
+pub struct ProducerFacts {
+    /// 0, 1 or -1.
+    pub acks: i16,
+    /// Whether it has a producer id.
+    pub idempotent: bool,
+    /// Nanoseconds from acceptance to outcome at the most.
+    pub delivery_timeout_ns: u64,
+    /// Requests to a broker that are unanswered at a time.
+    pub max_in_flight: usize,
+    /// The largest batch, in bytes, of more than one record.
+    pub batch_size: usize,
+    /// The largest produce request, in bytes.
+    pub max_request_size: usize,
+    /// Bytes that may be buffered.
+    pub buffer_memory: usize,
+}
+
+/// In an application that produces.
+#[derive(Clone, Debug)]
+pub enum Producing<'a> {
+    /// The producer was made, by this client.
+    Made(ClientId, &'a ProducerFacts),
+    /// It was offered a record; an answer follows.
+    Offered {
+        /// Which.
+        value: ValueId,
+        /// The topic.
+        topic: &'a Str,
+        /// The partition, if the application named one.
+        partition: Option<i32>,
+    },
+    /// It accepted the record: an outcome will follow.
+    Accepted(ValueId),
+    /// It did not accept the record, and no outcome follows.
+    Refused(ValueId, &'a str),
+    /// A record's outcome: where it is. `None`: not told (`acks=0`).
+    Written {
+        /// Which.
+        value: ValueId,
+        /// Where.
+        partition: i32,
+        /// At which offset.
+        offset: Option<i64>,
+    },
+    /// A record's outcome: an error.
+    Failed {
+        /// Which.
+        value: ValueId,
+        /// What is known.
+        effect: Effect,
+        /// The error in words.
+        error: &'a str,
+    },
+    /// A flush was begun.
+    FlushBegan,
+    /// The flush ended. `buffered`: bytes that the producer still held, if it tells.
+    FlushEnded {
+        /// Bytes that the producer still holds.
+        buffered: Option<usize>,
+    },
+    /// Closing was begun; it is to end by the deadline.
+    CloseBegan {
+        /// When it has to be over.
+        deadline: Instant,
+    },
+    /// Closing ended; so many records were told to be undelivered.
+    CloseEnded {
+        /// Records with an error as outcome.
+        undelivered: u64,
+    },
+}
+
+/// What a consumer was made with, as far as it can be checked.
+#[derive(Clone, Debug)]
+pub struct ConsumerFacts {
+    /// Whether it reads committed records only.
+    pub read_committed: bool,
+    /// Bytes that may be fetched and unread.
+    pub buffer_memory: usize,
+    /// Where it goes on if its position does not exist: -2 the beginning, -1 the end, `None`: it fails.
+    pub reset: Option<i64>,
+}
+
+/// In an application that consumes.
+#[derive(Clone, Debug)]
+pub enum Consuming<'a> {
+    /// The consumer was made, by this client.
+    Made(ClientId, &'a ConsumerFacts),
+    /// A partition was assigned or sought: what follows begins there. -2: at the beginning, -1: at the end.
+    Positioned(&'a TopicPartition, i64),
+    /// A partition was taken away.
+    Unassigned(&'a TopicPartition),
+    /// A partition was paused.
+    Paused(&'a TopicPartition),
+    /// A partition was resumed.
+    Resumed(&'a TopicPartition),
+    /// A record was handed out.
+    Delivered {
+        /// From where.
+        from: &'a TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// What it is; `None` if its value has no id.
+        value: Option<ValueId>,
+        /// Its whole value.
+        bytes: &'a [u8],
+    },
+    /// The position was moved by the client, and the application was told so.
+    Moved {
+        /// Where.
+        from: &'a TopicPartition,
+        /// To which offset.
+        to: i64,
+        /// Whether because the log was truncated under the reader (KIP-320), otherwise because of the range.
+        truncated: bool,
+    },
+    /// The application was told that it read to the end.
+    End(&'a TopicPartition, i64),
+    /// The application was told of trouble, in words; `fatal`: the partition is not read any more.
+    Trouble {
+        /// Where.
+        of: &'a TopicPartition,
+        /// Whether it ended the reading of the partition.
+        fatal: bool,
+        /// What.
+        error: &'a str,
+    },
+    /// The consumer was closed.
+    Closed,
+}
+
+/// On a connection. Frames are without the four bytes of their length.
+#[derive(Clone, Debug)]
+pub enum Wire<'a> {
+    /// A client connected to a broker.
+    Opened(ClientId, i32),
+    /// A frame of the client has arrived at the broker.
+    Request(&'a Bytes),
+    /// A frame of the broker was handed to the network.
+    Response(&'a [Bytes]),
+    /// The whole of a broker's frame has been handed to the client.
+    Received(&'a Bytes),
+    /// The connection is over.
+    Closed {
+        /// Who closed it.
+        by: Side,
+    },
+}
+
+/// Who did something to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The broker.
+    Broker,
+    /// The network, by a fault.
+    Network,
+}
+
+/// In the cluster. Offsets are of the leader's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClusterEvent {
+    /// A broker that believes to lead the partition appended batches of a producer, stored as they are here.
+    Appended {
+        /// Where.
+        topic_id: Uuid,
+        /// The topic's name.
+        topic: Str,
+        /// The partition.
+        partition: i32,
+        /// The broker.
+        broker: i32,
+        /// Its epoch.
+        leader_epoch: i32,
+        /// The batches as stored, with their offsets.
+        batches: Bytes,
+    },
+    /// The high watermark that the true leader has reached: what is below is committed.
+    Committed {
+        /// Where.
+        topic_id: Uuid,
+        /// The partition.
+        partition: i32,
+        /// Offsets below this are committed.
+        high_watermark: i64,
+    },
+    /// A partition has another leader (-1: none).
+    Elected {
+        /// Where.
+        topic_id: Uuid,
+        /// The partition.
+        partition: i32,
+        /// Who leads now.
+        leader: i32,
+        /// Since this epoch.
+        leader_epoch: i32,
+        /// The end of the new leader's log: what lies behind it in other logs is lost.
+        end_offset: i64,
+        /// Whether it was not in sync, so that committed records may be lost.
+        unclean: bool,
+    },
+    /// Committed records from this offset on are lost: unflushed, or not on the new leader.
+    Lost {
+        /// Where.
+        topic_id: Uuid,
+        /// The partition.
+        partition: i32,
+        /// The first one that is lost.
+        from_offset: i64,
+    },
+    /// Records below this offset are gone: retention, or deletion.
+    LogStart {
+        /// Where.
+        topic_id: Uuid,
+        /// The partition.
+        partition: i32,
+        /// The first offset that is left.
+        offset: i64,
+    },
+    /// A topic was created, or got more partitions.
+    Topic {
+        /// Its id.
+        topic_id: Uuid,
+        /// Its name.
+        topic: Str,
+        /// How many partitions it has now.
+        partitions: i32,
+    },
+    /// A topic was deleted.
+    TopicDeleted {
+        /// Its id.
+        topic_id: Uuid,
+        /// Its name.
+        topic: Str,
+    },
+    /// A broker went down or came up, or is cut off from the controller (a zombie).
+    Broker {
+        /// Which.
+        broker: i32,
+        /// Whether it serves.
+        up: bool,
+    },
+    /// A producer id was given out.
+    ProducerId {
+        /// The id.
+        producer_id: i64,
+        /// The epoch.
+        epoch: i16,
+    },
+    /// A request was answered with an injected error.
+    Injected {
+        /// Of which API.
+        api: ApiKey,
+        /// At which broker.
+        broker: i32,
+        /// The error.
+        error: ErrorCode,
+        /// Whether the request took effect all the same.
+        applied: bool,
+    },
+}

@@ -1,0 +1,1 @@
+//! Applications of the simulated world: what produces and consumes there.

@@ -1,0 +1,1 @@
+//! A world in simulated time: clients, network and cluster, driven by one queue of events.
