@@ -21,12 +21,14 @@
 //! | `groups` | groups of consumers: coordinators, members, committed offsets |
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
+//! | `events` | what happened, for observers |
 //! | `commands` | what a test may do to the cluster |
 
 mod api;
 mod batches;
 mod commands;
 mod config;
+mod events;
 mod faults;
 mod fetching;
 mod groups;
@@ -48,6 +50,7 @@ pub use config::{ClusterConfig, GroupConfig};
 pub use faults::Fault;
 pub use links::{ConnectionId, Output};
 
+use events::Events;
 use faults::Faults;
 use groups::Groups;
 use links::Links;
@@ -88,6 +91,7 @@ pub struct Cluster {
     groups: Groups,
     links: Links,
     faults: Faults,
+    events: Events,
     /// Memory for decompressing.
     scratch: Scratch,
 }
@@ -126,6 +130,7 @@ impl Cluster {
             groups: Groups::new(config.groups.clone(), config.brokers, entropy.fork(domain::MEMBER_IDS)),
             links: Links::default(),
             faults: Faults::default(),
+            events: Events::default(),
             scratch: Scratch::new(),
             config,
         }

@@ -349,4 +349,34 @@ pub enum ClusterEvent {
         /// Whether the request took effect all the same.
         applied: bool,
     },
+    /// A broker refused what a client sent in a way that blames the client.
+    Refused {
+        /// On which connection.
+        connection: ConnectionId,
+        /// Why.
+        reason: Refusal,
+    },
+}
+
+/// What a broker finds wrong with a request that its client should never have sent like that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The frame is too short to say what it is.
+    TooShort,
+    /// The broker's release has no such API.
+    UnknownApi(ApiKey),
+    /// The broker's release lacks this version of the API; not told for `ApiVersions`, whose refusal is how versions
+    /// are found.
+    UnsupportedVersion(ApiKey, i16),
+    /// The header cannot be read.
+    Header(ApiKey, i16),
+    /// The body cannot be read; in words.
+    Body(ApiKey, i16, String),
+    /// Bytes follow the body.
+    TrailingBytes(ApiKey, i16),
+    /// Record batches are not as they must be: the error that says so, and words.
+    Records(ErrorCode, String),
+    /// The request was understood and is not allowed: the error that says so.
+    Invalid(ApiKey, ErrorCode),
 }

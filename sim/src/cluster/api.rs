@@ -37,6 +37,7 @@ use super::faults::Fault;
 use super::links::{Call, ConnectionId};
 use super::{Cluster, Origin};
 use crate::Release;
+use crate::observe::Refusal;
 
 /// What becomes of a request.
 pub(crate) enum Reply<T> {
@@ -120,8 +121,9 @@ pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
 impl Cluster {
     /// Serves one frame.
     pub(super) fn serve(&mut self, now: Instant, connection: ConnectionId, broker: i32, frame: Bytes) {
-        let Some((call, client_id, reader)) = self.accept(broker, frame) else {
-            return self.close(connection);
+        let (call, client_id, reader) = match self.accept(broker, frame) {
+            Ok(accepted) => accepted,
+            Err(reason) => return self.reject(connection, reason),
         };
         let origin = Origin { now, connection, broker, version: call.version };
         self.links.begin(connection, call, client_id.as_ref());
@@ -134,17 +136,20 @@ impl Cluster {
         self.dispatch(&origin, call, reader);
     }
 
-    /// Reads the header. `None`: this is no request that the broker knows.
-    fn accept(&mut self, broker: i32, frame: Bytes) -> Option<(Call, Option<Str>, Reader)> {
-        let head = frame.get(..4)?;
-        let api = ApiKey(i16::from_be_bytes([head[0], head[1]]));
-        let version = i16::from_be_bytes([head[2], head[3]]);
-        self.apis.iter().find(|(key, ..)| *key == api.0)?;
+    /// Reads the header, if this is a request that the broker knows.
+    fn accept(&mut self, broker: i32, frame: Bytes) -> Result<(Call, Option<Str>, Reader), Refusal> {
+        let Some(&[a, b, c, d]) = frame.first_chunk() else { return Err(Refusal::TooShort) };
+        let (api, version) = (ApiKey(i16::from_be_bytes([a, b])), i16::from_be_bytes([c, d]));
+        if self.apis.iter().all(|(key, ..)| *key != api.0) {
+            return Err(Refusal::UnknownApi(api));
+        }
         let mut reader = Reader::new(frame);
-        let header = RequestHeader::decode(&mut reader, request_header_version(api, version)?).ok()?;
+        let header_version = request_header_version(api, version).ok_or(Refusal::UnknownApi(api))?;
+        let header =
+            RequestHeader::decode(&mut reader, header_version).map_err(|_| Refusal::Header(api, version))?;
         let fault = self.faults.take(api, broker);
         let call = Call { api, version, correlation_id: header.correlation_id, fault };
-        Some((call, header.client_id, reader))
+        Ok((call, header.client_id, reader))
     }
 
     fn supports(&self, api: ApiKey, version: i16) -> bool {
@@ -157,11 +162,14 @@ impl Cluster {
 
     fn run<R: Serve>(&mut self, origin: &Origin, call: Call, mut reader: Reader) {
         let connection = origin.connection;
-        let Ok(request) = R::decode(&mut reader, call.version) else {
-            return self.close(connection);
+        let request = match R::decode(&mut reader, call.version) {
+            Ok(request) => request,
+            Err(error) => {
+                return self.reject(connection, Refusal::Body(call.api, call.version, error.to_string()));
+            }
         };
         if reader.finish().is_err() {
-            return self.close(connection);
+            return self.reject(connection, Refusal::TrailingBytes(call.api, call.version));
         }
         if let Some(Fault::Error(error)) = call.fault {
             return self.respond(origin.now, connection, &request.refuse_in(call.version, error));

@@ -6,6 +6,7 @@ use klamm_protocol::wire::{Reader, Writer};
 use klamm_protocol::{ErrorCode, Message, Str};
 use klamm_sim::Release;
 use klamm_sim::cluster::Output;
+use klamm_sim::observe::ClusterEvent;
 
 use crate::wire::{Got, Wire};
 
@@ -94,25 +95,34 @@ fn nonsense_closes_the_connection() {
     let cut = metadata_v9[..metadata_v9.len() - 1].to_vec();
     let huge_count = [&metadata_v9[..metadata_v9.len() - 5], &[0xff, 0xff, 0xff, 0xff, 0x0f]].concat();
     for (what, frame) in [
-        ("nothing", vec![]),
-        ("a little", vec![0, 3, 0]),
-        ("an unknown API", changed(0, 0x7f)),
-        ("an API not of the release", changed(1, 4)),
-        ("a version too high", changed(3, 99)),
-        ("a negative version", changed(2, 0xff)),
-        ("trailing bytes", trailing),
-        ("too few bytes", cut),
-        ("a huge count", huge_count),
+        ("TooShort", vec![]),
+        ("TooShort", vec![0, 3, 0]),
+        ("UnknownApi(ApiKey(32515))", changed(0, 0x7f)),
+        ("UnknownApi(LeaderAndIsr(4))", changed(1, 4)),
+        ("UnsupportedVersion(Metadata(3), 99)", changed(3, 99)),
+        ("UnsupportedVersion(Metadata(3), -247)", changed(2, 0xff)),
+        ("TrailingBytes(Metadata(3), 9)", trailing),
+        ("Body(Metadata(3), 9,", cut),
+        ("Body(Metadata(3), 9,", huge_count),
     ] {
         let mut wire = Wire::with_topic(1, "4.2");
+        wire.cluster.record_events(true);
         let connection = wire.connect(1);
         wire.cluster.handle_request(wire.now, connection, frame.into());
         assert_eq!(wire.next::<ResponseHeader>(), (Some(connection), Got::Closed), "{what}");
+        let event = wire.cluster.poll_event();
+        let Some(ClusterEvent::Refused { connection: of, reason }) = event else {
+            panic!("{what}: {event:?}")
+        };
+        assert_eq!(of, connection);
+        assert!(format!("{reason:?}").starts_with(what), "{reason:?} instead of {what}");
     }
     let mut wire = Wire::with_topic(1, "4.2");
+    wire.cluster.record_events(true);
     let connection = wire.connect(1);
     wire.cluster.handle_request(wire.now, connection, metadata_v9.into());
     assert!(matches!(wire.cluster.poll_output(), Some(Output::Response { .. })), "as it was");
+    assert_eq!(wire.cluster.poll_event(), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use klamm_protocol::{ApiKey, ErrorCode};
 
 use super::{Reply, Serve};
 use crate::cluster::{Cluster, Origin};
+use crate::observe::Refusal;
 
 impl Serve for ApiVersionsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ApiVersionsResponse> {
@@ -31,7 +32,7 @@ impl Cluster {
     /// has the form of version 0, and since 2.4 says which versions there are (KIP-511).
     pub(super) fn refuse_version(&mut self, origin: &Origin, api: ApiKey) {
         if api != ApiKey::API_VERSIONS {
-            return self.close(origin.connection);
+            return self.reject(origin.connection, Refusal::UnsupportedVersion(api, origin.version));
         }
         let own = self
             .apis
