@@ -2,12 +2,29 @@
 //!
 //! A [`World`](crate::world) tells its observers of everything in the order in which it happens. The checkers, the
 //! trace and the explanation of a run are observers; none of them can change what happens.
+//!
+//! # Order
+//!
+//! Whoever tells keeps to this, and whoever observes may rely on it:
+//!
+//! - `Made` comes first of each actor. `Offered` comes before `Accepted` or `Refused` of the same record, and
+//!   `Accepted` in the very step in which the producer took the record: the order of `Accepted` is the order in which
+//!   one actor appended.
+//! - `Accepted` comes before the record is `Appended` anywhere, and `Appended` before it is `Written`.
+//! - `Appended` comes before the `Committed` that covers it, and that before the `Response` that acknowledges or
+//!   carries it. What an election or a crash takes away is `Lost` before the `Elected` that follows from it.
+//! - `Positioned`, `Paused`, `Resumed`, `Unassigned` and `Closed` are told in the step in which the call of the
+//!   consumer returned, and `Delivered` in the step in which the batch was handed out: all of its records, or those
+//!   that the application looks at.
+//! - Of one connection: `Connecting`, `Opened`, and for each frame `Sent` before `Request`, `Response` before
+//!   `Received`; nothing after `Closed`.
 
 use bytes::Bytes;
 use klamm_core::{Effect, Instant};
 use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
 use crate::cluster::ConnectionId;
+use crate::{Domain, Draws};
 
 /// Whoever looks at a run.
 pub trait Observe {
@@ -23,7 +40,8 @@ pub struct ClientId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(pub u32);
 
-/// What makes the value of a record unique: the first 24 bytes of the value.
+/// What makes the value of a record unique: the first 24 bytes of the value. The id determines the whole record: its
+/// key, and how long the value is and what it is padded with. So each copy of a record can be checked by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValueId {
     /// Who produced it.
@@ -32,13 +50,65 @@ pub struct ValueId {
     pub key: u32,
     /// The how-many-th record of this producer, from 0.
     pub number: u64,
-    /// Tells runs apart, and determines the padding after the id.
+    /// Tells runs apart, and determines the padding after the id. The lowest 24 bits are the value's length.
     pub salt: u64,
 }
+
+/// The bits of a salt that are the value's length.
+const LENGTH_BITS: u64 = 0xFF_FFFF;
+/// The key of a record that has none.
+const NO_KEY: u32 = u32::MAX;
 
 impl ValueId {
     /// Bytes of an id.
     pub const LEN: usize = 24;
+
+    /// An id for a value of `len` bytes, at least [`ValueId::LEN`] and less than 16 MiB. `seed` is the run's.
+    #[must_use]
+    pub fn new(actor: ActorId, key: Option<u32>, number: u64, seed: u64, len: usize) -> Self {
+        let len = u64::try_from(len.max(Self::LEN)).unwrap_or(LENGTH_BITS).min(LENGTH_BITS);
+        Self { actor, key: key.unwrap_or(NO_KEY), number, salt: (seed.rotate_left(24) & !LENGTH_BITS) | len }
+    }
+
+    /// How long the value is, in bytes.
+    #[must_use]
+    pub fn value_len(self) -> usize {
+        usize::try_from(self.salt & LENGTH_BITS).unwrap_or(usize::MAX)
+    }
+
+    /// The bytes of the record's key, if it has one.
+    #[must_use]
+    pub const fn key_bytes(self) -> Option<[u8; 4]> {
+        if self.key == NO_KEY { None } else { Some(self.key.to_be_bytes()) }
+    }
+
+    /// Writes the whole value into `value`, whose content is replaced.
+    pub fn write_value(self, value: &mut Vec<u8>) {
+        value.clear();
+        value.extend_from_slice(&self.to_bytes());
+        let len = self.value_len();
+        let mut padding = self.padding();
+        while value.len() < len {
+            let word = padding.next_u64().to_be_bytes();
+            let part = word.len().min(len - value.len());
+            value.extend_from_slice(&word[..part]);
+        }
+    }
+
+    /// Whether `value` is, to the last byte, the value with this id.
+    #[must_use]
+    pub fn is_whole(self, value: &[u8]) -> bool {
+        let Some((id, rest)) = value.split_at_checked(Self::LEN) else { return false };
+        let mut padding = self.padding();
+        value.len() == self.value_len()
+            && id == self.to_bytes()
+            && rest.chunks(8).all(|part| part == &padding.next_u64().to_be_bytes()[..part.len()])
+    }
+
+    fn padding(self) -> Draws {
+        let entity = self.number ^ u64::from(self.actor.0).rotate_left(32) ^ u64::from(self.key);
+        Draws::new(self.salt, Domain::Workload, entity)
+    }
 
     /// The id as the first bytes of a value.
     #[must_use]
@@ -81,8 +151,34 @@ pub enum Observation<'a> {
     Wire(ConnectionId, Wire<'a>),
     /// In the cluster.
     Cluster(ClusterEvent),
+    /// To a client process as a whole.
+    Process(ClientId, Process),
     /// A fault began or ended, or the plan did something: in words, as the plan has it.
     Plan(&'a str),
+    /// The run goes on to another part.
+    Phase(Phase),
+}
+
+/// What happens to a client process as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// It stands still: no deadline can be kept before it is resumed.
+    Paused,
+    /// It goes on.
+    Resumed,
+    /// It is gone, and its handles with it: nothing more is told of its actors.
+    Killed,
+}
+
+/// The parts of a run after its faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// All faults are over: every broker is up, every link is as fast as it ever is, every partition has a leader.
+    /// What is asked from now on has to succeed, once the clients had the time to recover.
+    Healed,
+    /// That time is over, and nothing is produced any more: what is committed has been delivered to every consumer
+    /// that still reads, and every accepted record has its outcome. Told before consumers are closed.
+    Settled,
 }
 
 /// What a producer was made with, as far as it can be checked.
@@ -102,6 +198,8 @@ pub struct ProducerFacts {
     pub max_request_size: usize,
     /// Bytes that may be buffered.
     pub buffer_memory: usize,
+    /// Nanoseconds that offering a record may take at the most, until it is accepted or refused.
+    pub max_block_ns: u64,
 }
 
 /// In an application that produces.
@@ -140,13 +238,17 @@ pub enum Producing<'a> {
         /// The error in words.
         error: &'a str,
     },
-    /// A flush was begun.
+    /// The application threw the receipt of an accepted record away: its outcome is not told.
+    Abandoned(ValueId),
+    /// A flush was begun. An actor has one flush at a time.
     FlushBegan,
-    /// The flush ended. `buffered`: bytes that the producer still held, if it tells.
+    /// The flush ended.
     FlushEnded {
-        /// Bytes that the producer still holds.
+        /// Bytes that the producer still holds, if nothing was accepted since the flush began.
         buffered: Option<usize>,
     },
+    /// Bytes that the producer holds at the moment (`memory_in_use`).
+    Holds(usize),
     /// Closing was begun; it is to end by the deadline.
     CloseBegan {
         /// When it has to be over.
@@ -194,10 +296,13 @@ pub enum Consuming<'a> {
         /// Its whole value.
         bytes: &'a [u8],
     },
-    /// The position was moved by the client, and the application was told so.
+    /// The position was moved by the client, and the application was told so. Not told for a partition that is stopped
+    /// instead: that is a fatal `Trouble`.
     Moved {
         /// Where.
         from: &'a TopicPartition,
+        /// The position before; `None` if there was none, because the beginning or the end was asked for.
+        position: Option<i64>,
         /// To which offset.
         to: i64,
         /// Whether because the log was truncated under the reader (KIP-320), otherwise because of the range.
@@ -214,15 +319,19 @@ pub enum Consuming<'a> {
         /// What.
         error: &'a str,
     },
-    /// The consumer was closed.
+    /// The consumer was closed: nothing is delivered any more.
     Closed,
 }
 
 /// On a connection. Frames are without the four bytes of their length.
 #[derive(Clone, Debug)]
 pub enum Wire<'a> {
+    /// A client asks the network for a connection to a broker; `Opened` or `Closed` follows.
+    Connecting(ClientId, i32),
     /// A client connected to a broker.
     Opened(ClientId, i32),
+    /// The client has handed the last byte of a frame to its socket.
+    Sent(&'a Bytes),
     /// A frame of the client has arrived at the broker.
     Request(&'a Bytes),
     /// A frame of the broker was handed to the network.
@@ -287,6 +396,9 @@ pub enum ClusterEvent {
         leader_epoch: i32,
         /// The end of the new leader's log: what lies behind it in other logs is lost.
         end_offset: i64,
+        /// The epochs of the new leader's log, the oldest first, each with the offset at which it begins: which of the
+        /// records that were ever appended are in it. Empty: those of the log before, up to the end offset.
+        epochs: Vec<(i32, i64)>,
         /// Whether it was not in sync, so that committed records may be lost.
         unclean: bool,
     },
@@ -330,6 +442,11 @@ pub enum ClusterEvent {
         broker: i32,
         /// Whether it serves.
         up: bool,
+    },
+    /// A broker has forgotten fetch sessions, although it did not go down.
+    SessionsDropped {
+        /// Which.
+        broker: i32,
     },
     /// A producer id was given out.
     ProducerId {
@@ -380,3 +497,6 @@ pub enum Refusal {
     /// The request was understood and is not allowed: the error that says so.
     Invalid(ApiKey, ErrorCode),
 }
+
+#[cfg(test)]
+mod tests;
