@@ -394,7 +394,8 @@ pub enum ClusterEvent {
         leader: i32,
         /// Since this epoch.
         leader_epoch: i32,
-        /// The end of the new leader's log: what lies behind it in other logs is lost.
+        /// The end of the new leader's log, where its epoch begins: what lies behind it in other logs is lost. -1
+        /// without a leader.
         end_offset: i64,
         /// The epochs of the new leader's log, the oldest first, each with the offset at which it begins: which of the
         /// records that were ever appended are in it. Empty: those of the log before, up to the end offset.
@@ -410,6 +411,8 @@ pub enum ClusterEvent {
         partition: i32,
         /// The first one that is lost.
         from_offset: i64,
+        /// Those are lost that were written under an earlier epoch than this; later ones have taken their offsets.
+        leader_epoch: i32,
     },
     /// Records below this offset are gone: retention, or deletion.
     LogStart {

@@ -10,6 +10,7 @@ use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
 use super::log::FirstBatch;
 use super::topics::creation::NewTopic;
 use super::{Cluster, Fault};
+use crate::observe::ClusterEvent;
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +103,7 @@ impl Cluster {
     pub(crate) fn remove_topic(&mut self, name: &str) -> bool {
         let Some(topic) = self.topics.remove(name) else { return false };
         self.groups.forget_topic(name);
+        self.events.tell(|| ClusterEvent::TopicDeleted { topic_id: topic.id, topic: topic.name.clone() });
         for connection in topic.partitions.iter().flat_map(|partition| &partition.waiting) {
             self.links.feed(*connection, None);
         }
@@ -120,9 +122,11 @@ impl Cluster {
             self.close(connection);
         }
         self.groups.handle_broker_down(broker);
-        for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        self.events.tell(|| ClusterEvent::Broker { broker, up: false });
+        for (topic_id, index, partition) in self.topics.partitions_mut() {
             if partition.handle_broker_down(broker) {
                 partition.waiting.iter().for_each(|connection| self.links.feed(*connection, None));
+                self.events.tell(|| partition.elected(topic_id, index));
             }
         }
         self.work(now);
@@ -137,8 +141,11 @@ impl Cluster {
         };
         known.is_alive = true;
         let alive: Vec<i32> = self.live_brokers().map(|broker| broker.id).collect();
-        for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
-            partition.handle_broker_up(broker, |replica| alive.contains(&replica));
+        self.events.tell(|| ClusterEvent::Broker { broker, up: true });
+        for (topic_id, index, partition) in self.topics.partitions_mut() {
+            if partition.handle_broker_up(broker, |replica| alive.contains(&replica)) {
+                self.events.tell(|| partition.elected(topic_id, index));
+            }
         }
         self.groups.handle_broker_up(broker, |replica| alive.contains(&replica));
         true

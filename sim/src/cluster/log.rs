@@ -151,6 +151,12 @@ impl Log {
         self.piece(entry.position, entry.end())
     }
 
+    /// All batches from the one at `offset` on.
+    pub(crate) fn batches_from(&self, offset: i64) -> Bytes {
+        let slice = self.read(offset, self.end_offset, usize::MAX, FirstBatch::Whole);
+        if slice.tail.is_empty() { slice.head } else { [slice.head, slice.tail].concat().into() }
+    }
+
     /// The batches from the one that holds `offset` (or the next one) up to `end_offset`, at most `max_bytes` of
     /// them.
     pub(crate) fn read(&self, offset: i64, end_offset: i64, max_bytes: usize, first: FirstBatch) -> Slice {
@@ -207,6 +213,11 @@ impl Log {
     /// The first entry that has a record of the highest timestamp of all.
     pub(crate) fn entry_of_highest_timestamp(&self) -> Option<&Entry> {
         self.entry_by_timestamp(self.entries.back()?.highest_timestamp)
+    }
+
+    /// Leader epochs with the offset at which each began, both rising.
+    pub(crate) fn epochs(&self) -> &[(i32, i64)] {
+        &self.epochs
     }
 
     /// The epoch under which `offset` was written.

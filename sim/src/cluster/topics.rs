@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use klamm_protocol::{Str, Uuid};
 
 use super::{ConnectionId, log::Log, producers::Producers, session::TopicRef};
+use crate::observe::ClusterEvent;
 use settings::Settings;
 
 /// The leader of a partition that has none.
@@ -79,6 +80,20 @@ impl Partition {
         self.leader = self.replicas.iter().find(in_sync).copied().unwrap_or(NO_LEADER);
         self.leader_epoch += 1;
         true
+    }
+
+    /// That the leader has changed.
+    pub(crate) fn elected(&self, topic_id: Uuid, partition: i32) -> ClusterEvent {
+        let has_leader = self.leader != NO_LEADER;
+        ClusterEvent::Elected {
+            topic_id,
+            partition,
+            leader: self.leader,
+            leader_epoch: self.leader_epoch,
+            end_offset: if has_leader { self.log.end_offset() } else { -1 },
+            epochs: if has_leader { self.log.epochs().to_vec() } else { Vec::new() },
+            unclean: false,
+        }
     }
 
     /// Whether `offset` can be read.
@@ -161,9 +176,12 @@ impl Topics {
         self.by_name.values()
     }
 
-    /// In the order of their names.
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
-        self.by_name.values_mut()
+    /// All partitions: the topic's id, the partition's number, and the partition.
+    pub(crate) fn partitions_mut(&mut self) -> impl Iterator<Item = (Uuid, i32, &mut Partition)> {
+        self.by_name.values_mut().flat_map(|topic| {
+            let id = topic.id;
+            topic.partitions.iter_mut().zip(0..).map(move |(partition, index)| (id, index, partition))
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use klamm_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProd
 
 use super::{Reply, Serve};
 use crate::cluster::{Cluster, Origin};
+use crate::observe::ClusterEvent;
 
 impl Serve for InitProducerIdRequest {
     fn serve(self, cluster: &mut Cluster, _: &Origin) -> Reply<InitProducerIdResponse> {
@@ -16,6 +17,7 @@ impl Serve for InitProducerIdRequest {
         }
         let producer_id = cluster.next_producer_id;
         cluster.next_producer_id += 1;
+        cluster.events.tell(|| ClusterEvent::ProducerId { producer_id, epoch: 0 });
         Reply::Now(InitProducerIdResponse {
             producer_id,
             producer_epoch: 0,

@@ -13,6 +13,7 @@ use crate::cluster::producers::{Verdict, Written};
 use crate::cluster::session::TopicRef;
 use crate::cluster::topics::Partition;
 use crate::cluster::{Cluster, Origin};
+use crate::observe::ClusterEvent;
 
 /// From this version on a request carries format 2.
 const FIRST_WITH_FORMAT_2: i16 = 3;
@@ -118,6 +119,7 @@ impl Cluster {
         let unknown = || Refusal::from(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         let known = self.topics.find_mut(topic).ok_or_else(unknown)?;
         let limits = *known.settings.limits();
+        let (known_id, name) = (known.id, known.name.clone());
         let partition = known.partition_mut(index).ok_or_else(unknown)?;
         if acks == -1 && (partition.isr.len() as u64) < limits.min_insync_replicas.unsigned_abs() {
             return Err(Refusal::from(ErrorCode::NOT_ENOUGH_REPLICAS));
@@ -134,8 +136,27 @@ impl Cluster {
         let before = partition.log.len();
         let written = partition.append(&accepted, limits.log_append_time.then_some(wall_time.0));
         let grown = partition.log.len() - before;
+        if self.events.are_recorded() {
+            let (topic_id, leader_epoch, high_watermark) =
+                (known_id, partition.leader_epoch, partition.high_watermark);
+            let stored = partition.log.batches_from(written.base_offset);
+            self.events.tell(|| ClusterEvent::Appended {
+                topic_id,
+                topic: name,
+                partition: index,
+                broker: origin.broker,
+                leader_epoch,
+                batches: stored,
+            });
+            self.events.tell(|| ClusterEvent::Committed { topic_id, partition: index, high_watermark });
+        }
         if limits.retention_bytes >= 0 {
+            let start = partition.log.start_offset();
             partition.log.retain(limits.retention_bytes.unsigned_abs());
+            let offset = partition.log.start_offset();
+            if offset > start {
+                self.events.tell(|| ClusterEvent::LogStart { topic_id: known_id, partition: index, offset });
+            }
         }
         for connection in &partition.waiting {
             self.links.feed(*connection, Some(grown));

@@ -6,6 +6,7 @@ use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::{Partition, Topic, name, settings::Settings};
 use crate::cluster::{Cluster, CommandError};
+use crate::observe::ClusterEvent;
 
 /// Partitions that one request may create.
 const MAX_NEW_PARTITIONS: usize = 10_000;
@@ -61,6 +62,7 @@ impl Cluster {
     pub(crate) fn add_topic(&mut self, mut topic: Topic) -> Uuid {
         topic.id = self.new_topic_id();
         let id = topic.id;
+        self.events.tell(|| created(&topic));
         self.topics.insert(topic);
         id
     }
@@ -222,6 +224,16 @@ impl Cluster {
         if let Some(topic) = self.topics.get_mut(topic) {
             let partition = |replicas| Partition::new(replicas, |broker| alive.contains(&broker));
             topic.partitions.extend(replicas.into_iter().map(partition));
+            self.events.tell(|| created(topic));
         }
+    }
+}
+
+/// That there is a topic of this form now.
+fn created(topic: &Topic) -> ClusterEvent {
+    ClusterEvent::Topic {
+        topic_id: topic.id,
+        topic: topic.name.clone(),
+        partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
     }
 }
