@@ -30,8 +30,12 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "probes"))]
 extern crate std;
+
+// First, for the macros.
+#[macro_use]
+pub mod probes;
 
 pub mod admin;
 mod backoff;

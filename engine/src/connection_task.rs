@@ -12,6 +12,7 @@ use klamm_core::{
     ConnectionId, Instant, ProducerHandle,
     cluster::Address,
     connection::{Connection, ConnectionEvent, Outbox, TransportEnd},
+    probe,
     producer::{Seal, SealedPartition},
 };
 use klamm_protocol::{
@@ -290,6 +291,7 @@ impl ConnectionTask {
     fn finish(&mut self, now: Instant) {
         self.finished = true;
         let late = self.mailbox.close();
+        probe!(MailboxLeftOver, !late.is_empty());
         let id = self.id;
         self.shared.with_at(now, |state, now| {
             state.forget_mailbox(id);
@@ -303,6 +305,7 @@ impl ConnectionTask {
 impl Drop for ConnectionTask {
     fn drop(&mut self) {
         if !self.finished {
+            probe!(DriverDropped);
             let now = self.shared.clock.now();
             self.connection.handle_closed(now, TransportEnd::Broken(Str::from("the driver dropped it")));
             self.drive(now);

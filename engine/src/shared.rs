@@ -16,6 +16,7 @@ use klamm_core::{
     client::{Action, Client},
     cluster::Address,
     connection::ConnectionConfig,
+    probe,
     producer::{Seal, SealResult, SealedPartition},
 };
 
@@ -126,6 +127,7 @@ impl Shared {
     pub(crate) fn wake_for_signals(&self, route: Option<&Mailbox>) {
         let mut wakers = Vec::new();
         if route.is_none_or(|mailbox| mailbox.push(Item::Signals, &mut wakers).is_err()) {
+            probe!(SignalFoundNoConnection, route.is_some());
             self.control.raise(&mut wakers);
         }
         for waker in wakers {
@@ -222,6 +224,7 @@ impl State {
                 Some(inbox) => inbox.deliver(chunk, wakers),
                 // The consumer was closed.
                 None => {
+                    probe!(ChunkForClosedConsumer);
                     if let Some(consumer) = self.client.consumer_mut(consumer) {
                         consumer.handle_consumed(now, chunk.ticket);
                     }
@@ -263,7 +266,10 @@ impl State {
     pub(crate) fn refused(&mut self, now: Instant, connection: ConnectionId, item: Item) {
         match item {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
-            Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
+            Item::Seal { producer, seal, .. } => {
+                probe!(SealRacedByClose);
+                self.unsealed(now, producer, &seal);
+            }
             // Signals are looked after whenever the state is worked on.
             Item::Signals | Item::Close => {}
         }

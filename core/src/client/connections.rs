@@ -56,6 +56,7 @@ impl Client {
 
     /// A request of [`Action::Send`] could not be submitted, because its connection is over or full.
     pub fn handle_unsent(&mut self, now: Instant, connection: ConnectionId, token: Token) {
+        probe!(UnsentByDriver);
         self.no_longer_in_flight(connection);
         self.lost(now, token, &Lost::Connection { written: false });
     }
@@ -66,6 +67,7 @@ impl Client {
         let (node, address) = (link.node, link.address.clone());
         let mut config = Arc::clone(&self.config.connection);
         if self.links.begins_with_version_0(node) {
+            probe!(VersionZeroByHint);
             Arc::make_mut(&mut config).api_versions_hint = Some(0);
         }
         let longest = self.config.setup_timeout_max;
@@ -120,6 +122,7 @@ impl Client {
         let stale = stale.filter(|(_, link)| !matches!(link.state, State::Closing));
         let stale: alloc::vec::Vec<_> = stale.map(|(id, link)| (id, link.node)).collect();
         for (connection, node) in stale {
+            probe!(BrokerMoved);
             self.links.forget_health(node);
             self.abandon_connection(now, connection);
         }
@@ -134,6 +137,7 @@ impl Client {
     /// A response makes no sense: that costs its connection, and the next one pauses.
     fn misbehaved(&mut self, now: Instant, connection: ConnectionId, nonsense: Misbehaved) {
         let Some(link) = self.links.get(connection) else { return };
+        probe!(ConnectionMisused);
         let node = link.node;
         self.diagnosis.failed(node, &link.address, &CloseReason::Misbehaved(nonsense));
         self.links.failed(now, node);

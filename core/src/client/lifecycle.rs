@@ -109,6 +109,7 @@ impl Client {
         if let Phase::Draining(deadline) = self.lifecycle.phase
             && deadline <= now
         {
+            probe!(AbortedByClose, !self.producers.is_empty());
             self.producers.abort_all(now);
         }
     }

@@ -130,6 +130,7 @@ impl Links {
         let pause = health.pause_until.filter(|until| *until > now);
         let state = match pause {
             Some(until) => {
+                probe!(PausedBeforeConnect);
                 self.pauses.set(id, until);
                 State::Pausing(Vec::new())
             }
@@ -170,6 +171,7 @@ impl Links {
         match self.health.get(&node).map_or(0, |health| health.setup_timeouts) {
             0 => first,
             timeouts => {
+                probe!(SetupTimeoutGrown);
                 let growing = Backoff { initial: first, max: longest.max(first) };
                 growing.delay(timeouts.saturating_add(1), &mut self.entropy)
             }

@@ -91,6 +91,7 @@ impl Producers {
         for entry in self.table.values_mut() {
             entry.producer.handle_timeout(now);
             if entry.abort_at.is_some_and(|at| at <= now) {
+                probe!(AbortedByProducerClose, entry.producer.outstanding() > 0);
                 entry.abort_at = None;
                 entry.producer.abort(now);
             }
@@ -303,6 +304,7 @@ impl Client {
                     Some(Some(TopicError { code, deleted: false }))
                 }
                 TopicState::Pending(_) | TopicState::NotWanted if wait.deadline <= now || closing => {
+                    probe!(TopicWaitTimedOut, !closing);
                     Some(None)
                 }
                 TopicState::Pending(_) | TopicState::NotWanted => return true,

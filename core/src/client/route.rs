@@ -55,6 +55,7 @@ impl Client {
         {
             Some(connection) => self.send(now, connection, request),
             None => {
+                probe!(NodeUnknown, !self.lifecycle.is_silent());
                 self.cluster.request_refresh();
                 self.lost(now, request.token, &Lost::UNSENT);
             }
@@ -97,6 +98,7 @@ impl Client {
     fn any_node(&mut self, now: Instant) -> Option<Node> {
         let links = &self.links;
         let available = self.cluster.least_loaded(|node| links.load(now, node));
+        probe!(AllNodesPausing, available.is_none());
         available.or_else(|| self.links.first_to_recover(self.cluster.candidates()))
     }
 

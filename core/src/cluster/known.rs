@@ -48,6 +48,7 @@ impl Known {
         let brokers: BTreeMap<_, _> =
             response.brokers.iter().filter_map(broker).map(|broker| (broker.id, broker)).collect();
         if brokers.is_empty() {
+            probe!(NoBrokerListed);
             return None;
         }
         let controller = (response.controller_id >= 0).then_some(BrokerId(response.controller_id));
@@ -79,6 +80,7 @@ impl Known {
         let before_id = before.as_ref().map_or(Uuid::ZERO, |topic| topic.id);
         let recreated = !before_id.is_zero() && !answer.topic_id.is_zero() && before_id != answer.topic_id;
         let id = if answer.topic_id.is_zero() { before_id } else { answer.topic_id };
+        probe!(TopicRecreated, recreated);
         let mut changed = before.is_none() || recreated;
         let old = before.as_ref().map_or(&[][..], |topic| &topic.partitions);
 
@@ -102,6 +104,8 @@ impl Known {
         partitions.dedup();
 
         if partitions != old {
+            probe!(PartitionsAdded, !old.is_empty() && partitions.len() > old.len());
+            probe!(PartitionsGone, partitions.len() < old.len());
             let number = |index: &PartitionIndex| numbers.name(*index).map(|(_, partition)| partition);
             for index in old {
                 if partitions.binary_search_by_key(&number(index), number).is_err() {
@@ -125,6 +129,7 @@ impl Known {
     pub(super) fn hint(&mut self, index: PartitionIndex, leader: Leader, endpoint: Option<Broker>) -> bool {
         let Some(partition) = self.partition(index) else { return false };
         if leader.epoch <= partition.leader_epoch {
+            probe!(HintOlder);
             return false;
         }
         match endpoint {
@@ -132,8 +137,12 @@ impl Known {
                 self.brokers.insert(broker.id, broker);
             }
             _ if self.brokers.contains_key(&leader.broker) => {}
-            _ => return false,
+            _ => {
+                probe!(HintWithoutEndpoint);
+                return false;
+            }
         }
+        probe!(HintTaken);
         if let Some(partition) = &mut self.slot(index).partition {
             partition.leader = Some(leader.broker);
             partition.leader_epoch = leader.epoch;
@@ -197,10 +206,12 @@ impl Slot {
             self.partition.as_ref().filter(|_| !recreated).map_or(-1, |partition| partition.leader_epoch);
         if (0..seen).contains(&told) && self.regressions < MAX_REGRESSIONS {
             // This broker has not heard of the newest leader yet.
+            probe!(EpochRegressRefused);
             self.regressions += 1;
             return false;
         }
         let restarted = (0..seen).contains(&told);
+        probe!(EpochRegressBelieved, restarted);
         self.regressions = 0;
         let partition = Partition {
             leader: (answer.leader_id >= 0).then_some(BrokerId(answer.leader_id)),

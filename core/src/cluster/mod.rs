@@ -114,6 +114,7 @@ impl Cluster {
         let Some(scope) = self.refresh.answered(number) else { return };
         let inexpressible = matches!(error, Some(RequestError::NotExpressible { .. }));
         if inexpressible && !self.legacy {
+            probe!(MetadataDowngraded);
             self.legacy = true;
             self.refresh.request(scope);
             return;
@@ -141,6 +142,7 @@ impl Cluster {
         if self.known.brokers.contains_key(&id) {
             self.known.unreachable.insert(id);
             if self.known.unreachable.len() >= self.known.brokers.len() {
+                probe!(RebootstrapUnreachable);
                 self.rebootstrap();
             }
         }
@@ -172,6 +174,7 @@ impl Cluster {
             self.outputs.push_back(ClusterOutput::TopicFailed { topic, error });
         }
         if self.stuck_at().is_some_and(|at| at <= now) {
+            probe!(RebootstrapStuck, self.is_known());
             self.refresh.abandon(now);
             self.rebootstrap();
         }

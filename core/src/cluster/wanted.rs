@@ -159,6 +159,8 @@ impl Wanted {
             Search::Asking { code, was_there } => (code, was_there),
             _ => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, false),
         };
+        probe!(TopicDeleted, deleted);
+        probe!(TopicNeverSeen, !deleted);
         let error = TopicError { code, deleted };
         entry.search = Search::Failed(error);
         Some((name, error))

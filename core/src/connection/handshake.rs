@@ -61,6 +61,7 @@ impl Connection {
         let malformed = |error| CloseReason::Misbehaved(Misbehaved::Malformed(error));
         if error_code(frame.clone()) == Some(ErrorCode::UNSUPPORTED_VERSION) {
             let older = older_version(sent.version, frame).ok_or(CloseReason::UnsupportedVersion)?;
+            probe!(ApiVersionsDowngraded);
             self.enter(Input::OtherVersions);
             self.ask_versions(older);
             return Ok(());
@@ -75,6 +76,7 @@ impl Connection {
         }
         self.versions = Arc::new(ApiVersions::from_response(&response));
         if let Some(newer) = self.newer_version(sent) {
+            probe!(ApiVersionsUpgraded);
             self.enter(Input::OtherVersions);
             self.ask_versions(newer);
             return Ok(());

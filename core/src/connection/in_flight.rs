@@ -112,6 +112,7 @@ impl InFlight {
     pub(super) fn drain(&mut self, taken: u64) -> Vec<Unanswered> {
         let mut all: Vec<Sent> = self.answered.drain(..).chain(self.unanswered.drain(..)).collect();
         all.sort_by_key(|sent| sent.bytes.0);
+        probe!(ClosedPartlyWritten, all.iter().any(|sent| sent.bytes.0 < taken && taken < sent.bytes.1));
         all.iter()
             .filter_map(|sent| match sent.owner {
                 Owner::Caller(token) => Some(Unanswered { token, written: sent.bytes.0 < taken }),

@@ -161,18 +161,21 @@ impl Connection {
             State::Ready => {}
             State::Connecting | State::Versions | State::Authenticating => {
                 if self.timing.setup_deadline <= now {
+                    probe!(SetupTimedOut);
                     return self.end(CloseReason::SetupTimeout(self.progress()));
                 }
             }
         }
         if self.timing.reads_paused.is_none() {
             if let Some(sent) = self.in_flight.overdue(now) {
+                probe!(RequestTimedOut);
                 return self.end(CloseReason::RequestTimeout { api: sent.api });
             }
         }
         self.expire_queued(now);
         self.send_queued(now);
         if self.idle_at().is_some_and(|at| at <= now) {
+            probe!(ClosedAsIdle);
             self.end(CloseReason::Idle);
         }
     }
@@ -197,6 +200,7 @@ impl Connection {
         self.timing.active = now;
         self.queue.push_back(outgoing);
         self.send_queued(now);
+        probe!(QueuedBehindThrottle, self.state == State::Ready && self.timing.throttled_until > now);
         Ok(())
     }
 
@@ -320,6 +324,8 @@ impl Connection {
         if !self.enter(Input::Ended) {
             return;
         }
+        probe!(ClosedWithQueue, !self.queue.is_empty());
+        probe!(ClosedMidFrame, self.frames.is_mid_frame());
         let mut unanswered: Vec<_> = self.in_flight.drain(self.outbox.taken());
         unanswered.extend(
             self.queue.drain(..).map(|outgoing| Unanswered { token: outgoing.token, written: false }),

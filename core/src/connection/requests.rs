@@ -43,6 +43,7 @@ impl Connection {
         self.queue.retain(|outgoing| {
             let in_time = outgoing.deadline > now;
             if !in_time {
+                probe!(RequestExpiredInQueue);
                 let error = RequestError::TimedOut;
                 events.push_back(ConnectionEvent::Failed { token: outgoing.token, error });
             }

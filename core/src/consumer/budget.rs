@@ -49,6 +49,7 @@ impl Budget {
         let free = self.limit.saturating_sub(self.used());
         let overtakes = self.next_waiting().is_some_and(|first| first != broker);
         if overtakes || free < least {
+            probe!(FetchWaitsForMemory);
             if !self.waiting.contains(&broker) {
                 self.waiting.push_back(broker);
             }

@@ -105,6 +105,7 @@ impl Consumer {
                 // The partition was just seen.
                 let Ok(partition) = self.begin(*index, Events::Hold) else { continue };
                 partition.paused = true;
+                probe!(PausedWithReadAhead, partition.position.has_read_ahead());
                 partition.position.rewind();
             }
         }
@@ -205,11 +206,13 @@ impl Consumer {
         if before == leader {
             return;
         }
+        probe!(LeaderMovedWhileAsking, before.is_some() && partition.asking.is_some());
         partition.leader = leader;
         partition.asking = None;
         partition.failures.retry_at = None;
         if let (Some(before), Some(leader)) = (before, leader) {
             if before.topic_id != leader.topic_id && !before.topic_id.is_zero() {
+                probe!(RecreatedUnderReader);
                 partition.position.forget_epochs();
             }
         }

@@ -60,6 +60,8 @@ impl Consumer {
                 if self.partitions.get(&index).is_some_and(|partition| partition.asking == Some(number)) {
                     self.handle_partition(now, index, &mut reply, data);
                 } else {
+                    probe!(FetchAnswerStale, self.partitions.contains_key(&index));
+                    probe!(FetchAnswerUnassigned, !self.partitions.contains_key(&index));
                     node.session.mark_stale(index);
                 }
             }
@@ -157,8 +159,11 @@ impl Consumer {
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         let consumed = partition.position.consumed().map(|at| at.offset);
         if partition.position.to_fetch().map(|at| at.offset) != consumed {
+            probe!(OutOfRangePutOff);
             return self.retry_later(now, index);
         }
+        probe!(ResetOutOfRange, policy != super::OffsetReset::None);
+        probe!(StoppedOutOfRange, policy == super::OffsetReset::None);
         if !partition.position.out_of_range(policy) {
             self.report(index, PartitionErrorKind::OutOfRange);
         }
@@ -239,6 +244,7 @@ impl Consumer {
             Walk::Cut { needed } if version < FIRST_WITH_WHOLE_BATCHES => {
                 let asked = partition.intake.max_bytes;
                 if asked < most {
+                    probe!(CutBatchAskedAgain);
                     let needed = needed.and_then(|needed| i32::try_from(needed).ok()).unwrap_or(0);
                     partition.intake.max_bytes = asked.saturating_mul(2).max(needed).min(most);
                     return;

@@ -200,6 +200,7 @@ impl Consumer {
             }
             Asked::EpochEnds if unsupported => self.skip_validation(number, &request),
             Asked::ListOffsets if self.without_isolation(request.broker, error) => {
+                probe!(IsolationNotKnown);
                 self.turn_away(number, &request)
             }
             Asked::ListOffsets | Asked::EpochEnds | Asked::Close => {}

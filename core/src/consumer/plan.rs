@@ -65,6 +65,7 @@ impl Consumer {
     /// Asks a broker what there is to ask.
     pub(super) fn plan(&mut self, now: Instant, broker: BrokerId) {
         let tight = self.budget.is_tight();
+        probe!(MemoryTight, tight);
         let Some(node) = self.nodes.get_mut(&broker) else { return };
         node.wake_at = node.retry_at.filter(|at| *at > now && !self.closed);
         if node.wake_at.is_some() || self.closed {
@@ -147,6 +148,7 @@ impl Consumer {
 
     /// Tells a broker to forget its session.
     pub(super) fn send_close(&mut self, broker: BrokerId) {
+        probe!(SessionClosed);
         let number = self.next_number();
         let Some(node) = self.nodes.get(&broker) else { return };
         let mut request = FetchRequest { max_bytes: self.config.fetch_max_bytes, ..FetchRequest::default() };

@@ -91,7 +91,10 @@ impl Consumer {
             match wish.place {
                 // Version 0 found no segment that begins before the time: all of the log may be after it.
                 Place::Timestamp(_) if version == 0 => partition.position.fall_back(Place::Earliest),
-                Place::Timestamp(_) => partition.position.fall_back(Place::Latest),
+                Place::Timestamp(_) => {
+                    probe!(TimestampBeyondEnd);
+                    partition.position.fall_back(Place::Latest);
+                }
                 Place::Earliest | Place::Latest => self.retry_later(now, index),
             }
             return;
@@ -141,10 +144,12 @@ impl Consumer {
         match verdict {
             Verdict::Valid => {}
             Verdict::Refetch => {
+                probe!(TruncationRefetched);
                 partition.position.rewind();
                 partition.position.validated();
             }
             Verdict::Diverged(offset) => {
+                probe!(TruncationDiverged);
                 let continues = policy != super::OffsetReset::None;
                 if continues {
                     partition.position.diverge(offset, end.epoch);
@@ -158,6 +163,7 @@ impl Consumer {
                 );
             }
             Verdict::Undefined => {
+                probe!(TruncationUndefined);
                 let continues = partition.position.undefined(policy);
                 let diverged_at = None;
                 self.event(
@@ -170,6 +176,7 @@ impl Consumer {
 
     /// The broker is too old to say whether a log was truncated.
     pub(super) fn skip_validation(&mut self, number: u64, request: &UnderWay) {
+        probe!(ValidationSkipped);
         for index in &request.partitions {
             if let Some(partition) = self.asked(number, *index) {
                 partition.asking = None;
@@ -212,6 +219,9 @@ impl Consumer {
 
     /// An error of one partition: it is tried again after a while, and reported if it may last.
     pub(super) fn fail(&mut self, now: Instant, index: PartitionIndex, code: ErrorCode) {
+        probe!(OffsetNotAvailable, code == ErrorCode::OFFSET_NOT_AVAILABLE);
+        probe!(LeaderEpochFenced, code == ErrorCode::FENCED_LEADER_EPOCH);
+        probe!(LeaderEpochUnknown, code == ErrorCode::UNKNOWN_LEADER_EPOCH);
         let remedy = remedy(code);
         self.retry_later(now, index);
         if remedy.refresh {

@@ -82,6 +82,7 @@ impl Producer {
     }
 
     pub(super) fn written(&mut self, now: Instant, number: u64) {
+        probe!(UnacknowledgedWritten);
         if let Some(sent) = self.take_request(number) {
             self.settle_all(now, number, sent, Answer::new(Verdict::Acknowledged, ErrorCode::NONE));
         }
@@ -125,6 +126,7 @@ impl Producer {
                     if state.leader.is_some_and(|leader| leader.broker == broker) {
                         state.proven_on = Some(broker);
                     }
+                    probe!(ResendAcknowledged, state.queue.get(at).is_some_and(|batch| batch.unsure));
                     let acknowledged = match answer.verdict {
                         Verdict::Duplicate => Acknowledged { base_offset: None, ..answer.acknowledged },
                         _ => answer.acknowledged,
@@ -136,6 +138,8 @@ impl Producer {
                     self.refused(now, index, at, answer);
                 }
             }
+        } else {
+            probe!(AnswerTooLate);
         }
         self.schedule(now, index);
     }
@@ -151,13 +155,16 @@ impl Producer {
         }
         match answer.verdict {
             // One behind a batch that was refused is always out of order.
-            Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent && at > 0 => {}
+            Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent && at > 0 => {
+                probe!(RefusedBehindRefused);
+            }
             // The broker does not recognise a part of what it has as a whole.
             Verdict::OutOfOrder if idempotent && batch.split && batch.unsure => {
                 self.fail(index, at, ProduceErrorKind::Refused, answer.code);
             }
             Verdict::UnknownProducer if idempotent && answer.log_start_offset < 0 => {
-                self.retry(now, index, at)
+                probe!(UnknownProducerRetried);
+                self.retry(now, index, at);
             }
             Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent => {
                 state.begin_epoch();
@@ -185,6 +192,7 @@ impl Producer {
         batch.refusals = batch.refusals.saturating_add(1);
         // What may be in the log is not given up: only a further answer can tell.
         if batch.refusals > retries && !batch.unsure {
+            probe!(RetriesExhausted);
             let code = batch.last_code;
             self.fail(index, at, ProduceErrorKind::Refused, code);
         } else if at == 0 {
@@ -201,10 +209,12 @@ impl Producer {
         let parts = match batch.sealed.split(usize::MAX, &mut compressor) {
             Ok(parts) if parts.len() > 1 => parts,
             _ => {
+                probe!(RecordTooLarge);
                 self.fail(index, at, ProduceErrorKind::TooLarge, code);
                 return;
             }
         };
+        probe!(BatchSplit);
         let Some(whole) = state.queue.remove(at) else { return };
         let mut first = 0;
         for (part_at, sealed) in (at..).zip(parts) {

@@ -42,6 +42,9 @@ impl Producer {
     pub(super) fn fail(&mut self, index: PartitionIndex, at: usize, kind: ProduceErrorKind, code: ErrorCode) {
         let Some(state) = self.partition_mut(index) else { return };
         let Some(batch) = state.queue.get(at) else { return };
+        probe!(FailedUnsure, batch.unsure);
+        probe!(FailedInFlight, batch.in_flight.is_some());
+        probe!(FailedUnsent, batch.identity.is_none());
         let effect = batch.effect();
         let code = if code.is_ok() { batch.last_code } else { code };
         if batch.identity.is_some() {
@@ -58,6 +61,7 @@ impl Producer {
             return;
         }
         let Some((batch, opened)) = state.unsealed.pop() else { return };
+        probe!(ExpiredUnsealed, kind == ProduceErrorKind::TimedOut);
         self.progress.ended(opened.generation);
         let error = ProduceError { kind, effect: Effect::None, code };
         self.report(index, batch, Portion::Whole, Err(error));

@@ -112,6 +112,7 @@ impl IdSource {
 
     /// No answer: it will be asked for again.
     pub(super) fn failed(&mut self, now: Instant, backoff: Backoff, entropy: &mut Entropy) {
+        probe!(ProducerIdRetried);
         self.failures = self.failures.saturating_add(1);
         self.state = State::Missing(now + backoff.delay(self.failures, entropy));
     }

@@ -42,6 +42,7 @@ impl Producer {
     pub(super) fn id_lost(&mut self, now: Instant, lost: Lost) {
         let never_had_one = self.ids.as_ref().is_some_and(|ids| ids.current().is_none());
         if lost == Lost::Unsupported && self.config.idempotence_optional && never_had_one {
+            probe!(IdempotenceDropped);
             self.config.idempotent = false;
             self.ids = None;
             self.schedule_all(now);

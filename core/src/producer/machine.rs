@@ -186,6 +186,8 @@ impl Producer {
     /// Sends everything that was accepted so far without waiting for more records.
     /// [`ProducerOutput::Flushed`] tells when all of it has its outcome.
     pub fn flush(&mut self, now: Instant) -> FlushId {
+        probe!(FlushOverRetry, self.partitions.iter().flatten().any(|state| state.is_resending()));
+        probe!(FlushBehindFlush, self.progress.is_flushing());
         let flush = self.progress.flush();
         self.end_all_lingering(now);
         flush
@@ -194,6 +196,7 @@ impl Producer {
     /// Sends what could be sent without waiting for more records, because memory is short. Unlike
     /// [`flush`](Self::flush) it promises nothing of what waits for other reasons, and nobody hears of its end.
     pub fn hurry(&mut self, now: Instant) {
+        probe!(HurriedForMemory);
         self.end_all_lingering(now);
     }
 
@@ -300,7 +303,7 @@ impl Producer {
         let Some(state) = self.partition_mut(index) else { return };
         let asked = state.unsealed.end_sealing();
         match result {
-            SealResult::Left => {}
+            SealResult::Left => probe!(SealLeftForNext),
             SealResult::Empty => {
                 if asked == Some(state.unsealed.first()) {
                     // The buffer does not hold what was signalled: there is nothing to wait for.
@@ -308,7 +311,9 @@ impl Producer {
                 }
             }
             // It has its outcome: it expired or was aborted while it was being sealed.
-            SealResult::Sealed { batch, .. } if batch < state.unsealed.first() => {}
+            SealResult::Sealed { batch, .. } if batch < state.unsealed.first() => {
+                probe!(ExpiredWhileSealed);
+            }
             SealResult::Sealed { batch, sealed } => {
                 self.open(now, index, batch);
                 while self.partition(index).is_some_and(|state| state.unsealed.first() < batch) {

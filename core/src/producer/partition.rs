@@ -123,7 +123,7 @@ impl Partition {
     ///
     /// A broker remembers the last five batches of a producer. Fresh batches behind one that it may have taken
     /// would make it forget that one before the resend is settled.
-    fn is_resending(&self) -> bool {
+    pub(super) fn is_resending(&self) -> bool {
         self.queue.iter().any(|batch| batch.refusals > 0 && batch.identity.is_some())
     }
 
@@ -135,6 +135,8 @@ impl Partition {
         }
         if leader.map(|leader| leader.broker) != self.leader.map(|leader| leader.broker) {
             // Two brokers at once could write in any order: so nothing is sent before the old leader has answered.
+            probe!(LeaderMovedInFlight, leader.is_some() && self.in_flight > 0);
+            probe!(ResendToNewLeader, leader.is_some() && self.is_resending());
             self.proven_on = None;
         }
         self.leader = leader;
@@ -163,6 +165,7 @@ impl Partition {
 
     /// The broker took nothing of what waits in this epoch: all of it is named anew, in a new epoch.
     pub(super) fn begin_epoch(&mut self) {
+        probe!(EpochBumpWithInflight, self.in_flight > 0);
         self.sequences.renew();
         self.proven_on = None;
         for batch in &mut self.queue {
@@ -181,6 +184,7 @@ impl Partition {
         let Some(batch) = self.queue.get_mut(at) else { return };
         batch.in_flight = None;
         if renamed {
+            probe!(RenamedBehind);
             batch.identity = None;
             batch.unsure = false;
         }

@@ -59,6 +59,12 @@ impl Progress {
         flush
     }
 
+    /// Whether a flush is under way.
+    #[cfg(feature = "probes")]
+    pub(super) fn is_flushing(&self) -> bool {
+        self.outstanding.len() > 1
+    }
+
     /// The next flush that is done.
     pub(super) fn poll_flushed(&mut self) -> Option<FlushId> {
         if self.outstanding.len() < 2 || self.outstanding.front() != Some(&0) {

@@ -102,6 +102,7 @@ impl Producer {
             let Step::Send(at) = state.step(now, &rules) else { continue };
             bytes += state.queue.get(at).map_or(0, |batch| batch.sealed.len());
             if bytes > max_bytes && !chosen.is_empty() {
+                probe!(RequestFull);
                 turn = index.0;
                 break;
             }
@@ -194,6 +195,7 @@ fn record_bytes(
         let header = Bytes::copy_from_slice(&sealed.header(&stamp));
         return Ok(RecordBytes::new(header, sealed.payload().clone()));
     }
+    probe!(SentAsMessages);
     let format = if version >= FORMAT_1_VERSION { LegacyFormat::V1 } else { LegacyFormat::V0 };
     let codec = match sealed.compression() {
         Compression::Zstd => Compression::None,

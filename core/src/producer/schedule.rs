@@ -145,6 +145,7 @@ impl Producer {
         state.set_leader(leader);
         if leader.is_none() && !state.is_idle() {
             if let TopicState::Failed(error) = cluster.topic_state(topic) {
+                probe!(TopicGoneWithBatches);
                 let kind = match error.code {
                     ErrorCode::TOPIC_AUTHORIZATION_FAILED => ProduceErrorKind::Unauthorized,
                     _ => ProduceErrorKind::UnknownTopic,

@@ -52,6 +52,7 @@ impl Sequences {
         let identity = match (self.next, current) {
             (Some(next), _) if !self.renew => next,
             (Some(next), _) if next.epoch < i16::MAX => {
+                probe!(EpochRaised);
                 Identity { epoch: next.epoch + 1, sequence: 0, ..next }
             }
             (_, current) => {

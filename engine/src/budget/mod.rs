@@ -11,6 +11,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use klamm_core::probe;
+
 use crate::wait::lock;
 
 /// A number of bytes that are shared out, first come first served.
@@ -164,6 +166,7 @@ impl Future for Take {
             return Poll::Pending;
         };
         if state.queue[position].granted {
+            probe!(RoomGrantedInTurn);
             state.queue.remove(position);
             self.done = true;
             return Poll::Ready(Ok(()));
@@ -182,6 +185,7 @@ impl Drop for Take {
             let Some(position) = state.position(ticket) else { return };
             if let Some(waiter) = state.queue.remove(position) {
                 if waiter.granted {
+                    probe!(RoomGrantReturned);
                     state.free += waiter.bytes;
                 }
                 state.grant(&mut wakers);

@@ -10,6 +10,7 @@ use std::{fmt, sync::Arc};
 use klamm_core::{
     ConsumerId, PartitionIndex,
     consumer::{ConsumerEvent, PartitionError, StartAt},
+    probe,
 };
 use klamm_protocol::{Str, records::ReadOptions};
 
@@ -86,6 +87,7 @@ impl Consumer {
                 Ok(Item::Event(epoch, event)) => self.client.shared.ask(|state| {
                     let index = partition_of(&event)?;
                     let current = state.client.consumer(self.id)?.is_event_current(epoch, &event);
+                    probe!(EventDroppedAtHandOver, !current);
                     current.then(|| self.describe(state, index, event)).flatten()
                 }),
                 Err(End::Closed) => Some(Err(ConsumeError::Closed)),
@@ -194,6 +196,7 @@ impl Consumer {
         let name = self.client.shared.with(|state, now| {
             let consumer = state.client.consumer_mut(self.id)?;
             if !consumer.take(ticket.partition, ticket.epoch, chunk.next_offset, chunk.leader_epoch) {
+                probe!(ChunkDroppedAtHandOver);
                 consumer.handle_consumed(now, ticket);
                 return None;
             }

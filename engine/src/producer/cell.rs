@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::producer::Acknowledged;
+use klamm_core::{probe, producer::Acknowledged};
 use klamm_protocol::Str;
 
 use super::SendError;
@@ -112,6 +112,7 @@ impl Future for Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
+        probe!(ReceiptAbandoned, self.cell.outcome.get().is_none());
         self.cell.waiters.forget(&mut self.registration);
     }
 }

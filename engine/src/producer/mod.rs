@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use klamm_core::probe;
+
 use klamm_protocol::Str;
 
 pub use builder::ProducerBuilder;
@@ -91,6 +93,7 @@ impl Producer {
                 }
                 Err(NotPlaced::Room(needed)) => needed,
             };
+            probe!(RoomAwaited);
             // Who waits holds nothing that others wait for.
             granted.give_back();
             self.inner.hurry();

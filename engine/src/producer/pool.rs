@@ -13,6 +13,7 @@ use std::{
 use klamm_core::{
     Entropy, PartitionIndex, ProducerHandle,
     client::{Client, Done},
+    probe,
     producer::{
         BatchId, Outcome, ProducerConfig, Seal, SealResult, SealedPartition, partitioner::Partitioner,
     },
@@ -289,7 +290,9 @@ impl Pool {
                 self.entropy.fork(u64::from(topic.partitions.first().map_or(0, |index| index.0))),
             ),
         };
+        probe!(LeaderlessAvoided, writable.as_ref().is_some_and(|writable: &Vec<u32>| !writable.is_empty()));
         Spread::update(&spread, count, writable);
+        probe!(TopicGrewUnderProducer, known.as_ref().is_some_and(|entry| entry.slots.len() < count));
         let same = known.is_some_and(|entry| {
             entry.slots.len() == count
                 && entry.slots.iter().zip(&topic.partitions).all(|(slot, index)| slot.index == *index)
@@ -337,6 +340,7 @@ impl Pool {
         let slots = std::mem::take(&mut *lock(&self.slots));
         let left: u64 = slots.values().map(|slot| slot.close(&self.budget, error, wakers)).sum();
         if left > 0 {
+            probe!(BatchesStopped);
             self.failed(left, Some(error.clone()));
         }
         self.topics.clear();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use klamm_core::{
-    PartitionIndex,
+    PartitionIndex, probe,
     producer::{
         AppendError, BatchId, Outcome, PartitionBuffer, Portion, ProducerConfig, SealResult, Signal,
         TakenBatch,
@@ -213,7 +213,10 @@ impl Slot {
         };
         let (first, count) = match outcome.portion {
             Portion::Whole => (0, state.pending[at].records),
-            Portion::Part { first, count, .. } => (first, count),
+            Portion::Part { first, count, .. } => {
+                probe!(PartSettled);
+                (first, count)
+            }
         };
         let result = outcome.result.map_err(|error| SendError::Produce {
             topic: self.topic.clone(),

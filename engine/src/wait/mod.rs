@@ -21,6 +21,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use klamm_core::probe;
+
 pub use block::{block_on, block_on_until};
 
 /// Locks a mutex whose data stays consistent even if a holder panicked.
@@ -168,6 +170,7 @@ struct Wait<'a> {
 
 impl Drop for Wait<'_> {
     fn drop(&mut self) {
+        probe!(WaitAbandoned, self.registration.0.is_some());
         self.waiters.forget(&mut self.registration);
     }
 }

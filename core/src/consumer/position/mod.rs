@@ -256,6 +256,12 @@ impl Position {
         }
     }
 
+    /// Whether something was fetched that was not handed out.
+    #[cfg(feature = "probes")]
+    pub(super) fn has_read_ahead(&self) -> bool {
+        self.fetched.map(|at| at.offset) != self.consumed.map(|at| at.offset)
+    }
+
     /// What was fetched and not handed out is dropped.
     pub(super) const fn rewind(&mut self) {
         self.fetched = self.consumed;

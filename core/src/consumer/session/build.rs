@@ -58,6 +58,7 @@ impl FetchSession {
                 return;
             }
             if recreated {
+                probe!(SessionTopicReplaced);
                 self.names.remove(&member.wanted.topic_id);
                 if self.by_id {
                     forgotten.push(&member.wanted);
@@ -105,6 +106,7 @@ impl FetchSession {
                 self.topics.remove(topic);
                 self.names.remove(topic_id);
             }
+            probe!(SessionForgets, !self.is_full());
             forgotten.push(&member.wanted);
         }
     }

@@ -97,6 +97,7 @@ impl FetchSession {
 
     /// The request was not answered: the broker may or may not have seen it.
     pub(super) fn handle_lost(&mut self) {
+        probe!(SessionLost, self.id != 0);
         self.start_over(self.id);
     }
 
@@ -136,7 +137,11 @@ impl FetchSession {
     }
 
     fn handle_refusal(&mut self, code: ErrorCode) -> Verdict {
+        probe!(SessionEpochRefused, code == ErrorCode::INVALID_FETCH_SESSION_EPOCH);
+        probe!(SessionTopicIdRefused, code == ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         if code == ErrorCode::FETCH_SESSION_ID_NOT_FOUND {
+            probe!(SessionEvicted, self.id != 0);
+            probe!(SessionRefused, self.id == 0);
             self.refused = self.refused || self.id == 0;
             self.start_over(0);
         } else {
