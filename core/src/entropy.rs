@@ -31,6 +31,10 @@ impl Entropy {
 
     /// A number below `bound`; 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
+        #[cfg(feature = "planted-bugs")]
+        if planted!(OtherRandomness) {
+            self.counter = crate::planted::different_each_time();
+        }
         let wide = u128::from(self.next_u64()) * u128::from(bound);
         u64::try_from(wide >> 64).unwrap_or(0)
     }

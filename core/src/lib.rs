@@ -30,10 +30,12 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
-#[cfg(any(test, feature = "probes"))]
+#[cfg(any(test, feature = "probes", feature = "planted-bugs"))]
 extern crate std;
 
 // First, for the macros.
+#[macro_use]
+pub mod planted;
 #[macro_use]
 pub mod probes;
 

@@ -12,7 +12,7 @@ use klamm_core::{
     ConnectionId, Instant, ProducerHandle,
     cluster::Address,
     connection::{Connection, ConnectionEvent, Outbox, TransportEnd},
-    probe,
+    planted, probe,
     producer::{Seal, SealedPartition},
 };
 use klamm_protocol::{
@@ -127,7 +127,12 @@ impl ConnectionTask {
 
     /// The socket failed.
     pub fn handle_error(&mut self, now: Instant, error: &io::Error) {
-        self.connection.handle_closed(now, TransportEnd::Broken(Str::from(error.to_string())));
+        let mut why = error.to_string();
+        if planted!(SecretInError) {
+            let unsent: Vec<u8> = self.connection.outbox().segments().flatten().copied().collect();
+            why.push_str(&String::from_utf8_lossy(&unsent));
+        }
+        self.connection.handle_closed(now, TransportEnd::Broken(Str::from(why)));
     }
 
     /// Where to append what was read, before [`handle_read`](Self::handle_read).

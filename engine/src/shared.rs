@@ -16,7 +16,7 @@ use klamm_core::{
     client::{Action, Client},
     cluster::Address,
     connection::ConnectionConfig,
-    probe,
+    planted, probe,
     producer::{Seal, SealResult, SealedPartition},
 };
 
@@ -97,7 +97,12 @@ impl Shared {
 
     /// Works on the client under its lock, then carries out what it wants.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State, Instant) -> R) -> R {
-        self.with_at(self.clock.now(), work)
+        let now = if planted!(WallClockForDeadlines) {
+            Instant::from_millis(self.clock.wall_time().0.unsigned_abs())
+        } else {
+            self.clock.now()
+        };
+        self.with_at(now, work)
     }
 
     /// As [`with`](Self::with), for tasks that are told the time.

@@ -107,6 +107,9 @@ impl Connection {
     pub fn handle_open(&mut self, now: Instant) {
         if self.enter(Input::Opened) {
             self.timing.active = now;
+            if planted!(RequestBeforeVersions) {
+                self.send_before_versions();
+            }
             self.start_handshake();
         }
     }
@@ -255,6 +258,9 @@ impl Connection {
             State::Ready => self.idle_at(),
             State::Connecting | State::Versions | State::Authenticating => Some(self.timing.setup_deadline),
         };
+        if planted!(BusyTimer) && self.state == State::Ready {
+            return Some(Instant::ZERO);
+        }
         let answers = if self.timing.reads_paused.is_some() { None } else { self.in_flight.next_deadline() };
         let sendable = self.state == State::Ready && self.has_window() && !self.queue.is_empty();
         let throttle = sendable.then_some(self.timing.throttled_until);

@@ -37,6 +37,17 @@ impl Connection {
         }
     }
 
+    /// What a connection must not do: a planted defect.
+    pub(super) fn send_before_versions(&mut self) {
+        let Some(outgoing) = self.queue.pop_front() else { return };
+        let version = outgoing.request.api_key().min_version().unwrap_or(0);
+        if let Ok(sent) =
+            self.put(Owner::Caller(outgoing.token), &outgoing.request, version, outgoing.deadline)
+        {
+            self.in_flight.push(sent);
+        }
+    }
+
     /// Reports the queued requests whose time is over.
     pub(super) fn expire_queued(&mut self, now: Instant) {
         let events = &mut self.events;
@@ -86,7 +97,9 @@ impl Connection {
         let segments = encode(&header, request, version)?;
         let bytes = self.outbox.push(segments);
         let correlation = self.correlation;
-        self.correlation = correlation.wrapping_add(1);
+        if !planted!(CorrelationReused, every 20) {
+            self.correlation = correlation.wrapping_add(1);
+        }
         Ok(Sent { owner, correlation, api, version, deadline, bytes })
     }
 
@@ -134,7 +147,9 @@ impl Connection {
 
     /// The broker asked for a pause (KIP-219).
     pub(super) fn throttle(&mut self, now: Instant, millis: i32) {
-        if let Ok(millis @ 1..) = u64::try_from(millis) {
+        if let Ok(millis @ 1..) = u64::try_from(millis)
+            && !planted!(ThrottleIgnored)
+        {
             let until = now + core::time::Duration::from_millis(millis);
             self.timing.throttled_until = self.timing.throttled_until.max(until);
         }
@@ -147,6 +162,9 @@ fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<
     let length = writer.begin_length();
     header.encode(&mut writer, request_header_version(api, version).unwrap_or(0))?;
     request.encode(&mut writer, version)?;
+    if planted!(TrailingByte, every 30) {
+        writer.write_i8(0);
+    }
     writer.end_length(&length);
     writer.check()?;
     Ok(writer.into_segments())

@@ -56,6 +56,7 @@ impl ApiVersions {
     pub fn version_up_to(&self, api: ApiKey, cap: i16) -> Option<i16> {
         let (min, max) = self.range(api)?;
         let (known_min, known_max) = (api.min_version()?, api.max_stable_version()?);
+        let max = if planted!(VersionOutOfRange) { known_max } else { max };
         let version = max.min(known_max).min(cap);
         (version >= min.max(known_min)).then_some(version)
     }

@@ -9,6 +9,7 @@ use super::{
     Aborted, Asked, Chunk, Consumer, ConsumerEvent, ConsumerOutput, Isolation, LeaderHint,
     PartitionErrorKind, Ticket, UnderWay,
     headers::{self, Walk},
+    position::At,
     session::Verdict,
 };
 use crate::{BrokerId, Instant, PartitionIndex};
@@ -207,8 +208,10 @@ impl Consumer {
             self.retry_later(now, index);
             return self.report(index, PartitionErrorKind::NoProgress);
         }
+        let more_to_come = next.offset < data.high_watermark;
+        let skipped = i64::from(more_to_come && planted!(SkipAtChunkEnd, every 3));
         partition.succeeded();
-        partition.position.fetched(next);
+        partition.position.fetched(At { offset: next.offset + skipped, ..next });
         partition.intake.held = partition.intake.held.saturating_add(records.len());
         partition.intake.max_bytes = self.config.max_partition_fetch_bytes;
         let ticket =

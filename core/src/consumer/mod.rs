@@ -208,6 +208,9 @@ impl Consumer {
         for index in request.partitions {
             let Some(partition) = self.asked(number, index) else { continue };
             partition.asking = None;
+            if planted!(RereadAfterLoss) {
+                partition.position.rewind();
+            }
             if unsupported {
                 self.fail(now, index, ErrorCode::UNSUPPORTED_VERSION);
             } else if !matches!(request.kind, Asked::Fetch { .. }) {

@@ -127,7 +127,14 @@ impl Partition {
             return Readiness::Waiting(at);
         }
         let unread = self.intake.held;
-        let most = if tight { 0 } else { usize::try_from(self.intake.max_bytes).unwrap_or(0) };
+        let tight = tight && !planted!(FetchOverBudget);
+        let most = if planted!(FetchOverBudget) {
+            usize::MAX
+        } else if tight {
+            0
+        } else {
+            usize::try_from(self.intake.max_bytes).unwrap_or(0)
+        };
         if self.asking.is_some() || self.position.to_fetch().is_none() || unread > most {
             return Readiness::Blocked;
         }

@@ -9,7 +9,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    Asked, Consumer, ConsumerEvent, Isolation, PartitionError, PartitionErrorKind, UnderWay,
+    Asked, Consumer, ConsumerEvent, Isolation, PartitionError, PartitionErrorKind, ResetReason, UnderWay,
     commands::Events,
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
@@ -101,7 +101,9 @@ impl Consumer {
         }
         partition.succeeded();
         let from = partition.position.consumed().map(|at| at.offset);
-        if let Some(why) = partition.position.found(listed.offset) {
+        if let Some(why) = partition.position.found(listed.offset)
+            && !(planted!(SilentReset) && why == ResetReason::OutOfRange)
+        {
             self.event(index, ConsumerEvent::Reset { partition: index, from, to: listed.offset, why });
         }
     }
@@ -155,6 +157,9 @@ impl Consumer {
                     partition.position.diverge(offset, end.epoch);
                 } else {
                     partition.position.stop();
+                }
+                if planted!(SilentTruncation) {
+                    return;
                 }
                 let diverged_at = Some(offset);
                 self.event(
@@ -252,7 +257,10 @@ impl Consumer {
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         partition.failures.count = partition.failures.count.saturating_add(1);
         let count = partition.failures.count;
-        let delay = self.backoff(count);
+        let mut delay = self.backoff(count);
+        if planted!(StuckAfterTrouble) && count >= 3 {
+            delay = Duration::from_secs(1_000_000);
+        }
         if let Some(partition) = self.partitions.get_mut(&index) {
             partition.failures.retry_at = Some(now + delay);
         }

@@ -90,6 +90,7 @@ impl Producer {
 
     pub(super) fn lost(&mut self, now: Instant, number: u64, lost: Lost) {
         let answer = match lost {
+            _ if planted!(LostAck) => Answer::new(Verdict::Acknowledged, ErrorCode::NONE),
             Lost::NotSent => Answer::new(Verdict::Retry, ErrorCode::NETWORK_EXCEPTION),
             Lost::MaybeSent => Answer::new(Verdict::RetryUnsure, ErrorCode::NETWORK_EXCEPTION),
             Lost::Unsupported => {
@@ -122,6 +123,12 @@ impl Producer {
         state.in_flight = state.in_flight.saturating_sub(1);
         if let Some(at) = state.find(sent.key, number) {
             match answer.verdict {
+                Verdict::Acknowledged | Verdict::Duplicate
+                    if planted!(UnknownTwice)
+                        && state.queue.get(at).is_some_and(|batch| batch.refusals > 0) =>
+                {
+                    self.fail(index, at, ProduceErrorKind::TimedOut, ErrorCode::NONE);
+                }
                 Verdict::Acknowledged | Verdict::Duplicate => {
                     if state.leader.is_some_and(|leader| leader.broker == broker) {
                         state.proven_on = Some(broker);
@@ -140,6 +147,8 @@ impl Producer {
             }
         } else {
             probe!(AnswerTooLate);
+            #[cfg(feature = "planted-bugs")]
+            assert!(!planted!(PanicOnLateAnswer), "an answer came too late");
         }
         self.schedule(now, index);
     }
@@ -152,6 +161,12 @@ impl Producer {
         batch.last_code = answer.code;
         if answer.verdict.is_unsure() {
             batch.unsure = true;
+            if planted!(DuplicateOnRetry) {
+                batch.identity = None;
+            }
+            if planted!(UnknownTwice) {
+                batch.identity = None;
+            }
         }
         match answer.verdict {
             // One behind a batch that was refused is always out of order.

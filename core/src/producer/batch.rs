@@ -19,7 +19,8 @@ pub(super) struct Identity {
 impl Identity {
     /// The identity of a batch that begins `records` later.
     pub(super) fn after(self, records: i32) -> Self {
-        Self { sequence: sequence_after(self.sequence, records), ..self }
+        let gap = i32::from(planted!(SequenceGap, every 5));
+        Self { sequence: sequence_after(self.sequence, records + gap), ..self }
     }
 }
 
@@ -78,8 +79,9 @@ impl Batch {
     }
 
     /// What is known of the cluster if it ends without an answer now.
-    pub(super) const fn effect(&self) -> Effect {
-        if self.unsure || self.in_flight.is_some() { Effect::Unknown } else { Effect::None }
+    pub(super) fn effect(&self) -> Effect {
+        let may_be_written = self.unsure || self.in_flight.is_some();
+        if may_be_written && !planted!(EffectNoneLie) { Effect::Unknown } else { Effect::None }
     }
 
     /// Which records it holds; `last` if no other part of the batch is left.

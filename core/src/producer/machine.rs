@@ -279,7 +279,8 @@ impl Producer {
     pub(super) fn rules(&self) -> Rules {
         Rules {
             idempotent: self.config.idempotent,
-            max_in_flight: u32::try_from(self.config.max_in_flight).unwrap_or(u32::MAX),
+            max_in_flight: u32::try_from(self.config.max_in_flight).unwrap_or(u32::MAX)
+                + u32::from(planted!(SixInFlight)),
             producer_id: self.ids.as_ref().and_then(IdSource::current),
         }
     }

@@ -129,6 +129,9 @@ impl Partition {
 
     /// Takes the leader that the cluster names now.
     pub(super) fn set_leader(&mut self, leader: Option<Leader>) {
+        if planted!(OldLeaderUsed) && self.leader.is_some() {
+            return;
+        }
         if leader.is_some() && leader != self.leader {
             // The backoff was for the old leader.
             self.retry_at = None;
@@ -149,7 +152,7 @@ impl Partition {
         // after the end of the old one.
         let pipelined =
             rules.idempotent && self.proven_on == Some(leader.broker) && !self.sequences.is_renewing();
-        if pipelined { rules.max_in_flight } else { 1 }
+        if pipelined || planted!(ReorderOnRetry) { rules.max_in_flight } else { 1 }
     }
 
     /// Where in the queue the batch `key` is that went with the request `number`. `None` if it has its outcome.

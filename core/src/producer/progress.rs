@@ -67,7 +67,13 @@ impl Progress {
 
     /// The next flush that is done.
     pub(super) fn poll_flushed(&mut self) -> Option<FlushId> {
-        if self.outstanding.len() < 2 || self.outstanding.front() != Some(&0) {
+        if self.outstanding.len() < 2 {
+            return None;
+        }
+        if planted!(FlushEarly) && self.outstanding.front() != Some(&0) {
+            return Some(FlushId(self.first));
+        }
+        if self.outstanding.front() != Some(&0) {
             return None;
         }
         self.outstanding.pop_front();
@@ -96,7 +102,10 @@ impl Progress {
 
     /// Whether the producer is closed from now on. True once.
     pub(super) fn poll_closed(&mut self) -> bool {
-        let done = self.life == Life::Closing && self.outstanding.len() == 1 && self.total() == 0;
+        let done = !planted!(CloseNeverEnds)
+            && self.life == Life::Closing
+            && self.outstanding.len() == 1
+            && self.total() == 0;
         if done {
             self.life = Life::Closed;
         }

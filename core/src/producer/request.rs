@@ -135,7 +135,7 @@ impl Producer {
                 return Ok(None);
             }
         }
-        let records = record_bytes(&batch.sealed, batch.identity, version)?;
+        let records = record_bytes(&batch.sealed, batch.identity, version, batch.refusals > 0)?;
         batch.in_flight = Some(number);
         state.in_flight += 1;
         Ok(Some(Chosen { sent: SentBatch { name, partition: index, key: batch.key }, records }))
@@ -187,13 +187,21 @@ fn record_bytes(
     sealed: &SealedBatch,
     identity: Option<Identity>,
     version: i16,
+    is_resend: bool,
 ) -> Result<RecordBytes, ErrorCode> {
     if version >= FORMAT_2_VERSION {
         let stamp = identity.map_or(Stamp::NONE, |identity| {
             Stamp::idempotent(identity.producer_id, identity.epoch, identity.sequence)
         });
-        let header = Bytes::copy_from_slice(&sealed.header(&stamp));
-        return Ok(RecordBytes::new(header, sealed.payload().clone()));
+        let mut header = sealed.header(&stamp);
+        if is_resend && planted!(ResendReencoded) {
+            // The leader epoch, which no checksum covers.
+            header[12..16].fill(0);
+        }
+        if planted!(WrongChecksum, every 10) {
+            header[17] ^= 1;
+        }
+        return Ok(RecordBytes::new(Bytes::copy_from_slice(&header), sealed.payload().clone()));
     }
     probe!(SentAsMessages);
     let format = if version >= FORMAT_1_VERSION { LegacyFormat::V1 } else { LegacyFormat::V0 };

@@ -1,6 +1,7 @@
 //! What each partition does next, and which partitions each broker is to be sent.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use klamm_protocol::ErrorCode;
 
@@ -21,7 +22,7 @@ impl Producer {
     /// it.
     pub(super) fn schedule(&mut self, now: Instant, index: PartitionIndex) {
         let rules = self.rules();
-        let delivery_timeout = self.config.delivery_timeout;
+        let delivery_timeout = self.delivery_timeout();
         let linger = self.config.linger;
         let flushed_below = if self.progress.is_open() { self.progress.current() } else { u64::MAX };
         let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
@@ -103,8 +104,14 @@ impl Producer {
         }
     }
 
+    /// How long a batch has for its outcome.
+    fn delivery_timeout(&self) -> Duration {
+        let late = if planted!(OutcomeLate) { Duration::from_secs(1) } else { Duration::ZERO };
+        self.config.delivery_timeout + late
+    }
+
     fn partition_timed_out(&mut self, now: Instant, index: PartitionIndex) {
-        let delivery_timeout = self.config.delivery_timeout;
+        let delivery_timeout = self.delivery_timeout();
         let expired =
             |state: &Partition| state.oldest().is_some_and(|opened| opened + delivery_timeout <= now);
         while self.partition(index).is_some_and(expired) {

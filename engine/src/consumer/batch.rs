@@ -8,6 +8,7 @@ use std::{
 use klamm_core::{
     ConsumerId,
     consumer::{Chunk, ChunkReader, OwnedBatch, Ticket},
+    planted,
 };
 use klamm_protocol::{
     Str,
@@ -93,7 +94,8 @@ impl FetchedBatch {
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> + '_ {
         let mut next_offset = self.chunk.from_offset;
         self.opened.iter().flat_map(OwnedBatch::iter).map_while(move |record| match record {
-            Ok(record) => {
+            Ok(mut record) => {
+                record.offset += i64::from(planted!(ValueShifted, every 20));
                 next_offset = record.offset + 1;
                 Some(record)
             }

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::{probe, producer::Acknowledged};
+use klamm_core::{planted, probe, producer::Acknowledged};
 use klamm_protocol::Str;
 
 use super::SendError;
@@ -49,11 +49,15 @@ impl BatchCell {
         let parts = self.outcome.get()?;
         let at = parts.partition_point(|part| part.first <= index).saturating_sub(1);
         let part = parts.get(at)?;
-        Some(part.result.clone().map(|acknowledged| RecordMetadata {
-            topic: self.topic.clone(),
-            partition: self.partition,
-            offset: acknowledged.base_offset.map(|base| base + i64::from(index - part.first)),
-            timestamp: acknowledged.log_append_time_ms.unwrap_or(timestamp),
+        Some(part.result.clone().map(|acknowledged| {
+            RecordMetadata {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                offset: acknowledged
+                    .base_offset
+                    .map(|base| base + i64::from(index - part.first) + i64::from(planted!(WrongOffset))),
+                timestamp: acknowledged.log_append_time_ms.unwrap_or(timestamp),
+            }
         }))
     }
 }

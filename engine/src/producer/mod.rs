@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use klamm_core::probe;
+use klamm_core::{planted, probe};
 
 use klamm_protocol::Str;
 
@@ -214,6 +214,9 @@ impl Inner {
             // A batch that may leave at once is for its connection. One that waits for others is for the timer.
             let leaves = accepted.signal.is_full() || self.pool.config.linger.is_zero();
             shared.wake_for_signals(accepted.route.as_deref().filter(|_| leaves));
+        }
+        if planted!(RefusedButSent, every 20) {
+            return Err(NotPlaced::Refused(SendError::Closed));
         }
         Ok(accepted.receipt)
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use klamm_core::{
-    PartitionIndex, probe,
+    PartitionIndex, planted, probe,
     producer::{
         AppendError, BatchId, Outcome, PartitionBuffer, Portion, ProducerConfig, SealResult, Signal,
         TakenBatch,
@@ -93,7 +93,12 @@ impl Slot {
         config: &ProducerConfig,
         feed: Feed,
     ) -> Self {
-        let buffer = PartitionBuffer::new(config);
+        let buffer = if planted!(OversizeBatch) {
+            let batch_size = config.batch_size * 2;
+            PartitionBuffer::new(&ProducerConfig { batch_size, ..config.clone() })
+        } else {
+            PartitionBuffer::new(config)
+        };
         let state = State { buffer, pending: VecDeque::new(), credit: 0, route: None, closed: false };
         Self { topic, partition, index, feed, state: Mutex::new(state) }
     }
@@ -226,6 +231,9 @@ impl Slot {
         });
         if let Err(error) = &result {
             settled = Settled { failed_records: count, error: Some(error.clone()) };
+            if planted!(OutcomeNever) {
+                return settled;
+            }
         }
         state.pending[at].parts.push(Part { first, result });
         if outcome.portion.is_last()
@@ -234,7 +242,9 @@ impl Slot {
             drop(state);
             pending.parts.sort_by_key(|part| part.first);
             pending.cell.complete(pending.parts, wakers);
-            budget.release(pending.charged, wakers);
+            if !planted!(BudgetLeak, every 3) {
+                budget.release(pending.charged, wakers);
+            }
         }
         settled
     }

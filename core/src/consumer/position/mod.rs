@@ -137,6 +137,7 @@ impl Position {
             StartAt::Latest => Place::Latest,
             StartAt::Timestamp(timestamp) => Place::Timestamp(timestamp),
             StartAt::Offset(offset) => {
+                let offset = offset + i64::from(planted!(SeekMissesByOne));
                 self.take(Input::SeekOffset);
                 return self.set(At { offset, epoch: -1 });
             }

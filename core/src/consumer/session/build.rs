@@ -107,7 +107,9 @@ impl FetchSession {
                 self.names.remove(topic_id);
             }
             probe!(SessionForgets, !self.is_full());
-            forgotten.push(&member.wanted);
+            if !planted!(SessionKeepsUnwanted) {
+                forgotten.push(&member.wanted);
+            }
         }
     }
 }

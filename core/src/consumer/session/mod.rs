@@ -130,7 +130,7 @@ impl FetchSession {
             self.by_id = version >= FIRST_WITH_IDS;
         } else if response.session_id == 0 {
             self.start_over(0);
-        } else {
+        } else if !planted!(SessionEpochStuck, every 10) {
             self.epoch = if self.epoch == i32::MAX { 1 } else { self.epoch + 1 };
         }
         Verdict::Use

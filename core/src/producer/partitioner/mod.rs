@@ -107,7 +107,9 @@ impl Partitioner {
         entropy: &mut Entropy,
     ) -> Option<u32> {
         if let Some(hash) = self.hash_of(key) {
-            return (topic.count() > 0).then(|| hash.partition(key.unwrap_or_default(), topic.count()));
+            let away = u32::from(planted!(KeyByRandom, every 5));
+            return (topic.count() > 0)
+                .then(|| (hash.partition(key.unwrap_or_default(), topic.count()) + away) % topic.count());
         }
         topic.choose(self.spread?, entropy)
     }

@@ -1,0 +1,128 @@
+//! The defects as data.
+
+macro_rules! table {
+    ($($(#[doc = $meaning:literal])+ $name:ident breaks [$($invariant:literal),+] within $seeds:literal,)*) => {
+        /// A defect that can be switched on. The documentation of each says what goes wrong then.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum PlantedBug {
+            $($(#[doc = $meaning])+ $name,)*
+        }
+
+        impl PlantedBug {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// What goes wrong, in one line.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii(),)* }
+            }
+
+            /// The numbers of the simulator's invariants of which one has to be found violated.
+            #[must_use]
+            pub const fn invariants(self) -> &'static [u8] {
+                match self { $(Self::$name => &[$($invariant),+],)* }
+            }
+
+            /// Within so many seeds of the swarm it has to be found.
+            #[must_use]
+            pub const fn seeds(self) -> u64 {
+                match self { $(Self::$name => $seeds,)* }
+            }
+        }
+    };
+}
+
+table! {
+    /// A produce request that is lost counts as acknowledged.
+    LostAck breaks [1] within 50,
+    /// A batch that failed is always said not to have been written.
+    EffectNoneLie breaks [2] within 50,
+    /// A batch that may have been written is sent under another sequence, and is then given up all the same.
+    UnknownTwice breaks [3] within 50,
+    /// A batch that may have been written is sent again under another sequence.
+    DuplicateOnRetry breaks [4] within 50,
+    /// Several batches of a partition are in flight though the broker could take them in any order.
+    ReorderOnRetry breaks [5] within 200,
+    /// The receipts of a batch that failed are never completed.
+    OutcomeNever breaks [6, 7] within 50,
+    /// A record is refused by the producer after it was put into a batch.
+    RefusedButSent breaks [2, 6] within 50,
+    /// A batch that is too old fails a second too late.
+    OutcomeLate breaks [7] within 50,
+    /// A number is left out between the sequences of two batches.
+    SequenceGap breaks [8] within 50,
+    /// A batch is not the same to the byte when it is sent again.
+    ResendReencoded breaks [8] within 50,
+    /// One more request is in flight than is allowed.
+    SixInFlight breaks [9] within 100,
+    /// The memory of some batches is never given back.
+    BudgetLeak breaks [10, 46] within 50,
+    /// Batches grow to twice the configured size.
+    OversizeBatch breaks [11] within 100,
+    /// Some batches have a wrong checksum.
+    WrongChecksum breaks [11] within 50,
+    /// A flush ends before its batches have their outcome.
+    FlushEarly breaks [12] within 50,
+    /// A key does not always lead to the same partition.
+    KeyByRandom breaks [13] within 50,
+    /// A record is reported with the offset of the next one.
+    WrongOffset breaks [1, 14] within 50,
+    /// Some records are handed out under the offset of the next one.
+    ValueShifted breaks [15] within 50,
+    /// After some fetches one offset is left out.
+    SkipAtChunkEnd breaks [16] within 50,
+    /// After a fetch that was lost, reading goes on where the application is, though more lies ready for it.
+    RereadAfterLoss breaks [17] within 200,
+    /// What was fetched is handed out though the application has moved on.
+    DeliverAfterSeek breaks [18] within 50,
+    /// A seek leads to the offset after the one that was named.
+    SeekMissesByOne breaks [16, 20] within 50,
+    /// That a position was moved is not told.
+    SilentReset breaks [20] within 100,
+    /// That a log was truncated under the reader is not told.
+    SilentTruncation breaks [20] within 500,
+    /// A partition that failed three times in a row is not tried again.
+    StuckAfterTrouble breaks [21] within 100,
+    /// Fetches ask for as many bytes as they like.
+    FetchOverBudget breaks [22] within 100,
+    /// Partitions that are not wanted any more are not taken out of the fetch session.
+    SessionKeepsUnwanted breaks [23] within 50,
+    /// The epoch of a fetch session is not counted up.
+    SessionEpochStuck breaks [23] within 50,
+    /// Older leader epochs are believed.
+    EpochRegress breaks [24] within 300,
+    /// Some requests have the correlation id of the one before.
+    CorrelationReused breaks [39] within 50,
+    /// A request is sent before the broker said which versions it has.
+    RequestBeforeVersions breaks [39] within 50,
+    /// A request is sent in the newest version, whether or not the broker has it.
+    VersionOutOfRange breaks [39] within 50,
+    /// Some requests have a byte too many.
+    TrailingByte breaks [40] within 50,
+    /// Hardly any pause is made after a failure.
+    NoBackoff breaks [41] within 100,
+    /// A connection asks to be looked at again at once, always.
+    BusyTimer breaks [42] within 20,
+    /// Closing a producer does not end.
+    CloseNeverEnds breaks [43] within 50,
+    /// Brokers ask for a pause in vain.
+    ThrottleIgnored breaks [44] within 100,
+    /// A partition is written to its first leader for ever.
+    OldLeaderUsed breaks [45] within 50,
+    /// Deadlines are reckoned by the wall clock.
+    WallClockForDeadlines breaks [47] within 50,
+    /// Random numbers depend on what else the process has done.
+    OtherRandomness breaks [48] within 20,
+    /// An error text quotes what was to be written.
+    SecretInError breaks [49] within 100,
+    /// An answer that comes too late is a panic.
+    PanicOnLateAnswer breaks [50] within 100,
+}
