@@ -1,0 +1,536 @@
+//! What goes wrong at a time.
+//!
+//! Where a fault has a `for`, it is over after that time; it is over at the end of the plan in any case. `client` and
+//! `broker` that are not named mean any.
+
+use std::time::Duration;
+
+use klamm_protocol::ErrorCode;
+
+use super::line::{line, lines};
+use super::values::{Api, ClientName, Direction, PartitionName, Resolving, TopicName};
+use crate::Release;
+
+const fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+line! {
+    /// `partition`: bytes do not pass; who sends them gives up after minutes, as TCP does.
+    Partition, "partition", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To or from which broker.
+        "broker" broker: Option<i32> = None,
+        /// Which way.
+        "direction" direction: Direction = Direction::Both,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `clog`: bytes wait, and come all at once afterwards.
+    Clog, "clog", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To or from which broker.
+        "broker" broker: Option<i32> = None,
+        /// Which way.
+        "direction" direction: Direction = Direction::Both,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `black-hole`: what is sent over the connections that exist is lost, and nobody is told (half-open connections).
+    BlackHole, "black-hole", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To or from which broker.
+        "broker" broker: Option<i32> = None,
+        /// Which way.
+        "direction" direction: Direction = Direction::Both,
+    }
+}
+
+line! {
+    /// `reset`: ends connections.
+    Reset, "reset", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To which broker.
+        "broker" broker: Option<i32> = None,
+        /// After so many more bytes in the direction.
+        "after" after: u64 = 0,
+        /// Which bytes count.
+        "direction" direction: Direction = Direction::Both,
+    }
+}
+
+line! {
+    /// `refuse`: a broker's host refuses connections.
+    Refuse, "refuse", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `hang`: connecting to a broker leads to nothing.
+    Hang, "hang", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `latency`: bytes take longer.
+    Slow, "latency", (
+        /// One way, at least.
+        "is" is: Duration,
+    ) {
+        /// Up to so much more.
+        "jitter" jitter: Duration = Duration::ZERO,
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To and from which broker.
+        "broker" broker: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `chunk`: all bytes arrive in small pieces.
+    Chunk, "chunk", (
+        /// The longest piece.
+        "bytes" bytes: usize,
+    ) {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To and from which broker.
+        "broker" broker: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `bandwidth`: bytes pass slowly.
+    Bandwidth, "bandwidth", (
+        /// Bytes a second of each connection and direction; 0: nothing passes.
+        "rate" rate: u64,
+    ) {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To and from which broker.
+        "broker" broker: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `resolve`: names lead elsewhere.
+    Resolve, "resolve", (
+        /// To what.
+        "to" to: Resolving,
+    ) {
+        /// Which broker's name.
+        "broker" broker: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `flip`: one bit of what is sent next arrives wrong.
+    Flip, "flip", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To or from which broker.
+        "broker" broker: Option<i32> = None,
+        /// Which way; both is to the client.
+        "direction" direction: Direction = Direction::ToClient,
+        /// After so many bytes.
+        "after" after: u64 = 0,
+    }
+}
+
+line! {
+    /// `crash`: a broker dies at once, and comes back.
+    Crash, "crash", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// Whether what was not on disk yet is there when it comes back.
+        "keep-unflushed" keep_unflushed: bool = true,
+        /// When it comes back.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `stop`: a broker is shut down, hands over what it leads, and comes back.
+    Stop, "stop", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// When it comes back.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `freeze`: a broker does nothing for a time, and then goes on as if nothing had been.
+    Freeze, "freeze", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `isolate`: a broker is cut off from the others and believes what it knew (a zombie leader).
+    Isolate, "isolate", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `slow`: a broker takes longer for every answer.
+    SlowBroker, "slow", (
+        /// Which.
+        "broker" broker: i32,
+        /// How much longer.
+        "by" by: Duration,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `lag`: a broker does not follow, and so falls out of sync.
+    Lag, "lag", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `elect`: another replica leads.
+    Elect, "elect", (
+        /// Of what.
+        "partition" partition: PartitionName,
+        /// Who.
+        "broker" broker: i32,
+    ) {
+        /// Even if it is not in sync: what it lacks is lost.
+        "unclean" unclean: bool = false,
+    }
+}
+
+line! {
+    /// `reassign`: the replicas of a partition are others.
+    Reassign, "reassign", (
+        /// Of what.
+        "partition" partition: PartitionName,
+        /// Which.
+        "to" to: Vec<i32>,
+    ) {}
+}
+
+line! {
+    /// `stale`: a broker tells what it knew of the cluster before.
+    Stale, "stale", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `move`: a broker has another address from now on.
+    Readdress, "move", (
+        /// Which.
+        "broker" broker: i32,
+        /// Its port.
+        "port" port: u32,
+    ) {}
+}
+
+line! {
+    /// `create`: a topic is created.
+    Create, "create", (
+        /// Which.
+        "topic" topic: TopicName,
+    ) {
+        /// How many.
+        "partitions" partitions: i32 = 1,
+        /// Replicas.
+        "replication" replication: i16 = 1,
+    }
+}
+
+line! {
+    /// `delete`: a topic is deleted.
+    Delete, "delete", (
+        /// Which.
+        "topic" topic: TopicName,
+    ) {}
+}
+
+line! {
+    /// `add-partitions`: a topic gets more.
+    AddPartitions, "add-partitions", (
+        /// Which.
+        "topic" topic: TopicName,
+        /// How many more.
+        "count" count: i32,
+    ) {}
+}
+
+line! {
+    /// `delete-records`: the oldest records go.
+    DeleteRecords, "delete-records", (
+        /// Of what.
+        "partition" partition: PartitionName,
+    ) {
+        /// How many of each hundred that are committed go.
+        "percent" percent: u32 = 50,
+    }
+}
+
+line! {
+    /// `forget-producers`: a partition forgets the producers that wrote to it.
+    ForgetProducers, "forget-producers", (
+        /// Which.
+        "partition" partition: PartitionName,
+    ) {}
+}
+
+line! {
+    /// `evict-sessions`: a broker forgets all fetch sessions.
+    EvictSessions, "evict-sessions", (
+        /// Which.
+        "broker" broker: i32,
+    ) {}
+}
+
+line! {
+    /// `throttle`: a broker tells clients to wait, and does not listen meanwhile.
+    Throttle, "throttle", (
+        /// How long clients are told to wait.
+        "by" by: Duration,
+    ) {
+        /// Who.
+        "broker" broker: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `release`: a broker is restarted as another release.
+    Upgrade, "release", (
+        /// Which.
+        "broker" broker: i32,
+        /// What it is then.
+        "version" version: Release,
+    ) {
+        /// How long it is down.
+        "for" lasts: Duration = ms(500),
+    }
+}
+
+line! {
+    /// `inject`: requests end with an error.
+    Inject, "inject", (
+        /// Which requests.
+        "api" api: Api,
+        /// The error.
+        "error" error: ErrorCode,
+    ) {
+        /// At which broker.
+        "broker" broker: Option<i32> = None,
+        /// Of which partition only; the others of the request are served.
+        "partition" partition: Option<PartitionName> = None,
+        /// How many.
+        "count" count: u32 = 1,
+        /// One in so many of those that fit.
+        "one-in" one_in: u64 = 1,
+        /// Whether they take effect all the same.
+        "applied" applied: bool = false,
+    }
+}
+
+line! {
+    /// `lose`: the connection ends instead of an answer.
+    Lose, "lose", (
+        /// Which requests.
+        "api" api: Api,
+    ) {
+        /// At which broker.
+        "broker" broker: Option<i32> = None,
+        /// How many.
+        "count" count: u32 = 1,
+        /// Whether they take effect all the same.
+        "applied" applied: bool = true,
+    }
+}
+
+line! {
+    /// `delay`: answers come later.
+    Delay, "delay", (
+        /// Which requests.
+        "api" api: Api,
+        /// How much later.
+        "by" by: Duration,
+    ) {
+        /// At which broker.
+        "broker" broker: Option<i32> = None,
+        /// How many.
+        "count" count: u32 = 1,
+    }
+}
+
+line! {
+    /// `kill-client`: a client process ends without a word.
+    KillClient, "kill-client", (
+        /// Which.
+        "client" client: ClientName,
+    ) {}
+}
+
+line! {
+    /// `pause-client`: a client process stands still.
+    PauseClient, "pause-client", (
+        /// Which.
+        "client" client: ClientName,
+    ) {
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `jump-clock`: a client's wall clock jumps.
+    JumpClock, "jump-clock", (
+        /// Whose.
+        "client" client: ClientName,
+        /// By so many milliseconds, also back.
+        "by-ms" by_ms: i64,
+    ) {}
+}
+
+line! {
+    /// `drift-clock`: a client's wall clock is too fast or too slow from now on.
+    DriftClock, "drift-clock", (
+        /// Whose.
+        "client" client: ClientName,
+        /// By so many millionths.
+        "ppm" ppm: i64,
+    ) {}
+}
+
+lines! {
+    /// What goes wrong.
+    Fault, "fault", {
+        /// Bytes do not pass.
+        Partition(Partition),
+        /// Bytes wait.
+        Clog(Clog),
+        /// Bytes are lost.
+        BlackHole(BlackHole),
+        /// Connections end.
+        Reset(Reset),
+        /// Connecting is refused.
+        Refuse(Refuse),
+        /// Connecting hangs.
+        Hang(Hang),
+        /// Bytes are slow.
+        Slow(Slow),
+        /// Bytes come in pieces.
+        Chunk(Chunk),
+        /// Bytes are few.
+        Bandwidth(Bandwidth),
+        /// Names lead elsewhere.
+        Resolve(Resolve),
+        /// A bit is wrong.
+        Flip(Flip),
+        /// A broker dies.
+        Crash(Crash),
+        /// A broker is shut down.
+        Stop(Stop),
+        /// A broker stands still.
+        Freeze(Freeze),
+        /// A broker is cut off.
+        Isolate(Isolate),
+        /// A broker is slow.
+        SlowBroker(SlowBroker),
+        /// A broker does not follow.
+        Lag(Lag),
+        /// Another leads.
+        Elect(Elect),
+        /// Others replicate.
+        Reassign(Reassign),
+        /// A broker knows what was.
+        Stale(Stale),
+        /// A broker is elsewhere.
+        Readdress(Readdress),
+        /// A topic comes.
+        Create(Create),
+        /// A topic goes.
+        Delete(Delete),
+        /// A topic grows.
+        AddPartitions(AddPartitions),
+        /// Records go.
+        DeleteRecords(DeleteRecords),
+        /// Producers are forgotten.
+        ForgetProducers(ForgetProducers),
+        /// Sessions are forgotten.
+        EvictSessions(EvictSessions),
+        /// Clients have to wait.
+        Throttle(Throttle),
+        /// A broker is another release.
+        Upgrade(Upgrade),
+        /// Requests fail.
+        Inject(Inject),
+        /// Answers are lost.
+        Lose(Lose),
+        /// Answers are late.
+        Delay(Delay),
+        /// A client is gone.
+        KillClient(KillClient),
+        /// A client stands still.
+        PauseClient(PauseClient),
+        /// A clock jumps.
+        JumpClock(JumpClock),
+        /// A clock drifts.
+        DriftClock(DriftClock),
+    }
+}
