@@ -76,6 +76,12 @@ impl ControlTask {
         self.shared.control.poll(context)
     }
 
+    /// Why brokers cannot be reached at present, in words; `None` if all is well.
+    #[must_use]
+    pub fn diagnosis(&self) -> Option<String> {
+        self.shared.ask(|state| state.client.diagnosis())
+    }
+
     /// Whether the client is closed: there is nothing more to drive.
     #[must_use]
     pub const fn is_finished(&self) -> bool {

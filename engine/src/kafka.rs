@@ -3,24 +3,46 @@
 mod builder;
 mod error;
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hasher, RandomState},
+    marker::PhantomData,
+    sync::Arc,
+    time::Duration,
+};
 
 pub use builder::KafkaBuilder;
 pub use error::{ConnectError, InvalidConfig};
 
-use crate::{Admin, ConsumerBuilder, ControlTask, ProducerBuilder, SystemClock, shared::Shared, wait::until};
+use crate::{Admin, Clock, ConsumerBuilder, ControlTask, ProducerBuilder, shared::Shared, wait::until};
 
 /// How an adapter drives a client.
 ///
 /// An adapter names its runtime by a type of its own, and the client's types by that:
 /// `pub type Kafka = klamm_engine::Kafka<MyRuntime>`.
 pub trait Runtime: Send + Sync + 'static {
+    /// What tells a client the time: [`SystemClock`](crate::SystemClock), or the clock of a simulation.
+    type Clock: Clock + Clone;
+
+    /// The clock of a client that is connected here and now.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in words.
+    fn clock() -> Result<Self::Clock, String>;
+
+    /// The seed of the randomness of a client that was given none. By default the system draws it.
+    fn seed(clock: &Self::Clock) -> u64 {
+        let _ = clock;
+        RandomState::new().build_hasher().finish()
+    }
+
     /// Begins to drive a client in the background. `clock` tells the time that the tasks are driven with.
     ///
     /// # Errors
     ///
     /// Why that is impossible here, in words.
-    fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String>;
+    fn spawn(control: ControlTask, clock: Self::Clock) -> Result<(), String>;
 }
 
 /// What all handles of one client share. The last one that goes begins to close the client.
@@ -65,15 +87,17 @@ impl<R> fmt::Debug for Kafka<R> {
     }
 }
 
-impl<R> Kafka<R> {
-    pub(crate) const fn new(client: Arc<ClientHandle>) -> Self {
-        Self { client, runtime: PhantomData }
-    }
-
+impl<R: Runtime> Kafka<R> {
     /// Begins to configure a client that finds its cluster at these addresses (`host:port`; the port is 9092 if none
     /// is named). One that works is enough; more than one survive the loss of a broker.
     pub fn builder<A: AsRef<str>>(bootstrap: impl IntoIterator<Item = A>) -> KafkaBuilder<R> {
         KafkaBuilder::new(bootstrap.into_iter().map(|address| address.as_ref().to_owned()).collect())
+    }
+}
+
+impl<R> Kafka<R> {
+    pub(crate) const fn new(client: Arc<ClientHandle>) -> Self {
+        Self { client, runtime: PhantomData }
     }
 
     /// Begins to configure a producer.

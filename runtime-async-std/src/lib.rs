@@ -52,6 +52,12 @@ pub mod smol {
     pub type KafkaBuilder = klamm_engine::KafkaBuilder<Smol>;
 
     impl Runtime for Smol {
+        type Clock = SystemClock;
+
+        fn clock() -> Result<SystemClock, String> {
+            Ok(SystemClock::new())
+        }
+
         fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
             ::smol::spawn(control::run::<Self>(control, clock)).detach();
             Ok(())
@@ -89,6 +95,12 @@ pub mod async_std {
     pub type KafkaBuilder = klamm_engine::KafkaBuilder<AsyncStd>;
 
     impl Runtime for AsyncStd {
+        type Clock = SystemClock;
+
+        fn clock() -> Result<SystemClock, String> {
+            Ok(SystemClock::new())
+        }
+
         fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
             drop(::async_std::task::spawn(control::run::<Self>(control, clock)));
             Ok(())

@@ -40,6 +40,12 @@ pub type Kafka = klamm_engine::Kafka<Tokio>;
 pub type KafkaBuilder = klamm_engine::KafkaBuilder<Tokio>;
 
 impl Runtime for Tokio {
+    type Clock = SystemClock;
+
+    fn clock() -> Result<SystemClock, String> {
+        Ok(SystemClock::new())
+    }
+
     fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
         let handle = tokio::runtime::Handle::try_current()
             .map_err(|_| String::from("connect() has to be called within a tokio runtime"))?;

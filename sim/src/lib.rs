@@ -30,3 +30,4 @@ pub use draws::{Domain, Draws};
 pub use release::{Release, UnknownRelease};
 
 pub use serve::EmbeddedCluster;
+pub use world::{Kafka, World};

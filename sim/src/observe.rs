@@ -19,6 +19,8 @@
 //! - Of one connection: `Connecting`, `Opened`, and for each frame `Sent` before `Request`, `Response` before
 //!   `Received`; nothing after `Closed`.
 
+use std::{cell::RefCell, rc::Rc};
+
 use bytes::Bytes;
 use klamm_core::{Effect, Instant};
 use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
@@ -499,6 +501,13 @@ pub enum Refusal {
     Records(ErrorCode, String),
     /// The request was understood and is not allowed: the error that says so.
     Invalid(ApiKey, ErrorCode),
+}
+
+/// To look at an observer afterwards, keep one handle of it and give the world another one.
+impl<T: Observe> Observe for Rc<RefCell<T>> {
+    fn observe(&mut self, now: Instant, observation: &Observation<'_>) {
+        self.borrow_mut().observe(now, observation);
+    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,25 @@ impl Buf for Outbox {
         self.segments.front().map_or(&[], |segment| &**segment)
     }
 
+    /// Shares the memory of the segment if the bytes are all of one.
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        assert!(count <= self.remaining, "no more bytes are taken than there are");
+        let front = self.segments.front().filter(|front| front.len() >= count);
+        let bytes = match front {
+            Some(front) => front.slice(..count),
+            None => {
+                let mut copy = Vec::new();
+                for segment in &self.segments {
+                    let part = segment.len().min(count - copy.len());
+                    copy.extend_from_slice(&segment[..part]);
+                }
+                copy.into()
+            }
+        };
+        self.advance(count);
+        bytes
+    }
+
     fn advance(&mut self, count: usize) {
         let mut count = count.min(self.remaining);
         self.remaining -= count;

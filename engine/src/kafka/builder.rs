@@ -3,7 +3,6 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hasher, RandomState},
-    marker::PhantomData,
     sync::Arc,
     time::Duration,
 };
@@ -17,39 +16,39 @@ use klamm_core::{
 use klamm_protocol::Str;
 
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
-use crate::{Clock, ControlTask, SystemClock, operation::Stopped, shared::Shared};
+use crate::{Clock, ControlTask, operation::Stopped, shared::Shared};
 
 /// Makes a [`Kafka`] client. Names and defaults are those of the Java client.
 #[must_use = "call connect()"]
-pub struct KafkaBuilder<R> {
+pub struct KafkaBuilder<R: Runtime> {
     bootstrap: Vec<String>,
     config: ClientConfig,
     connection: ConnectionConfig,
     connect_timeout: Duration,
     max_block: Duration,
     seed: Option<u64>,
-    runtime: PhantomData<fn() -> R>,
+    clock: Option<R::Clock>,
 }
 
-impl<R> Clone for KafkaBuilder<R> {
+impl<R: Runtime> Clone for KafkaBuilder<R> {
     fn clone(&self) -> Self {
         Self {
             bootstrap: self.bootstrap.clone(),
             config: self.config.clone(),
             connection: self.connection.clone(),
-            runtime: PhantomData,
+            clock: self.clock.clone(),
             ..*self
         }
     }
 }
 
-impl<R> fmt::Debug for KafkaBuilder<R> {
+impl<R: Runtime> fmt::Debug for KafkaBuilder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KafkaBuilder").field("bootstrap", &self.bootstrap).finish_non_exhaustive()
     }
 }
 
-impl<R> KafkaBuilder<R> {
+impl<R: Runtime> KafkaBuilder<R> {
     pub(super) fn new(bootstrap: Vec<String>) -> Self {
         Self {
             bootstrap,
@@ -58,7 +57,7 @@ impl<R> KafkaBuilder<R> {
             connect_timeout: Duration::from_secs(30),
             max_block: Duration::from_secs(60),
             seed: None,
-            runtime: PhantomData,
+            clock: None,
         }
     }
 
@@ -141,6 +140,12 @@ impl<R> KafkaBuilder<R> {
         self
     }
 
+    /// What tells the client the time. Default: the clock of the runtime in which it is connected.
+    pub fn clock(mut self, clock: R::Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
     /// Makes the client and the task that drives it, without a runtime: for adapters and simulations. Nothing
     /// happens before the task is driven.
     ///
@@ -164,9 +169,7 @@ impl<R> KafkaBuilder<R> {
         let handle = ClientHandle { shared, close_timeout, max_block: self.max_block, seed };
         Ok((Kafka::new(Arc::new(handle)), control))
     }
-}
 
-impl<R: Runtime> KafkaBuilder<R> {
     /// Looks for the cluster.
     ///
     /// Cancel safety: dropped early, nothing is left behind.
@@ -178,10 +181,11 @@ impl<R: Runtime> KafkaBuilder<R> {
     /// [`connect_timeout`](Self::connect_timeout).
     pub async fn connect(self) -> Result<Kafka<R>, ConnectError> {
         let connect_timeout = self.connect_timeout;
-        let clock = SystemClock::new();
         let mut builder = self;
+        let clock = builder.clock.take().map_or_else(R::clock, Ok).map_err(ConnectError::Runtime)?;
         builder.connection.setup_timeout = builder.connection.setup_timeout.min(connect_timeout / 8 * 7);
-        let (kafka, control) = builder.start(Arc::new(clock)).map_err(ConnectError::Config)?;
+        builder.seed = Some(builder.seed.unwrap_or_else(|| R::seed(&clock)));
+        let (kafka, control) = builder.start(Arc::new(clock.clone())).map_err(ConnectError::Config)?;
         R::spawn(control, clock).map_err(ConnectError::Runtime)?;
         kafka.await_cluster(connect_timeout).await?;
         Ok(kafka)

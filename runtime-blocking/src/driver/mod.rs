@@ -29,6 +29,12 @@ pub(crate) struct Blocking;
 const CONTROL: usize = 0;
 
 impl Runtime for Blocking {
+    type Clock = SystemClock;
+
+    fn clock() -> Result<SystemClock, String> {
+        Ok(SystemClock::new())
+    }
+
     fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
         let poller = Poller::new().map_err(|error| format!("no readiness polling: {error}"))?;
         let thread = thread::Builder::new().name(String::from("klamm"));

@@ -9,7 +9,7 @@ use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
 
 use super::log::FirstBatch;
 use super::topics::creation::NewTopic;
-use super::{Cluster, Fault};
+use super::{Broker, Cluster, Fault};
 use crate::observe::ClusterEvent;
 
 /// Why a command was refused.
@@ -157,6 +157,30 @@ impl Cluster {
             known.host = Str::copy_of(host);
             known.port = i32::from(port);
         }
+    }
+
+    /// Whether a broker exists and accepts connections.
+    #[must_use]
+    pub fn is_up(&self, broker: i32) -> bool {
+        self.is_alive(broker)
+    }
+
+    /// The broker that clients are told to reach under this address.
+    #[must_use]
+    pub fn broker_at(&self, host: &str, port: u16) -> Option<i32> {
+        let at = |broker: &&Broker| &*broker.host == host && broker.port == i32::from(port);
+        self.brokers.iter().find(at).map(|broker| broker.id)
+    }
+
+    /// Whether clients are told to reach any broker under this name.
+    #[must_use]
+    pub fn has_host(&self, host: &str) -> bool {
+        self.brokers.iter().any(|broker| &*broker.host == host)
+    }
+
+    /// The addresses of all brokers, in the order of their ids.
+    pub fn addresses(&self) -> impl Iterator<Item = (i32, String)> {
+        self.brokers.iter().map(|broker| (broker.id, format!("{}:{}", broker.host, broker.port)))
     }
 
     /// Lets the next `count` requests of an API fail, at one broker or at any. Faults for the same requests take

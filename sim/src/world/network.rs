@@ -1,0 +1,210 @@
+//! Faults of the network, by name.
+
+use super::{
+    Chunking, Endpoint, Host, Latency, Resolution, World,
+    conditions::{Block, Door},
+    net::Way,
+    state::State,
+    trace::TraceKind,
+    wire::Payload,
+};
+use crate::{cluster::ConnectionId, observe::Side};
+
+/// The network of a world: what can go wrong in it. Made by [`World::network`].
+///
+/// A fault lasts until it is taken back; [`heal`](Self::heal) takes back all. Connections that exist are subject to
+/// faults as well as new ones.
+#[derive(Debug)]
+pub struct Network<'a> {
+    world: &'a World,
+}
+
+impl<'a> Network<'a> {
+    pub(super) const fn new(world: &'a World) -> Self {
+        Self { world }
+    }
+
+    fn order(&self, name: &str, work: impl FnOnce(&mut State)) {
+        let mut state = self.world.state();
+        state.record(TraceKind::Command, 0, 0, crc32c::crc32c(name.as_bytes()));
+        work(&mut state);
+    }
+
+    /// Nothing passes from `from` to `to`: bytes wait until [`heal`](Self::heal), and a sender that waits longer than
+    /// the network's `retransmission_timeout` gives its connection up. Connecting hangs. The other direction works.
+    pub fn partition_one_way(&self, from: Host, to: Host) {
+        self.order("partition one way", |state| state.block(from, to, Some(Block::Partition)));
+    }
+
+    /// As [`partition_one_way`](Self::partition_one_way), in both directions.
+    pub fn partition(&self, one: Host, other: Host) {
+        self.order("partition", |state| {
+            state.block(one, other, Some(Block::Partition));
+            state.block(other, one, Some(Block::Partition));
+        });
+    }
+
+    /// Nothing passes from `from` to `to` until [`unclog`](Self::unclog) or [`heal`](Self::heal), and nobody gives up.
+    pub fn clog(&self, from: Host, to: Host) {
+        self.order("clog", |state| state.block(from, to, Some(Block::Clog)));
+    }
+
+    /// Ends a [`clog`](Self::clog), or a partition of this direction: what waited arrives.
+    pub fn unclog(&self, from: Host, to: Host) {
+        self.order("unclog", |state| state.block(from, to, None));
+    }
+
+    /// Ends what keeps two hosts apart, in both directions: what waited arrives.
+    pub fn reconnect(&self, one: Host, other: Host) {
+        self.order("reconnect", |state| {
+            state.block(one, other, None);
+            state.block(other, one, None);
+        });
+    }
+
+    /// Takes back all faults but black holes of connections, which are beyond repair.
+    pub fn heal(&self) {
+        self.order("heal", |state| {
+            state.net.rules.clear();
+            state.net.resolver.clear();
+            state.arm_links();
+        });
+    }
+
+    /// The connections that exist between two hosts are half open from now on: nothing arrives, and nobody is told.
+    pub fn black_hole(&self, one: Host, other: Host) {
+        self.order("black hole", |state| {
+            for index in state.sockets_between(one, other) {
+                state.swallow(index, Way::Up);
+                state.swallow(index, Way::Down);
+            }
+        });
+    }
+
+    /// Breaks a connection at once. Returns whether there is one.
+    pub fn reset(&self, connection: ConnectionId) -> bool {
+        let mut found = false;
+        self.order("reset", |state| {
+            if let Some(index) = state.net.index(connection) {
+                found = true;
+                state.break_socket(index);
+            }
+        });
+        found
+    }
+
+    /// Breaks a connection when so many more bytes have arrived at the broker, or at the client: in the midst of a
+    /// frame if that is where it is. Returns whether there is such a connection.
+    pub fn reset_after(&self, connection: ConnectionId, at: Side, bytes: u64) -> bool {
+        let mut found = false;
+        self.order("reset after", |state| {
+            let index = state.net.index(connection);
+            if let Some(socket) = index.and_then(|index| state.net.socket(index)) {
+                found = true;
+                let way = if at == Side::Broker { Way::Up } else { Way::Down };
+                socket.link(way).reset_after = Some(bytes);
+            }
+        });
+        found
+    }
+
+    /// A broker's machine tells one end of a connection that it is broken, and the other end nothing: the end that is
+    /// told is `at`. Returns whether there is such a connection.
+    pub fn reset_one_side(&self, connection: ConnectionId, at: Side) -> bool {
+        let mut found = false;
+        self.order("reset one side", |state| {
+            if let Some(index) = state.net.index(connection) {
+                found = true;
+                let way = if at == Side::Broker { Way::Up } else { Way::Down };
+                state.send(index, way, Payload::Reset);
+            }
+        });
+        found
+    }
+
+    /// Connects to a broker are refused, although it lives. Connections that exist go on.
+    pub fn refuse_connects(&self, broker: i32) {
+        self.order("refuse connects", |state| state.net.rules.set_door(broker, Some(Door::Refuses)));
+    }
+
+    /// Connects to a broker get no answer. Connections that exist go on.
+    pub fn hang_connects(&self, broker: i32) {
+        self.order("hang connects", |state| state.net.rules.set_door(broker, Some(Door::Hangs)));
+    }
+
+    /// Connects to a broker work again.
+    pub fn accept_connects(&self, broker: i32) {
+        self.order("accept connects", |state| state.net.rules.set_door(broker, None));
+    }
+
+    /// How long bytes are under way from `from` to `to`; `None`: as configured.
+    pub fn latency(&self, from: Host, to: Host, latency: Option<Latency>) {
+        self.order("latency", |state| state.net.rules.entry(from, to).latency = latency);
+    }
+
+    /// In which pieces bytes arrive from `from` at `to`; `None`: as configured.
+    pub fn chunking(&self, from: Host, to: Host, chunking: Option<Chunking>) {
+        self.order("chunking", |state| state.net.rules.entry(from, to).chunking = chunking);
+    }
+
+    /// How many bytes a second pass from `from` to `to` on each connection; `None`: as configured.
+    pub fn bandwidth(&self, from: Host, to: Host, bytes_per_second: Option<u64>) {
+        self.order("bandwidth", |state| state.net.rules.entry(from, to).bandwidth = bytes_per_second);
+    }
+
+    /// What a name resolves to from now on; `None`: to the broker that has it.
+    pub fn resolve(&self, host: &str, resolution: Option<Resolution>) {
+        self.order("resolve", |state| state.net.resolver.set(host, resolution));
+    }
+
+    /// Name resolution of this host fails, with these words.
+    pub fn fail_resolution(&self, host: &str, why: &str) {
+        self.resolve(host, Some(Resolution::Fails(why.to_owned())));
+    }
+
+    /// A name has several addresses, which are tried one after the other; or none.
+    pub fn resolve_to(&self, host: &str, endpoints: impl IntoIterator<Item = Endpoint>) {
+        self.resolve(host, Some(Resolution::To(endpoints.into_iter().collect())));
+    }
+
+    /// The connections that exist between two hosts, in the order of their ids.
+    #[must_use]
+    pub fn connections(&self, one: Host, other: Host) -> Vec<ConnectionId> {
+        let mut state = self.world.state();
+        let indexes = state.sockets_between(one, other);
+        indexes.into_iter().filter_map(|index| state.net.socket(index).map(|socket| socket.id)).collect()
+    }
+}
+
+impl State {
+    fn block(&mut self, from: Host, to: Host, block: Option<Block>) {
+        self.net.rules.entry(from, to).block = block;
+        self.arm_links();
+    }
+
+    /// Nothing of this direction ever arrives.
+    fn swallow(&mut self, index: usize, way: Way) {
+        let Some(socket) = self.net.socket(index) else { return };
+        let link = socket.link(way);
+        link.black_hole = true;
+        link.clear();
+        self.arm_link(index, way);
+    }
+
+    /// Looks anew at what may pass.
+    fn arm_links(&mut self) {
+        for index in self.net.indexes() {
+            self.arm_link(index, Way::Up);
+            self.arm_link(index, Way::Down);
+        }
+    }
+
+    fn sockets_between(&mut self, one: Host, other: Host) -> Vec<usize> {
+        let mut indexes = self.net.indexes();
+        indexes.retain(|index| {
+            let route = self.net.socket(*index).map(|socket| socket.route(Way::Up));
+            route == Some((one, other)) || route == Some((other, one))
+        });
+        indexes
+    }
+}
