@@ -21,6 +21,8 @@
 //! | `groups` | groups of consumers: coordinators, members, committed offsets |
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
+//! | `quotas`, `handlers` | how much clients may send, and how much brokers do at once |
+//! | `release` | which Kafka release each broker runs |
 //! | `events` | what happened, for observers |
 //! | `commands` | what a test may do to the cluster |
 
@@ -32,9 +34,12 @@ mod events;
 mod faults;
 mod fetching;
 mod groups;
+mod handlers;
 mod links;
 mod log;
 mod producers;
+mod quotas;
+mod release;
 mod session;
 mod topics;
 
@@ -46,14 +51,18 @@ use klamm_protocol::records::Scratch;
 use klamm_protocol::{Str, Uuid};
 
 pub use commands::{CommandError, LogRecord, PartitionState};
-pub use config::{ClusterConfig, GroupConfig};
-pub use faults::Fault;
+pub use config::{ClusterConfig, GroupConfig, LimitConfig};
+pub use faults::{Entry, FAULTS, Fault, FaultError, FaultKind, LegalErrors, Place, legal_errors};
 pub use links::{ConnectionId, Output};
+pub use quotas::Quota;
 
 use events::Events;
 use faults::Faults;
 use groups::Groups;
-use links::Links;
+use handlers::Handlers;
+use links::{Due, Links};
+use quotas::Quotas;
+use release::Advertised;
 use session::Sessions;
 use topics::Topics;
 
@@ -74,23 +83,25 @@ pub(crate) struct Broker {
     pub(crate) port: i32,
     pub(crate) is_alive: bool,
     pub(crate) sessions: Sessions,
+    pub(crate) advertised: Advertised,
+    pub(crate) handlers: Handlers,
 }
 
 /// A cluster of brokers. See the [module](self).
 #[derive(Debug)]
 pub struct Cluster {
     config: ClusterConfig,
-    /// The APIs that the brokers advertise: key, lowest and highest version.
-    apis: Vec<(i16, i16, i16)>,
     id: Str,
     wall_time: WallTime,
     brokers: Vec<Broker>,
     topics: Topics,
     topic_ids: Entropy,
     next_producer_id: i64,
+    next_producer_epoch: i16,
     groups: Groups,
     links: Links,
     faults: Faults,
+    quotas: Quotas,
     events: Events,
     /// Memory for decompressing.
     scratch: Scratch,
@@ -112,24 +123,31 @@ impl Cluster {
     #[must_use]
     pub fn new(config: ClusterConfig) -> Self {
         let entropy = Entropy::new(config.seed);
+        let advertised = Advertised::by(config.release);
         let broker = |id: i32| Broker {
             id,
             host: Str::from(format!("broker-{id}")),
             port: 9092,
             is_alive: true,
-            sessions: Sessions::new(entropy.fork(domain::SESSIONS + u64::from(id.unsigned_abs()))),
+            sessions: Sessions::new(
+                entropy.fork(domain::SESSIONS + u64::from(id.unsigned_abs())),
+                &config.limits,
+            ),
+            advertised: advertised.clone(),
+            handlers: Handlers::default(),
         };
         Self {
-            apis: api::advertised(config.release),
             id: Str::from(random_uuid(&mut entropy.fork(domain::CLUSTER_ID)).to_string()),
             wall_time: WallTime::default(),
             brokers: (1..=config.brokers.max(1)).map(broker).collect(),
             topics: Topics::default(),
             topic_ids: entropy.fork(domain::TOPIC_IDS),
             next_producer_id: 0,
+            next_producer_epoch: 0,
             groups: Groups::new(config.groups.clone(), config.brokers, entropy.fork(domain::MEMBER_IDS)),
-            links: Links::default(),
-            faults: Faults::default(),
+            links: Links::new(config.limits.connections_max_idle),
+            faults: Faults::new(config.seed),
+            quotas: Quotas::default(),
             events: Events::default(),
             scratch: Scratch::new(),
             config,
@@ -143,9 +161,12 @@ impl Cluster {
 
     /// A client connected to a broker. A connection to a dead broker is closed at once.
     pub fn handle_opened(&mut self, connection: ConnectionId, broker: i32) {
-        let is_alive = self.is_alive(broker);
-        self.links.open(connection, broker);
-        if !is_alive {
+        let advertised = match self.broker(broker) {
+            Some(known) => known.advertised.clone(),
+            None => Advertised::by(self.config.release),
+        };
+        self.links.open(connection, broker, advertised);
+        if !self.is_alive(broker) {
             self.close(connection);
         }
     }
@@ -153,7 +174,7 @@ impl Cluster {
     /// A frame arrived: a request without the four bytes of its length. What cannot be read closes the
     /// connection, as a real broker does.
     pub fn handle_request(&mut self, now: Instant, connection: ConnectionId, frame: Bytes) {
-        self.links.enqueue(connection, frame);
+        self.links.enqueue(now, connection, frame);
         self.work(now);
     }
 
@@ -165,11 +186,16 @@ impl Cluster {
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(connection) = self.links.due(now) {
-            if self.links.is_fetching(connection) {
-                self.complete_fetch(now, connection);
-            } else {
-                self.links.release(connection);
+        while let Some((connection, due)) = self.links.due(now) {
+            match due {
+                Due::Fetch => self.complete_fetch(now, connection),
+                Due::Start(call, reader) => {
+                    let broker = self.links.broker(connection).unwrap_or_default();
+                    let origin = Origin { now, connection, broker, version: call.version };
+                    self.start(&origin, call, reader);
+                }
+                Due::Idle => self.close(connection),
+                Due::Nothing => {}
             }
         }
         self.work(now);

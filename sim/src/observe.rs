@@ -471,6 +471,15 @@ pub enum ClusterEvent {
         /// Whether the request took effect all the same.
         applied: bool,
     },
+    /// The answer to a request was damaged or not sent, or the request was dropped: by a fault of this name.
+    Tampered {
+        /// On which connection.
+        connection: ConnectionId,
+        /// Of which API.
+        api: ApiKey,
+        /// The name of the [fault](crate::cluster::FAULTS).
+        fault: &'static str,
+    },
     /// A broker refused what a client sent in a way that blames the client.
     Refused {
         /// On which connection.

@@ -26,7 +26,6 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 use klamm_core::Instant;
-use klamm_protocol::ApiKey;
 
 use crate::cluster::{Cluster, ClusterConfig, CommandError, Fault, LogRecord};
 use crate::{Release, UnknownRelease};
@@ -221,18 +220,13 @@ impl EmbeddedCluster {
         self.with(move |cluster, _| cluster.records(&topic, partition))
     }
 
-    /// Lets the next `count` requests of an API fail, at one broker or at any.
+    /// Makes a fault true, see [`Cluster::inject`].
     ///
     /// # Errors
     /// [`ServeError::Stopped`].
-    pub fn inject(
-        &self,
-        api: ApiKey,
-        broker: Option<i32>,
-        count: u32,
-        fault: Fault,
-    ) -> Result<(), ServeError> {
-        self.with(move |cluster, _| cluster.inject(api, broker, count, fault))
+    pub fn inject(&self, fault: &Fault) -> Result<(), ServeError> {
+        let fault = fault.clone();
+        self.with(move |cluster, now| cluster.inject(now, &fault))
     }
 
     /// Kills a broker: its port refuses connections, those that were open are closed, and others lead its

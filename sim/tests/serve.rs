@@ -261,7 +261,7 @@ fn advertised_addresses_are_those_to_connect_to() {
 #[test]
 fn faults_reach_real_clients() {
     let cluster = with_topic(1);
-    cluster.inject(ApiKey::PRODUCE, None, 1, Fault::DropAfter).unwrap();
+    cluster.inject(&Fault::drop_after().api(ApiKey::PRODUCE)).unwrap();
     let mut client = Client::connect(cluster.addresses()[0]);
     client.send(1, 9, &produce(b"applied"));
     client.expect_closed();

@@ -1,5 +1,6 @@
 //! What the brokers do with requests: one file an API.
 
+mod answers;
 mod api_versions;
 mod cluster_description;
 mod configs;
@@ -21,19 +22,22 @@ mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod parts;
 mod produce;
+mod respond;
+mod strike;
 mod sync_group;
 mod topic_partitions;
 
 use bytes::Bytes;
 use klamm_core::Instant;
-use klamm_protocol::messages::{
-    RequestHeader, ResponseHeader, request_header_version, response_header_version,
-};
-use klamm_protocol::wire::{Reader, Writer};
+use klamm_protocol::messages::{RequestHeader, request_header_version};
+use klamm_protocol::wire::Reader;
 use klamm_protocol::{ApiKey, ErrorCode, Message, Request, Str};
 
-use super::faults::Fault;
+pub(crate) use answers::Answer;
+use parts::Parts;
+
 use super::links::{Call, ConnectionId};
 use super::{Cluster, Origin};
 use crate::Release;
@@ -51,7 +55,7 @@ pub(crate) enum Reply<T> {
 }
 
 /// A request that brokers understand.
-pub(crate) trait Serve: Request {
+pub(crate) trait Serve: Parts + Request<Response: Answer> {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<Self::Response>;
 
     /// The response that refuses the request as a whole with an error.
@@ -121,48 +125,55 @@ pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
 impl Cluster {
     /// Serves one frame.
     pub(super) fn serve(&mut self, now: Instant, connection: ConnectionId, broker: i32, frame: Bytes) {
-        let (call, client_id, reader) = match self.accept(broker, frame) {
+        let (call, client_id, reader) = match self.accept(connection, frame) {
             Ok(accepted) => accepted,
             Err(reason) => return self.reject(connection, reason),
         };
         let origin = Origin { now, connection, broker, version: call.version };
         self.links.begin(connection, call, client_id.as_ref());
-        if call.fault == Some(Fault::DropBefore) {
-            return self.close(connection);
+        match self.busy_until(&origin, call) {
+            Some(at) => self.links.hold(connection, at, reader),
+            None => self.start(&origin, call, reader),
         }
-        if !self.supports(call.api, call.version) {
-            return self.refuse_version(&origin, call.api);
+    }
+
+    /// Looks at a request whose header has been read.
+    pub(super) fn start(&mut self, origin: &Origin, call: Call, reader: Reader) {
+        if self.supports(origin.connection, call) {
+            self.dispatch(origin, call, reader);
+        } else {
+            self.refuse_version(origin, call);
         }
-        self.dispatch(&origin, call, reader);
     }
 
     /// Reads the header, if this is a request that the broker knows.
-    fn accept(&mut self, broker: i32, frame: Bytes) -> Result<(Call, Option<Str>, Reader), Refusal> {
+    fn accept(&self, connection: ConnectionId, frame: Bytes) -> Result<(Call, Option<Str>, Reader), Refusal> {
         let Some(&[a, b, c, d]) = frame.first_chunk() else { return Err(Refusal::TooShort) };
         let (api, version) = (ApiKey(i16::from_be_bytes([a, b])), i16::from_be_bytes([c, d]));
-        if self.apis.iter().all(|(key, ..)| *key != api.0) {
-            return Err(Refusal::UnknownApi(api));
-        }
+        let known = self.links.advertised(connection).and_then(|advertised| advertised.range(api.0));
+        known.ok_or(Refusal::UnknownApi(api))?;
+        let size = frame.len();
         let mut reader = Reader::new(frame);
         let header_version = request_header_version(api, version).ok_or(Refusal::UnknownApi(api))?;
         let header =
             RequestHeader::decode(&mut reader, header_version).map_err(|_| Refusal::Header(api, version))?;
-        let fault = self.faults.take(api, broker);
-        let call = Call { api, version, correlation_id: header.correlation_id, fault };
+        let call = Call { api, version, correlation_id: header.correlation_id, size };
         Ok((call, header.client_id, reader))
     }
 
-    fn supports(&self, api: ApiKey, version: i16) -> bool {
+    fn supports(&self, connection: ConnectionId, call: Call) -> bool {
+        let Some(advertised) = self.links.advertised(connection) else { return false };
         // From 4.0 on these versions are advertised for the sake of a client, and not understood (KAFKA-18659).
-        if api == ApiKey::PRODUCE && version < 3 && self.config.release.at_least([4, 0, 0]) {
+        if call.api == ApiKey::PRODUCE && call.version < 3 && advertised.release.at_least([4, 0, 0]) {
             return false;
         }
-        self.apis.iter().any(|(key, min, max)| *key == api.0 && (*min..=*max).contains(&version))
+        let range = advertised.range(call.api.0);
+        range.is_some_and(|(_, min, max)| (min..=max).contains(&call.version))
     }
 
     fn run<R: Serve>(&mut self, origin: &Origin, call: Call, mut reader: Reader) {
         let connection = origin.connection;
-        let request = match R::decode(&mut reader, call.version) {
+        let mut request = match R::decode(&mut reader, call.version) {
             Ok(request) => request,
             Err(error) => {
                 return self.reject(connection, Refusal::Body(call.api, call.version, error.to_string()));
@@ -171,42 +182,17 @@ impl Cluster {
         if reader.finish().is_err() {
             return self.reject(connection, Refusal::TrailingBytes(call.api, call.version));
         }
-        if let Some(Fault::Error(error)) = call.fault {
-            return self.respond(origin.now, connection, &request.refuse_in(call.version, error));
-        }
-        match request.serve(self, origin) {
+        let reply = match self.strike(origin, call, &mut request) {
+            Some(reply) => reply,
+            None => request.serve(self, origin),
+        };
+        match reply {
             Reply::Now(response) => self.respond(origin.now, connection, &response),
             Reply::Later => {}
-            Reply::Nothing => self.links.finish(connection),
+            Reply::Nothing => self.respond_nothing(origin.now, connection),
             Reply::Close => self.close(connection),
         }
     }
-
-    /// Answers the request that the connection works on.
-    pub(super) fn respond<M: Message>(&mut self, now: Instant, connection: ConnectionId, response: &M) {
-        let Some(call) = self.links.call(connection) else { return };
-        let Some(segments) = encode(call, response) else {
-            return self.close(connection);
-        };
-        match call.fault {
-            Some(Fault::DropAfter) => self.close(connection),
-            Some(Fault::Delay(delay)) => self.links.send_at(connection, now + delay, segments),
-            _ => self.links.send(connection, segments),
-        }
-    }
-}
-
-/// A response as it goes over the wire, the four bytes of its length first. `None`: it cannot be said in the
-/// version of the request.
-fn encode<M: Message>(call: Call, response: &M) -> Option<Vec<Bytes>> {
-    let mut writer = Writer::new();
-    let header = ResponseHeader { correlation_id: call.correlation_id, ..ResponseHeader::default() };
-    header.encode(&mut writer, response_header_version(call.api, call.version)?).ok()?;
-    response.encode(&mut writer, call.version).ok()?;
-    let length = i32::try_from(writer.len()).ok()?;
-    let mut segments = vec![Bytes::copy_from_slice(&length.to_be_bytes())];
-    segments.extend(writer.into_segments());
-    Some(segments)
 }
 
 /// The bits of operations, as in an authorized-operations field.

@@ -1,15 +1,13 @@
 //! What a test may do to a cluster, besides talking to it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::records::{Batches, ReadOptions, Scratch};
-use klamm_protocol::{ApiKey, ErrorCode, Str, Uuid};
+use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::log::FirstBatch;
 use super::topics::creation::NewTopic;
-use super::{Broker, Cluster, Fault};
+use super::{Broker, Cluster};
 use crate::observe::ClusterEvent;
 
 /// Why a command was refused.
@@ -118,6 +116,7 @@ impl Cluster {
         };
         known.is_alive = false;
         known.sessions.clear();
+        self.links.forget_pause(broker);
         for connection in self.links.of_broker(broker) {
             self.close(connection);
         }
@@ -181,17 +180,6 @@ impl Cluster {
     /// The addresses of all brokers, in the order of their ids.
     pub fn addresses(&self) -> impl Iterator<Item = (i32, String)> {
         self.brokers.iter().map(|broker| (broker.id, format!("{}:{}", broker.host, broker.port)))
-    }
-
-    /// Lets the next `count` requests of an API fail, at one broker or at any. Faults for the same requests take
-    /// effect one after the other, in the order in which they were injected.
-    pub fn inject(&mut self, api: ApiKey, broker: Option<i32>, count: u32, fault: Fault) {
-        self.faults.add(api, broker, count, fault);
-    }
-
-    /// Forgets all faults that have not taken effect.
-    pub fn clear_faults(&mut self) {
-        self.faults.clear();
     }
 
     /// Has a partition forget a producer, as when its state expired.
@@ -258,11 +246,6 @@ impl Cluster {
             }));
         }
         Some(records)
-    }
-
-    /// Holds back responses of an API, see [`Fault::Delay`].
-    pub fn delay(&mut self, api: ApiKey, count: u32, delay: Duration) {
-        self.inject(api, None, count, Fault::Delay(delay));
     }
 }
 

@@ -28,6 +28,8 @@ pub struct ClusterConfig {
     pub max_message_bytes: i32,
     /// What coordinators of groups allow.
     pub groups: GroupConfig,
+    /// What brokers remember, and for how long.
+    pub limits: LimitConfig,
 }
 
 impl Default for ClusterConfig {
@@ -42,6 +44,39 @@ impl Default for ClusterConfig {
             min_insync_replicas: 1,
             max_message_bytes: 1_048_588,
             groups: GroupConfig::default(),
+            limits: LimitConfig::default(),
+        }
+    }
+}
+
+/// How much brokers remember and do at once, and for how long.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LimitConfig {
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions that each broker keeps. Default 1000.
+    pub fetch_sessions: usize,
+    /// `min.incremental.fetch.session.eviction.ms`: how long a fetch session must have been idle before another may
+    /// take its place. Default 2 minutes.
+    pub fetch_session_eviction: Duration,
+    /// `producer.id.expiration.ms`: how long a partition remembers a producer that writes nothing to it. Default
+    /// 1 day.
+    pub producer_id_expiration: Duration,
+    /// `connections.max.idle.ms`: how long a connection may be idle before its broker closes it, from its first
+    /// request on. Default: for ever; a real broker's is 10 minutes.
+    pub connections_max_idle: Option<Duration>,
+    /// `num.io.threads`: requests that a broker works on at once while it is [slow](super::Fault::slow). Default: any
+    /// number; a real broker's is 8.
+    pub request_handlers: usize,
+}
+
+impl Default for LimitConfig {
+    fn default() -> Self {
+        Self {
+            fetch_sessions: 1000,
+            fetch_session_eviction: Duration::from_secs(120),
+            producer_id_expiration: Duration::from_secs(86_400),
+            connections_max_idle: None,
+            request_handlers: usize::MAX,
         }
     }
 }

@@ -1,12 +1,22 @@
 //! The connections of all brokers: what each one works on and waits for, and what is to be sent.
 
+mod link;
+mod pauses;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use klamm_core::Instant;
+use klamm_protocol::wire::Reader;
 use klamm_protocol::{ApiKey, Str};
 
-use super::{faults::Fault, fetching::Fetch};
+use super::fetching::Fetch;
+use super::release::Advertised;
+use link::{Link, Wait};
+use pauses::Pauses;
+
+pub(crate) use link::{Instead, Work};
 
 /// A connection, as the driver knows it. Not to be used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,7 +25,8 @@ pub struct ConnectionId(pub u64);
 /// What a broker does to a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// It sends these bytes, which are one whole response with the four bytes of its length.
+    /// It sends these bytes, which are one whole response with the four bytes of its length; or, by a fault, a part
+    /// of one, and then it closes the connection.
     Response {
         /// To whom.
         connection: ConnectionId,
@@ -35,26 +46,20 @@ pub(crate) struct Call {
     pub(crate) api: ApiKey,
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
-    pub(crate) fault: Option<Fault>,
+    /// Bytes of the request.
+    pub(crate) size: usize,
 }
 
-/// Why a request is not answered yet.
+/// What is to be done about a connection whose time has come.
 #[derive(Debug)]
-enum Wait {
-    Fetch(Box<Fetch>),
-    /// The response is held back; `None`: the connection is to be closed instead.
-    Release(Vec<Bytes>),
-}
-
-#[derive(Debug)]
-struct Link {
-    broker: i32,
-    /// As its last request said.
-    client_id: Str,
-    call: Option<Call>,
-    wait: Option<Wait>,
-    deadline: Option<Instant>,
-    backlog: VecDeque<Bytes>,
+pub(crate) enum Due {
+    /// Its fetch waited long enough.
+    Fetch,
+    /// Its request is looked at now.
+    Start(Call, Reader),
+    /// It was idle for too long.
+    Idle,
+    Nothing,
 }
 
 /// See the module.
@@ -62,6 +67,10 @@ struct Link {
 pub(crate) struct Links {
     by_id: BTreeMap<ConnectionId, Link>,
     timers: BTreeSet<(Instant, ConnectionId)>,
+    /// When connections that have been quiet since then are closed; renewed lazily.
+    idle: BTreeSet<(Instant, ConnectionId)>,
+    max_idle: Option<Duration>,
+    pauses: Pauses,
     /// Connections that may have a frame to be served.
     runnable: VecDeque<ConnectionId>,
     /// Fetches whose data came.
@@ -70,16 +79,12 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub(crate) fn open(&mut self, connection: ConnectionId, broker: i32) {
-        let link = Link {
-            broker,
-            client_id: Str::default(),
-            call: None,
-            wait: None,
-            deadline: None,
-            backlog: VecDeque::new(),
-        };
-        self.by_id.insert(connection, link);
+    pub(crate) fn new(max_idle: Option<Duration>) -> Self {
+        Self { max_idle, ..Self::default() }
+    }
+
+    pub(crate) fn open(&mut self, connection: ConnectionId, broker: i32, advertised: Advertised) {
+        self.by_id.insert(connection, Link::new(broker, advertised));
     }
 
     /// Forgets a connection.
@@ -87,6 +92,9 @@ impl Links {
         let Some(link) = self.by_id.remove(&connection) else { return false };
         if let Some(deadline) = link.deadline {
             self.timers.remove(&(deadline, connection));
+        }
+        if let Some(deadline) = link.idle_at {
+            self.idle.remove(&(deadline, connection));
         }
         true
     }
@@ -103,18 +111,26 @@ impl Links {
         self.by_id.iter().filter(|(_, link)| link.broker == broker).map(|(id, _)| *id).collect()
     }
 
-    pub(crate) fn enqueue(&mut self, connection: ConnectionId, frame: Bytes) {
+    pub(crate) fn enqueue(&mut self, now: Instant, connection: ConnectionId, frame: Bytes) {
         if let Some(link) = self.by_id.get_mut(&connection) {
             link.backlog.push_back(frame);
+            link.active_at = now;
+            if let Some(max_idle) = self.max_idle
+                && link.idle_at.is_none()
+            {
+                link.idle_at = Some(now + max_idle);
+                self.idle.insert((now + max_idle, connection));
+            }
             self.runnable.push_back(connection);
         }
     }
 
-    /// The next frame of a connection that works on nothing.
+    /// The next frame of a connection that works on nothing, at a broker that is not paused.
     pub(crate) fn next_frame(&mut self) -> Option<(ConnectionId, i32, Bytes)> {
         while let Some(connection) = self.runnable.pop_front() {
             if let Some(link) = self.by_id.get_mut(&connection)
-                && link.call.is_none()
+                && link.is_free()
+                && self.pauses.end(link.broker).is_none()
                 && let Some(frame) = link.backlog.pop_front()
             {
                 return Some((connection, link.broker, frame));
@@ -124,12 +140,12 @@ impl Links {
     }
 
     pub(crate) fn is_busy(&self, connection: ConnectionId) -> bool {
-        self.by_id.get(&connection).is_some_and(|link| link.call.is_some())
+        self.by_id.get(&connection).is_some_and(|link| !link.is_free())
     }
 
     pub(crate) fn begin(&mut self, connection: ConnectionId, call: Call, client_id: Option<&Str>) {
         if let Some(link) = self.by_id.get_mut(&connection) {
-            link.call = Some(call);
+            link.work = Some(Work { call, orders: None, instead: None });
             let client_id = client_id.map_or("", Str::as_str);
             if link.client_id != client_id {
                 link.client_id = Str::copy_of(client_id);
@@ -142,42 +158,71 @@ impl Links {
         self.by_id.get(&connection).map(|link| link.client_id.clone()).unwrap_or_default()
     }
 
+    pub(crate) fn broker(&self, connection: ConnectionId) -> Option<i32> {
+        self.by_id.get(&connection).map(|link| link.broker)
+    }
+
+    /// What the broker advertised when the connection was opened.
+    pub(crate) fn advertised(&self, connection: ConnectionId) -> Option<&Advertised> {
+        self.by_id.get(&connection).map(|link| &link.advertised)
+    }
+
     /// The request in work is to be answered in the form of another version.
     pub(crate) fn answer_as_version(&mut self, connection: ConnectionId, version: i16) {
-        if let Some(call) = self.by_id.get_mut(&connection).and_then(|link| link.call.as_mut()) {
-            call.version = version;
+        if let Some(work) = self.work(connection) {
+            work.call.version = version;
         }
     }
 
     pub(crate) fn call(&self, connection: ConnectionId) -> Option<Call> {
-        self.by_id.get(&connection)?.call
+        Some(self.by_id.get(&connection)?.work.as_ref()?.call)
+    }
+
+    /// The request in work.
+    pub(crate) fn work(&mut self, connection: ConnectionId) -> Option<&mut Work> {
+        self.by_id.get_mut(&connection)?.work.as_mut()
     }
 
     /// The request in work is done, and nothing is sent.
-    pub(crate) fn finish(&mut self, connection: ConnectionId) {
+    pub(crate) fn finish(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(link) = self.by_id.get_mut(&connection) else { return };
+        link.work = None;
+        link.active_at = now;
+        match link.mute_until.take() {
+            Some(until) if until > now => self.wait(connection, until, Wait::Muted),
+            _ => self.runnable.push_back(connection),
+        }
+    }
+
+    /// When the answer to the request in work was sent, nothing is read before `until`.
+    pub(crate) fn mute(&mut self, connection: ConnectionId, until: Instant) {
         if let Some(link) = self.by_id.get_mut(&connection) {
-            link.call = None;
-            self.runnable.push_back(connection);
+            link.mute_until = Some(until);
         }
     }
 
-    /// The request in work is done, and this is sent.
-    pub(crate) fn send(&mut self, connection: ConnectionId, segments: Vec<Bytes>) {
-        self.finish(connection);
+    /// The request in work is done, and this is sent: at `at`, or when the broker's pause is over.
+    pub(crate) fn send(&mut self, now: Instant, connection: ConnectionId, at: Instant, segments: Vec<Bytes>) {
+        let paused = self.by_id.get(&connection).and_then(|link| self.pauses.end(link.broker));
+        let at = paused.map_or(at, |end| end.max(at));
+        if at > now {
+            return self.wait(connection, at, Wait::Release(segments));
+        }
+        self.finish(now, connection);
+        if self.by_id.contains_key(&connection) {
+            self.outputs.push_back(Output::Response { connection, segments });
+        }
+    }
+
+    /// The request in work is done, a part of the answer is sent, and the connection is closed.
+    pub(crate) fn send_and_close(&mut self, connection: ConnectionId, segments: Vec<Bytes>) {
         self.outputs.push_back(Output::Response { connection, segments });
+        self.close(connection);
     }
 
-    /// The request in work is done, and this is to be sent at `deadline`.
-    pub(crate) fn send_at(&mut self, connection: ConnectionId, deadline: Instant, segments: Vec<Bytes>) {
-        self.wait(connection, deadline, Wait::Release(segments));
-    }
-
-    /// Sends what was held back.
-    pub(crate) fn release(&mut self, connection: ConnectionId) {
-        let wait = self.by_id.get_mut(&connection).and_then(|link| link.wait.take());
-        if let Some(Wait::Release(segments)) = wait {
-            self.send(connection, segments);
-        }
+    /// The request in work is looked at only at `at`.
+    pub(crate) fn hold(&mut self, connection: ConnectionId, at: Instant, reader: Reader) {
+        self.wait(connection, at, Wait::Start(Box::new(reader)));
     }
 
     /// Parks a fetch until its data comes or its time is over.
@@ -188,9 +233,17 @@ impl Links {
     fn wait(&mut self, connection: ConnectionId, deadline: Instant, wait: Wait) {
         if let Some(link) = self.by_id.get_mut(&connection) {
             link.wait = Some(wait);
-            link.deadline = Some(deadline);
-            self.timers.insert((deadline, connection));
+            self.set_deadline(connection, deadline);
         }
+    }
+
+    /// Has a connection be [due](Self::due) at another time.
+    fn set_deadline(&mut self, connection: ConnectionId, deadline: Instant) {
+        let Some(link) = self.by_id.get_mut(&connection) else { return };
+        if let Some(earlier) = link.deadline.replace(deadline) {
+            self.timers.remove(&(earlier, connection));
+        }
+        self.timers.insert((deadline, connection));
     }
 
     pub(crate) fn is_fetching(&self, connection: ConnectionId) -> bool {
@@ -220,25 +273,88 @@ impl Links {
         }
     }
 
+    /// The next fetch whose data came, at a broker that is not paused.
     pub(crate) fn next_satisfied(&mut self) -> Option<ConnectionId> {
-        self.satisfied.pop_front()
+        while let Some(connection) = self.satisfied.pop_front() {
+            match self.by_id.get(&connection).and_then(|link| self.pauses.end(link.broker)) {
+                Some(end) if self.is_fetching(connection) => self.set_deadline(connection, end),
+                _ => return Some(connection),
+            }
+        }
+        None
     }
 
-    /// A connection whose deadline has come; its timer is taken away.
-    pub(crate) fn due(&mut self, now: Instant) -> Option<ConnectionId> {
+    /// A connection whose time has come, and what is to be done about it.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(ConnectionId, Due)> {
+        while let Some(broker) = self.pauses.over(now) {
+            let connections = self.of_broker(broker);
+            self.runnable.extend(connections);
+        }
+        if let Some((connection, due)) = self.due_idle(now) {
+            return Some((connection, due));
+        }
         let (deadline, connection) = *self.timers.first()?;
         if deadline > now {
             return None;
         }
         self.timers.pop_first();
-        if let Some(link) = self.by_id.get_mut(&connection) {
-            link.deadline = None;
+        let link = self.by_id.get_mut(&connection)?;
+        link.deadline = None;
+        if let Some(end) = self.pauses.end(link.broker) {
+            self.set_deadline(connection, end);
+            return Some((connection, Due::Nothing));
         }
-        Some(connection)
+        if matches!(link.wait, Some(Wait::Fetch(_))) {
+            return Some((connection, Due::Fetch));
+        }
+        let due = match link.wait.take() {
+            Some(Wait::Release(segments)) => {
+                self.send(now, connection, now, segments);
+                Due::Nothing
+            }
+            Some(Wait::Start(reader)) => match &link.work {
+                Some(work) => Due::Start(work.call, *reader),
+                None => Due::Nothing,
+            },
+            _ => {
+                self.runnable.push_back(connection);
+                Due::Nothing
+            }
+        };
+        Some((connection, due))
+    }
+
+    /// A connection that was idle for too long: no request came, and none is in work.
+    fn due_idle(&mut self, now: Instant) -> Option<(ConnectionId, Due)> {
+        let max_idle = self.max_idle?;
+        let (at, connection) = *self.idle.first().filter(|(at, _)| *at <= now)?;
+        self.idle.remove(&(at, connection));
+        let link = self.by_id.get_mut(&connection)?;
+        let since = if link.is_free() { link.active_at } else { now };
+        if since + max_idle <= now {
+            link.idle_at = None;
+            return Some((connection, Due::Idle));
+        }
+        link.idle_at = Some(since + max_idle);
+        self.idle.insert((since + max_idle, connection));
+        Some((connection, Due::Nothing))
+    }
+
+    /// A broker does nothing before `until`.
+    pub(crate) fn pause(&mut self, broker: i32, until: Instant) {
+        self.pauses.begin(broker, until);
+    }
+
+    /// A broker died: it is not paused any more.
+    pub(crate) fn forget_pause(&mut self, broker: i32) {
+        self.pauses.forget(broker);
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(deadline, _)| *deadline)
+        let first =
+            |timers: &BTreeSet<(Instant, ConnectionId)>| timers.first().map(|(deadline, _)| *deadline);
+        let timers = first(&self.timers).into_iter().chain(first(&self.idle));
+        timers.chain(self.pauses.poll_timeout()).min()
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {

@@ -2,6 +2,9 @@
 //! relaxation of KIP-360.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use klamm_core::Instant;
 
 /// Batches remembered of each producer.
 const REMEMBERED: usize = 5;
@@ -54,15 +57,29 @@ struct Remembered {
 struct Producer {
     epoch: i16,
     batches: VecDeque<Remembered>,
+    /// When it last wrote.
+    used_at: Instant,
 }
 
 /// The producers known to one partition.
 #[derive(Debug, Default)]
 pub(crate) struct Producers {
     by_id: BTreeMap<i64, Producer>,
+    now: Instant,
+    /// No producer wrote last before this.
+    oldest: Instant,
 }
 
 impl Producers {
+    /// Forgets producers that wrote nothing for longer than `expiration`, once there are some of them.
+    pub(crate) fn set_time(&mut self, now: Instant, expiration: Duration) {
+        self.now = now;
+        if self.oldest + expiration < now {
+            self.by_id.retain(|_, producer| producer.used_at + expiration >= now);
+            self.oldest = self.by_id.values().map(|producer| producer.used_at).min().unwrap_or(now);
+        }
+    }
+
     /// Whether the batch continues its producer's sequence. `lenient`: a producer that is not known may start
     /// anywhere (Kafka 2.5 and later).
     pub(crate) fn check(&self, batch: &Sequenced, lenient: bool) -> Verdict {
@@ -89,11 +106,14 @@ impl Producers {
 
     /// Remembers a batch that was appended.
     pub(crate) fn remember(&mut self, batch: &Sequenced, written: Written) {
+        let now = self.now;
         let epoch = batch.producer_epoch;
-        let producer = self
-            .by_id
-            .entry(batch.producer_id)
-            .or_insert_with(|| Producer { epoch, batches: VecDeque::new() });
+        let producer = self.by_id.entry(batch.producer_id).or_insert_with(|| Producer {
+            epoch,
+            batches: VecDeque::new(),
+            used_at: now,
+        });
+        producer.used_at = now;
         if producer.epoch != epoch {
             producer.epoch = epoch;
             producer.batches.clear();
@@ -106,6 +126,11 @@ impl Producers {
             last_sequence: batch.last_sequence(),
             written,
         });
+    }
+
+    /// Forgets all producers.
+    pub(crate) fn clear(&mut self) {
+        self.by_id.clear();
     }
 
     /// Forgets a producer, as its expiry would.

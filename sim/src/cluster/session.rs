@@ -6,10 +6,7 @@ use std::time::Duration;
 use klamm_core::{Entropy, Instant};
 use klamm_protocol::{Str, Uuid};
 
-/// Sessions that a broker keeps.
-const MAX_SESSIONS: usize = 1000;
-/// How long a session must have been idle before another may take its place.
-const EVICTION_AGE: Duration = Duration::from_secs(120);
+use super::config::LimitConfig;
 
 /// A topic as the request named it: by name up to version 12, by id from version 13 on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -138,11 +135,20 @@ impl Session {
 pub(crate) struct Sessions {
     by_id: BTreeMap<i32, Session>,
     entropy: Entropy,
+    /// Sessions that are kept.
+    slots: usize,
+    /// How long a session must have been idle before another may take its place.
+    eviction_age: Duration,
 }
 
 impl Sessions {
-    pub(crate) const fn new(entropy: Entropy) -> Self {
-        Self { by_id: BTreeMap::new(), entropy }
+    pub(crate) const fn new(entropy: Entropy, limits: &LimitConfig) -> Self {
+        Self {
+            by_id: BTreeMap::new(),
+            entropy,
+            slots: limits.fetch_sessions,
+            eviction_age: limits.fetch_session_eviction,
+        }
     }
 
     /// Decides how the request is to be answered, and applies its changes to its session.
@@ -215,18 +221,23 @@ impl Sessions {
     }
 
     fn make_room(&mut self, now: Instant) -> bool {
-        if self.by_id.len() < MAX_SESSIONS {
+        if self.by_id.len() < self.slots {
             return true;
         }
         let oldest = self.by_id.iter().min_by_key(|(_, session)| session.last_used);
         let evicted =
-            oldest.filter(|(_, session)| now.since(session.last_used) > EVICTION_AGE).map(|(id, _)| *id);
+            oldest.filter(|(_, session)| now.since(session.last_used) > self.eviction_age).map(|(id, _)| *id);
         evicted.is_some_and(|id| self.by_id.remove(&id).is_some())
     }
 
     /// Whether the incremental response of session `id` has to tell this of a partition.
     pub(crate) fn tell(&mut self, id: i32, key: &Key, told: &Told) -> bool {
         self.by_id.get_mut(&id).is_none_or(|session| session.tell(key, told))
+    }
+
+    /// Whether a session has a partition for which `is_wanted`.
+    pub(crate) fn has(&self, id: i32, is_wanted: impl Fn(&Key) -> bool) -> bool {
+        self.by_id.get(&id).is_some_and(|session| session.partitions.keys().any(is_wanted))
     }
 
     /// Drops all sessions, as a restart of the broker does.

@@ -1,5 +1,7 @@
 //! Every served request in every version of every release gets an answer that can be said in that version.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use klamm_protocol::messages::api_versions::ApiVersionsRequest;
 use klamm_protocol::messages::produce::ProduceRequest;
@@ -12,6 +14,8 @@ use klamm_sim::Release;
 use klamm_sim::cluster::{Fault, Output};
 
 use crate::wire::Wire;
+
+const THROTTLED: Duration = Duration::from_millis(5);
 
 macro_rules! requests {
     ($($api:ident => $module:ident::$request:ident,)*) => {
@@ -78,6 +82,8 @@ fn ask(wire: &mut Wire, api: ApiKey, version: i16) -> AnyResponse {
     header.encode(&mut writer, request_header_version(api, version).unwrap()).unwrap();
     minimal(api, version).encode(&mut writer, version).unwrap();
     wire.cluster.handle_request(wire.now, connection, writer.into_bytes());
+    // Old brokers hold back what they answer to throttled clients.
+    wire.advance(THROTTLED);
     let output = wire.cluster.poll_output();
     let Some(Output::Response { segments, .. }) = output else { panic!("{api:?} v{version}: {output:?}") };
     wire.cluster.handle_closed(connection);
@@ -101,8 +107,15 @@ fn all_answer() {
             let min_version = if is_pretence { 3 } else { range.min_version };
             for version in min_version..=range.max_version {
                 ask(&mut wire, api, version);
-                wire.cluster.inject(api, None, 1, Fault::Error(ErrorCode::REQUEST_TIMED_OUT));
-                ask(&mut wire, api, version);
+                for fault in [
+                    Fault::error(ErrorCode::REQUEST_TIMED_OUT),
+                    Fault::error_after(ErrorCode::REQUEST_TIMED_OUT),
+                    Fault::throttle(THROTTLED),
+                    Fault::unknown_tag(),
+                ] {
+                    wire.cluster.inject(wire.now, &fault.api(api));
+                    ask(&mut wire, api, version);
+                }
             }
         }
     }

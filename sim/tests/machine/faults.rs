@@ -10,7 +10,7 @@ use crate::wire::{Got, Wire, plain};
 #[test]
 fn an_error_changes_nothing() {
     let mut wire = Wire::with_topic(1, "4.2");
-    wire.cluster.inject(ApiKey::PRODUCE, None, 2, Fault::Error(ErrorCode::REQUEST_TIMED_OUT));
+    wire.inject("error code=REQUEST_TIMED_OUT api=Produce times=2");
     for expected in [ErrorCode::REQUEST_TIMED_OUT, ErrorCode::REQUEST_TIMED_OUT, ErrorCode::NONE] {
         assert_eq!(wire.produce(9, plain(&["a"])).error_code, expected);
     }
@@ -19,9 +19,9 @@ fn an_error_changes_nothing() {
 
 #[test]
 fn a_connection_drops_before_or_after_the_request_took_effect() {
-    for (fault, expected) in [(Fault::DropBefore, vec![]), (Fault::DropAfter, vec!["a"])] {
+    for (fault, expected) in [(Fault::drop_before(), vec![]), (Fault::drop_after(), vec!["a"])] {
         let mut wire = Wire::with_topic(1, "4.2");
-        wire.cluster.inject(ApiKey::PRODUCE, Some(1), 1, fault);
+        wire.cluster.inject(wire.now, &fault.api(ApiKey::PRODUCE).broker(1));
         let connection = wire.connect(1);
         let request = wire.produce_request(9, -1, plain(&["a"]));
         assert_eq!(wire.try_call(connection, 9, &request), Got::Closed);
@@ -32,7 +32,7 @@ fn a_connection_drops_before_or_after_the_request_took_effect() {
 #[test]
 fn a_delayed_response_comes_late_and_the_request_took_effect_at_once() {
     let mut wire = Wire::with_topic(1, "4.2");
-    wire.cluster.inject(ApiKey::PRODUCE, None, 1, Fault::Delay(Duration::from_secs(2)));
+    wire.cluster.inject(wire.now, &Fault::delay(Duration::from_secs(2)).api(ApiKey::PRODUCE));
     let connection = wire.connect(1);
     let request = wire.produce_request(9, -1, plain(&["a"]));
     assert_eq!(wire.try_call(connection, 9, &request), Got::Nothing);
@@ -46,13 +46,13 @@ fn a_delayed_response_comes_late_and_the_request_took_effect_at_once() {
 #[test]
 fn a_fault_hits_its_api_and_its_broker_only() {
     let mut wire = Wire::with_topic(2, "4.2");
-    wire.cluster.inject(ApiKey::METADATA, Some(2), 1, Fault::DropBefore);
+    wire.inject("drop-before api=Metadata broker=2");
     let first = wire.connect(1);
     assert!(matches!(wire.try_call(first, 9, &MetadataRequest::default()), Got::Response(_)));
     assert_eq!(wire.produce(9, plain(&["a"])).error_code, ErrorCode::NONE);
     let second = wire.connect(2);
     assert_eq!(wire.try_call(second, 9, &MetadataRequest::default()), Got::Closed);
-    wire.cluster.inject(ApiKey::METADATA, None, 5, Fault::DropBefore);
+    wire.inject("drop-before api=Metadata times=5");
     wire.cluster.clear_faults();
     assert!(matches!(
         wire.try_call(first, 9, &MetadataRequest::default()),

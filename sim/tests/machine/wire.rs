@@ -62,6 +62,11 @@ impl Wire {
         connection
     }
 
+    /// Makes a fault true, by its text.
+    pub(crate) fn inject(&mut self, fault: &str) {
+        self.cluster.inject(self.now, &fault.parse().unwrap());
+    }
+
     pub(crate) fn advance(&mut self, time: Duration) {
         self.now = self.now + time;
         self.cluster.handle_timeout(self.now);

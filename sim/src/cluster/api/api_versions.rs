@@ -4,6 +4,7 @@ use klamm_protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, Api
 use klamm_protocol::{ApiKey, ErrorCode};
 
 use super::{Reply, Serve};
+use crate::cluster::links::Call;
 use crate::cluster::{Cluster, Origin};
 use crate::observe::Refusal;
 
@@ -18,7 +19,9 @@ impl Serve for ApiVersionsRequest {
         {
             return Reply::Now(self.refuse(ErrorCode::REBOOTSTRAP_REQUIRED));
         }
-        let api_keys = cluster.apis.iter().map(|range| api_version(*range)).collect();
+        let advertised = cluster.links.advertised(origin.connection);
+        let apis = advertised.iter().flat_map(|advertised| advertised.apis.iter());
+        let api_keys = apis.map(|range| api_version(*range)).collect();
         Reply::Now(ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
     }
 
@@ -30,18 +33,21 @@ impl Serve for ApiVersionsRequest {
 impl Cluster {
     /// A version that the broker lacks: the connection is closed, except that for ApiVersions itself the answer
     /// has the form of version 0, and since 2.4 says which versions there are (KIP-511).
-    pub(super) fn refuse_version(&mut self, origin: &Origin, api: ApiKey) {
-        if api != ApiKey::API_VERSIONS {
-            return self.reject(origin.connection, Refusal::UnsupportedVersion(api, origin.version));
+    pub(super) fn refuse_version(&mut self, origin: &Origin, call: Call) {
+        if call.api != ApiKey::API_VERSIONS {
+            let reason = Refusal::UnsupportedVersion(call.api, call.version);
+            return self.reject(origin.connection, reason);
         }
-        let own = self
-            .apis
-            .iter()
-            .find(|(key, ..)| *key == api.0)
-            .filter(|_| self.config.release.at_least([2, 4, 0]));
+        if self.strike_unread(origin, call) {
+            return;
+        }
+        let advertised = self.links.advertised(origin.connection);
+        let own = advertised
+            .filter(|advertised| advertised.release.at_least([2, 4, 0]))
+            .and_then(|advertised| advertised.range(call.api.0));
         let response = ApiVersionsResponse {
             error_code: ErrorCode::UNSUPPORTED_VERSION,
-            api_keys: own.map(|range| api_version(*range)).into_iter().collect(),
+            api_keys: own.map(api_version).into_iter().collect(),
             ..ApiVersionsResponse::default()
         };
         self.links.answer_as_version(origin.connection, 0);

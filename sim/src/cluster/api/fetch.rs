@@ -33,6 +33,11 @@ impl Serve for FetchRequest {
             Context::Incremental(id) => sessions.wanted(id),
             Context::Full | Context::Sessionless => wanted,
         };
+        if cluster.is_throttled(origin.connection) {
+            // As a real broker does once it knows how much it would have sent.
+            let session_id = if let Context::Incremental(id) = context { id } else { 0 };
+            return Reply::Now(FetchResponse { session_id, ..FetchResponse::default() });
+        }
         let mut fetch = Fetch {
             broker: origin.broker,
             version: origin.version,
@@ -45,7 +50,9 @@ impl Serve for FetchRequest {
         };
         let available = cluster.available(origin, &fetch.partitions);
         let wait = u64::try_from(self.max_wait_ms).unwrap_or(0);
-        if fetch.feed(available) || wait == 0 || fetch.partitions.is_empty() {
+        let fault = cluster.fetch_fault(origin.connection);
+        let is_told_at_once = fault.is_some_and(|fault| fault.is_told_at_once(&fetch.partitions));
+        if fetch.feed(available) || is_told_at_once || wait == 0 || fetch.partitions.is_empty() {
             return Reply::Now(cluster.answer_fetch(origin, &fetch));
         }
         cluster.park(origin.connection, origin.now + Duration::from_millis(wait), fetch);
@@ -152,7 +159,9 @@ impl Cluster {
         let mut response = FetchResponse::default();
         let mut opened = Vec::new();
         let results = self.read(origin, fetch);
+        let fault = self.fetch_fault(origin.connection);
         for ((key, wanted), result) in fetch.partitions.iter().zip(results) {
+            let result = fault.iter().fold(result, |result, fault| fault.happen(key, result));
             let partition = match result {
                 Ok(found) => data(key.1, found, fetch.committed_only),
                 Err(error) => self.unreadable(origin, key, error, &mut response),

@@ -17,10 +17,12 @@ impl Serve for InitProducerIdRequest {
         }
         let producer_id = cluster.next_producer_id;
         cluster.next_producer_id += 1;
-        cluster.events.tell(|| ClusterEvent::ProducerId { producer_id, epoch: 0 });
+        // Only a fault has a new id begin anywhere else than at 0.
+        let epoch = std::mem::take(&mut cluster.next_producer_epoch);
+        cluster.events.tell(|| ClusterEvent::ProducerId { producer_id, epoch });
         Reply::Now(InitProducerIdResponse {
             producer_id,
-            producer_epoch: 0,
+            producer_epoch: epoch,
             ..InitProducerIdResponse::default()
         })
     }

@@ -115,7 +115,8 @@ impl Cluster {
             return Err(Refusal::from(ErrorCode::INVALID_TOPIC_EXCEPTION));
         }
         self.led_partition(origin, topic, index, -1)?;
-        let (wall_time, release) = (self.wall_time, self.config.release);
+        let (wall_time, release) = (self.wall_time, self.release_of(origin.connection));
+        let expiration = self.config.limits.producer_id_expiration;
         let unknown = || Refusal::from(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
         let known = self.topics.find_mut(topic).ok_or_else(unknown)?;
         let limits = *known.settings.limits();
@@ -126,10 +127,11 @@ impl Cluster {
         }
         let scratch = &mut self.scratch;
         let accepted = if origin.version < FIRST_WITH_FORMAT_2 {
-            batches::up_convert(records, release.log_magic(), &limits, wall_time, scratch)?
+            batches::up_convert(records, self.config.release.log_magic(), &limits, wall_time, scratch)?
         } else {
             batches::check_batch(records, origin.version, &limits, wall_time, scratch)?
         };
+        partition.producers.set_time(origin.now, expiration);
         if let Some(written) = partition.check_sequences(&accepted, release.at_least([2, 5, 0]))? {
             return Ok((written, partition.log.start_offset()));
         }

@@ -14,7 +14,7 @@ fn header(id: i32, epoch: i32) -> Header {
 
 /// Sessions with one of the partitions 0, 1 and 2.
 fn opened() -> (Sessions, i32) {
-    let mut sessions = Sessions::new(Entropy::new(1));
+    let mut sessions = Sessions::new(Entropy::new(1), &LimitConfig::default());
     let wanted: Vec<_> = (0..3).map(|partition| (key(partition), WANTED)).collect();
     assert_eq!(sessions.request(Instant::ZERO, header(0, 0), &wanted, &[]), Ok(Context::Full));
     let told: Vec<_> = (0..3).map(|partition| (key(partition), WANTED, IDLE)).collect();
@@ -97,13 +97,13 @@ fn partitions_with_records_go_to_the_end() {
 
 #[test]
 fn idle_sessions_give_way_when_the_cache_is_full() {
-    let mut sessions = Sessions::new(Entropy::new(1));
+    let mut sessions = Sessions::new(Entropy::new(1), &LimitConfig::default());
     let told = [(key(0), WANTED, IDLE)];
-    for _ in 0..MAX_SESSIONS {
+    for _ in 0..1000 {
         assert_ne!(sessions.open(Instant::ZERO, false, &told), 0);
     }
-    assert_eq!(sessions.open(Instant::ZERO + EVICTION_AGE, false, &told), 0);
-    let later = Instant::ZERO + EVICTION_AGE + Duration::from_secs(1);
+    assert_eq!(sessions.open(Instant::ZERO + sessions.eviction_age, false, &told), 0);
+    let later = Instant::ZERO + sessions.eviction_age + Duration::from_secs(1);
     assert_ne!(sessions.open(later, false, &told), 0);
-    assert_eq!(sessions.len(), MAX_SESSIONS);
+    assert_eq!(sessions.len(), 1000);
 }
