@@ -296,7 +296,6 @@ impl ConnectionTask {
     fn finish(&mut self, now: Instant) {
         self.finished = true;
         let late = self.mailbox.close();
-        probe!(MailboxLeftOver, !late.is_empty());
         let id = self.id;
         self.shared.with_at(now, |state, now| {
             state.forget_mailbox(id);

@@ -34,6 +34,8 @@ mod producer;
 mod record;
 mod shared;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod wait;
 
 pub use admin::{Admin, PerItem};

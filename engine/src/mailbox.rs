@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::{ProducerHandle, connection::Outgoing, probe, producer::Seal};
+use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal};
 
 use crate::{producer::Pool, wait::lock};
 
@@ -51,7 +51,6 @@ impl Mailbox {
     pub(crate) fn push(&self, item: Item, wakers: &mut Vec<Waker>) -> Result<(), Item> {
         let mut state = lock(&self.state);
         if state.closed {
-            probe!(MailboxRefused);
             return Err(item);
         }
         state.items.push(item);

@@ -229,7 +229,6 @@ impl State {
                 Some(inbox) => inbox.deliver(chunk, wakers),
                 // The consumer was closed.
                 None => {
-                    probe!(ChunkForClosedConsumer);
                     if let Some(consumer) = self.client.consumer_mut(consumer) {
                         consumer.handle_consumed(now, chunk.ticket);
                     }
@@ -271,10 +270,7 @@ impl State {
     pub(crate) fn refused(&mut self, now: Instant, connection: ConnectionId, item: Item) {
         match item {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
-            Item::Seal { producer, seal, .. } => {
-                probe!(SealRacedByClose);
-                self.unsealed(now, producer, &seal);
-            }
+            Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
             // Signals are looked after whenever the state is worked on.
             Item::Signals | Item::Close => {}
         }

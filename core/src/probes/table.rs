@@ -65,7 +65,7 @@ table! {
     /// A request came to a connection that was over.
     UnsentByDriver by "core::client::tests::connecting::a_request_that_came_too_late_for_its_connection_is_told_its_owner",
     /// A request is for a node that is not known (any more).
-    NodeUnknown by "",
+    NodeUnknown by "core::client::tests::ending::a_request_for_a_broker_that_nobody_knows_comes_back_and_metadata_are_asked_for",
     /// Any node would do, and each of them pauses.
     AllNodesPausing by "core::client::tests::connecting::a_refusal_is_tried_again_until_the_deadline_and_then_named",
     /// A broker is at another address than its connections.
@@ -73,9 +73,9 @@ table! {
     /// An answer of a broker makes no sense to the machine that asked.
     ConnectionMisused by "core::client::tests::connecting::a_response_that_makes_no_sense_costs_its_connection_only",
     /// The client's close gave up on batches at its deadline.
-    AbortedByClose by "",
+    AbortedByClose by "core::client::tests::ending::a_client_that_is_closed_gives_up_at_its_deadline_and_not_before",
     /// A producer's close gave up on batches at its deadline.
-    AbortedByProducerClose by "",
+    AbortedByProducerClose by "core::client::tests::ending::a_producer_that_is_closed_gives_up_at_its_deadline_and_not_before",
     /// Who waited for a topic was told that nobody said in time what it is like.
     TopicWaitTimedOut by "core::client::tests::producing::a_topic_that_nobody_tells_of_ends_the_wait_at_its_deadline_with_the_reason",
     /// No known broker could be connected to: the client begins again at the bootstrap addresses.
@@ -151,7 +151,7 @@ table! {
     /// A batch did not fit into a request with the others, and stays in its buffer.
     SealLeftForNext by "core::producer::tests::requests::requests_stay_below_max_request_size_and_partitions_take_turns",
     /// Sealed batches did not fit into a request with the others, and are the first of the next one.
-    RequestFull by "",
+    RequestFull by "core::producer::tests::requests::what_is_sent_again_stays_below_max_request_size_as_well",
     /// Lingering ended because the producer's memory is short.
     HurriedForMemory by "core::producer::tests::lifecycle::a_hurry_ends_lingering_and_nobody_hears_of_its_end",
     /// Batches are given up because their topic cannot be had.
@@ -163,7 +163,7 @@ table! {
     /// A fetch brought something of a partition that is to be read from elsewhere by now.
     FetchAnswerStale by "core::consumer::tests::scripts::commands::a_seek_disturbs_no_other_partition",
     /// A fetch brought something of a partition that is not assigned any more.
-    FetchAnswerUnassigned by "",
+    FetchAnswerUnassigned by "core::consumer::tests::scripts::rare::an_answer_for_what_is_not_assigned_any_more_is_not_used",
     /// The log was truncated below what was handed out.
     TruncationDiverged by "core::consumer::tests::scripts::positions::truncation_below_what_was_handed_out_is_reported",
     /// The log was truncated below what was fetched, but not below what was handed out.
@@ -179,11 +179,11 @@ table! {
     /// An offset does not exist while there is something to be handed out before it.
     OutOfRangePutOff by "core::consumer::tests::scripts::positions::out_of_range_waits_until_what_was_read_ahead_is_handed_out",
     /// A new leader does not know yet how far its log is committed.
-    OffsetNotAvailable by "",
+    OffsetNotAvailable by "core::consumer::tests::scripts::rare::what_a_leader_does_not_know_yet_is_asked_again_and_not_told",
     /// A request carried an older leader epoch than the broker's.
-    LeaderEpochFenced by "",
+    LeaderEpochFenced by "core::consumer::tests::scripts::rare::what_a_leader_does_not_know_yet_is_asked_again_and_not_told",
     /// A request carried a newer leader epoch than the broker's.
-    LeaderEpochUnknown by "",
+    LeaderEpochUnknown by "core::consumer::tests::scripts::rare::what_a_leader_does_not_know_yet_is_asked_again_and_not_told",
     /// A broker has forgotten a fetch session.
     SessionEvicted by "core::consumer::tests::scripts::fetching::a_session_that_the_broker_forgot_is_opened_again_at_once",
     /// A broker has no fetch session to give.
@@ -201,53 +201,45 @@ table! {
     /// A broker is told to forget a fetch session, because its consumer is closed.
     SessionClosed by "core::consumer::tests::scripts::commands::closing_ends_the_sessions_and_everything_else",
     /// A fetch waits until the consumer's memory has room.
-    FetchWaitsForMemory by "",
+    FetchWaitsForMemory by "core::consumer::tests::scripts::rare::a_fetch_waits_until_the_memory_has_room",
     /// More than half of the consumer's memory is used: only what is read up is fetched.
     MemoryTight by "core::consumer::tests::scripts::commands::the_budget_counts_what_the_application_holds",
     /// A partition has another leader while the old one is asked about it.
-    LeaderMovedWhileAsking by "",
+    LeaderMovedWhileAsking by "core::consumer::tests::scripts::rare::an_answer_of_the_leader_before_is_not_used",
     /// A topic that is being read was replaced by another one of the same name.
-    RecreatedUnderReader by "",
+    RecreatedUnderReader by "core::consumer::tests::scripts::rare::epochs_of_a_topic_say_nothing_of_another_one_with_its_name",
     /// No record is as young as the timestamp that was asked for.
-    TimestampBeyondEnd by "",
+    TimestampBeyondEnd by "core::consumer::tests::scripts::rare::a_time_after_the_last_record_is_the_end",
     /// A broker is too old to know what isolation is.
-    IsolationNotKnown by "",
+    IsolationNotKnown by "core::consumer::tests::scripts::rare::a_broker_that_does_not_know_isolation_is_asked_without",
     /// An old broker cut off a batch that is larger than what was asked for.
     CutBatchAskedAgain by "core::consumer::tests::scripts::fetching::an_old_broker_is_asked_for_more_until_a_batch_fits",
     /// A partition was paused when something of it waited to be handed out.
     PausedWithReadAhead by "core::consumer::tests::scripts::commands::what_was_sought_paused_or_taken_away_is_not_handed_out",
     /// What was fetched is not handed out, since the application has moved on.
-    ChunkDroppedAtHandOver by "",
+    ChunkDroppedAtHandOver by "engine::tests::handing_over::what_was_fetched_before_a_seek_is_not_handed_out_after_it",
     /// What happened to a partition is not told, since the application has moved on.
-    EventDroppedAtHandOver by "",
-    /// What was fetched came for a consumer that was closed.
-    ChunkForClosedConsumer by "",
+    EventDroppedAtHandOver by "engine::tests::handing_over::what_happened_before_a_seek_is_not_told_after_it",
     /// A future was dropped while it waited.
     WaitAbandoned by "engine::wait::tests::an_abandoned_wait_leaves_nothing",
     /// A receipt was dropped before the outcome of its record.
     ReceiptAbandoned by "engine::producer::tests::waiting_receipts_are_woken_once_and_dropped_ones_not_at_all",
     /// A record waits for room in the producer's memory.
-    RoomAwaited by "",
+    RoomAwaited by "engine::tests::handing_over::a_record_waits_for_room_and_goes_when_there_is_some",
     /// Room in the producer's memory was given to one who waited for it.
     RoomGrantedInTurn by "engine::budget::tests::serves_in_order_and_a_small_one_does_not_overtake",
     /// Room in the producer's memory was given to one who no longer wants it.
     RoomGrantReturned by "engine::budget::tests::a_dropped_wait_gives_its_place_and_its_grant_to_the_next",
-    /// Batches were to be sealed for a connection that is over.
-    SealRacedByClose by "",
-    /// Something was handed to a connection that is over.
-    MailboxRefused by "",
-    /// A connection ended while something handed to it lay unread.
-    MailboxLeftOver by "",
     /// A signal was routed to a connection that is over.
-    SignalFoundNoConnection by "",
+    SignalFoundNoConnection by "engine::tests::handing_over::a_signal_for_a_connection_that_is_over_reaches_the_control_task",
     /// The driver of a connection is gone.
-    DriverDropped by "",
+    DriverDropped by "engine::tests::handing_over::a_connection_whose_driver_is_gone_costs_no_record",
     /// The client ended while batches had no outcome.
     BatchesStopped by "engine::producer::tests::the_end_completes_every_receipt_and_frees_all_memory",
     /// A topic got more partitions while it was written to.
-    TopicGrewUnderProducer by "",
+    TopicGrewUnderProducer by "engine::tests::handing_over::a_topic_that_grows_is_written_to_in_all_its_partitions",
     /// Records without a key keep away from partitions without a leader.
-    LeaderlessAvoided by "",
+    LeaderlessAvoided by "engine::tests::handing_over::records_without_a_key_keep_away_from_partitions_without_a_leader",
     /// A part of a batch has its outcome.
-    PartSettled by "",
+    PartSettled by "engine::producer::tests::a_batch_that_comes_in_parts_is_done_with_its_last_part",
 }

@@ -384,3 +384,21 @@ fn who_has_placed_a_record_knows_that_its_batch_is_told_of() {
         });
     }
 }
+
+#[test]
+fn a_batch_that_comes_in_parts_is_done_with_its_last_part() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let record = Record::to("t").value("v");
+    let (first, ..) = place(&pool, &record);
+    let (second, ..) = place(&pool, &record);
+    let part = |first, last, base_offset| {
+        let portion = Portion::Part { first, count: 1, last };
+        Outcome { portion, ..acknowledged(0, 0, base_offset) }
+    };
+    let mut wakers = Vec::new();
+    pool.settle(&part(0, false, 40), None, &mut wakers);
+    assert!(first.try_get().is_none(), "the batch is not done");
+    pool.settle(&part(1, true, 90), None, &mut wakers);
+    assert_eq!(first.try_get().unwrap().unwrap().offset, Some(40));
+    assert_eq!(second.try_get().unwrap().unwrap().offset, Some(90));
+}

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod consuming;
+mod ending;
 mod health;
 mod laws;
 mod producing;

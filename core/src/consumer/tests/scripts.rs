@@ -3,6 +3,7 @@
 mod commands;
 mod fetching;
 mod positions;
+mod rare;
 
 use std::{vec, vec::Vec};
 

@@ -9,7 +9,7 @@ use klamm_protocol::{
     records::{Batches, Header, RecordRef},
 };
 
-use super::fixture::{Fixture, Received, ok};
+use super::fixture::{Fixture, Received, ok, refuse};
 use crate::{
     BrokerId, PartitionIndex,
     producer::{Acks, ProduceErrorKind, ProducerConfig, ProducerOutput},
@@ -337,6 +337,29 @@ fn a_late_answer_is_ignored() {
     f.append(0, "v");
     f.drain();
     let request = f.answer_next(&ok(0, 0));
-    f.answer(&request, &[super::fixture::refuse(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
+    f.answer(&request, &[refuse(0, ErrorCode::NOT_LEADER_OR_FOLLOWER)]);
     assert_eq!(f.results(), [Ok(Some(0))]);
+}
+
+#[test]
+fn what_is_sent_again_stays_below_max_request_size_as_well() {
+    let config = ProducerConfig { max_request_size: 40_000, ..ProducerConfig::default() };
+    let mut f = Fixture::new(10, 2, config);
+    let value = "x".repeat(9_000);
+    for partition in 0..10 {
+        f.append(partition, &value);
+    }
+    f.wait_ms(5);
+    while let Some(request) = f.requests.pop_front() {
+        let refused = |partition| refuse(partition, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        let replies: Vec<_> = partitions(&request.batches).into_iter().map(refused).collect();
+        f.answer(&request, &replies);
+    }
+    // All go to one broker at once, which ends every pause.
+    f.metadata(2, &[1; 10]);
+    f.drain();
+    let mut sizes: Vec<_> = f.requests.iter().map(|request| request.batches.len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes.iter().sum::<usize>(), 10);
+    assert!(sizes.iter().all(|batches| *batches <= 4), "{sizes:?}");
 }

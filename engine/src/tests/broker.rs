@@ -1,0 +1,184 @@
+//! One broker of one topic, in a few lines.
+
+use bytes::{Buf, Bytes, BytesMut};
+use klamm_protocol::{
+    ApiKey, ErrorCode, Message, RecordBytes, Str,
+    compression::Compression,
+    messages::{
+        AnyRequest, AnyResponse, RequestHeader, ResponseHeader,
+        api_versions::{ApiVersion, ApiVersionsResponse},
+        fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData},
+        list_offsets::{ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse},
+        metadata::{
+            MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+        },
+        produce::{PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse},
+        request_header_version, response_header_version,
+    },
+    records::{BatchEncoder, BatchLimits, RecordRef, Stamp},
+    wire::{Reader, Writer},
+};
+
+use crate::ConnectionTask;
+
+/// The APIs and their only version.
+const APIS: &[(ApiKey, i16)] = &[
+    (ApiKey::PRODUCE, 9),
+    (ApiKey::FETCH, 6),
+    (ApiKey::LIST_OFFSETS, 6),
+    (ApiKey::METADATA, 9),
+    (ApiKey::API_VERSIONS, 3),
+];
+
+/// What the broker does.
+pub(super) struct Broker {
+    /// The partitions of the topic; a leader of -1: none.
+    pub(super) leaders: Vec<i32>,
+    /// How many records a fetch of partition 0 gives from offset 0 on; otherwise fetches wait.
+    pub(super) records: u8,
+    /// Whether produce requests are answered.
+    pub(super) answers_produce: bool,
+    /// Produce requests that came.
+    pub(super) produced: usize,
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self { leaders: vec![1], records: 0, answers_produce: true, produced: 0 }
+    }
+}
+
+impl Broker {
+    /// Takes the requests of a connection, and puts the answers where it reads them.
+    pub(super) fn serve(&mut self, connection: &mut ConnectionTask) {
+        let outbox = connection.outbox();
+        let mut bytes = outbox.copy_to_bytes(outbox.remaining());
+        while bytes.remaining() > 4 {
+            let length = usize::try_from(bytes.get_i32()).unwrap();
+            let response = self.answer(bytes.split_to(length));
+            connection.read_buffer().extend_from_slice(&response);
+        }
+    }
+
+    /// The whole frame of the answer; empty if there is none.
+    fn answer(&mut self, frame: Bytes) -> Bytes {
+        let (api, version) =
+            (ApiKey(i16::from_be_bytes([frame[0], frame[1]])), i16::from_be_bytes([frame[2], frame[3]]));
+        let mut reader = Reader::new(frame);
+        let header_version = request_header_version(api, version).unwrap();
+        let header = RequestHeader::decode(&mut reader, header_version).unwrap();
+        let known = APIS.iter().any(|known| *known == (api, version));
+        let response: AnyResponse = if known {
+            match AnyRequest::decode(api, version, &mut reader).unwrap() {
+                AnyRequest::Metadata(_) => self.metadata().into(),
+                AnyRequest::ListOffsets(_) => offsets().into(),
+                AnyRequest::Fetch(request) if self.records > 0 && starts(&request) => self.fetched().into(),
+                AnyRequest::Produce(request) => {
+                    self.produced += 1;
+                    if !self.answers_produce {
+                        return Bytes::new();
+                    }
+                    produced(&request).into()
+                }
+                AnyRequest::ApiVersions(_) => versions(ErrorCode::NONE).into(),
+                _ => return Bytes::new(),
+            }
+        } else {
+            versions(ErrorCode::UNSUPPORTED_VERSION).into()
+        };
+        let version = if known { version } else { 0 };
+        let mut writer = Writer::new();
+        let header = ResponseHeader { correlation_id: header.correlation_id, ..ResponseHeader::default() };
+        header.encode(&mut writer, response_header_version(api, version).unwrap()).unwrap();
+        response.encode(&mut writer, version).unwrap();
+        let body = writer.into_bytes();
+        let mut whole = BytesMut::from(&i32::try_from(body.len()).unwrap().to_be_bytes()[..]);
+        whole.extend_from_slice(&body);
+        whole.freeze()
+    }
+
+    fn metadata(&self) -> MetadataResponse {
+        let broker = MetadataResponseBroker {
+            node_id: 1,
+            host: Str::from("localhost"),
+            port: 9092,
+            ..MetadataResponseBroker::default()
+        };
+        let partitions =
+            (0..).zip(&self.leaders).map(|(partition_index, leader_id)| MetadataResponsePartition {
+                partition_index,
+                leader_id: *leader_id,
+                leader_epoch: i32::try_from(self.leaders.len()).unwrap(),
+                error_code: if *leader_id < 0 { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE },
+                ..MetadataResponsePartition::default()
+            });
+        let topic = MetadataResponseTopic {
+            name: Some(Str::from("t")),
+            partitions: partitions.collect(),
+            ..MetadataResponseTopic::default()
+        };
+        MetadataResponse { brokers: vec![broker], topics: vec![topic], ..MetadataResponse::default() }
+    }
+
+    fn fetched(&self) -> FetchResponse {
+        let mut encoder = BatchEncoder::new(BatchLimits::default());
+        for number in 0..self.records {
+            let record = RecordRef { value: Some(&[number]), timestamp: 1, ..RecordRef::default() };
+            encoder.append(&record).unwrap();
+        }
+        let records = encoder.seal(Compression::None).to_bytes(&Stamp::NONE);
+        let partition = PartitionData {
+            high_watermark: self.records.into(),
+            last_stable_offset: self.records.into(),
+            records: Some(RecordBytes::from(records)),
+            ..PartitionData::default()
+        };
+        let topic = FetchableTopicResponse {
+            topic: Str::from("t"),
+            partitions: vec![partition],
+            ..FetchableTopicResponse::default()
+        };
+        FetchResponse { responses: vec![topic], ..FetchResponse::default() }
+    }
+}
+
+fn starts(request: &FetchRequest) -> bool {
+    request.topics.iter().flat_map(|topic| &topic.partitions).any(|partition| partition.fetch_offset == 0)
+}
+
+fn versions(error_code: ErrorCode) -> ApiVersionsResponse {
+    let version = |(api, version): &(ApiKey, i16)| ApiVersion {
+        api_key: api.0,
+        min_version: *version,
+        max_version: *version,
+        ..ApiVersion::default()
+    };
+    ApiVersionsResponse {
+        error_code,
+        api_keys: APIS.iter().map(version).collect(),
+        ..ApiVersionsResponse::default()
+    }
+}
+
+fn offsets() -> ListOffsetsResponse {
+    let topic = ListOffsetsTopicResponse {
+        name: Str::from("t"),
+        partitions: vec![ListOffsetsPartitionResponse {
+            offset: 0,
+            ..ListOffsetsPartitionResponse::default()
+        }],
+        ..ListOffsetsTopicResponse::default()
+    };
+    ListOffsetsResponse { topics: vec![topic], ..ListOffsetsResponse::default() }
+}
+
+fn produced(request: &ProduceRequest) -> ProduceResponse {
+    let responses = request.topic_data.iter().map(|topic| TopicProduceResponse {
+        name: topic.name.clone(),
+        partition_responses: (topic.partition_data.iter())
+            .map(|data| PartitionProduceResponse { index: data.index, ..PartitionProduceResponse::default() })
+            .collect(),
+        ..TopicProduceResponse::default()
+    });
+    ProduceResponse { responses: responses.collect(), ..ProduceResponse::default() }
+}
