@@ -67,7 +67,7 @@ impl Broker {
         let mut reader = Reader::new(frame);
         let header_version = request_header_version(api, version).unwrap();
         let header = RequestHeader::decode(&mut reader, header_version).unwrap();
-        let known = APIS.iter().any(|known| *known == (api, version));
+        let known = APIS.contains(&(api, version));
         let response: AnyResponse = if known {
             match AnyRequest::decode(api, version, &mut reader).unwrap() {
                 AnyRequest::Metadata(_) => self.metadata().into(),

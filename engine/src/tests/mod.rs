@@ -16,7 +16,7 @@ use std::{
 use klamm_core::{Instant, WallTime};
 
 use self::broker::Broker;
-use crate::{Clock, ConnectionTask, ControlTask, Kafka};
+use crate::{Clock, ConnectionTask, ControlTask, Kafka, Runtime, SystemClock};
 
 /// A clock that goes when it is told to.
 struct TestClock(AtomicU64);
@@ -31,10 +31,25 @@ impl Clock for TestClock {
     }
 }
 
+/// A runtime whose tasks are driven by the test.
+struct ByHand;
+
+impl Runtime for ByHand {
+    type Clock = SystemClock;
+
+    fn clock() -> Result<SystemClock, String> {
+        Err(String::from("the test has the clock"))
+    }
+
+    fn spawn(_control: ControlTask, _clock: SystemClock) -> Result<(), String> {
+        Err(String::from("the test drives the tasks"))
+    }
+}
+
 /// A client whose tasks are driven by hand.
 struct Bench {
     clock: Arc<TestClock>,
-    kafka: Kafka<()>,
+    kafka: Kafka<ByHand>,
     control: ControlTask,
     connections: Vec<ConnectionTask>,
     broker: Broker,
