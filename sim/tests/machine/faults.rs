@@ -1,3 +1,11 @@
+//! Faults to order.
+
+mod brokers;
+mod damage;
+mod errors;
+mod producers;
+mod throttling;
+
 use std::time::Duration;
 
 use klamm_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
