@@ -7,6 +7,7 @@ use klamm_protocol::compression::{Compression, Compressor};
 use klamm_protocol::records::Scratch;
 
 use crate::client::{Consuming, Producing};
+use crate::fetching::{FETCHES, Fetching};
 use crate::messages::{METADATA_PARTITIONS, ROUND_TRIPS, RoundTrips, decode_metadata, metadata};
 use crate::records::{Data, RECORDS, Shape, append, iterate, many_batches, seal, walk};
 
@@ -48,6 +49,9 @@ pub const CASES: &[Case] = &[
     Case { name: "records/walk-batch", units: RECORDS, run: run_walk },
     Case { name: "messages/metadata-partition", units: METADATA_PARTITIONS, run: run_metadata },
     Case { name: "connection/round-trip", units: ROUND_TRIPS, run: run_round_trips },
+    Case { name: "consumer/fetch-1", units: FETCHES, run: |rounds| run_fetching(1, rounds) },
+    Case { name: "consumer/fetch-1000", units: FETCHES, run: |rounds| run_fetching(1_000, rounds) },
+    Case { name: "consumer/fetch-10000", units: FETCHES, run: |rounds| run_fetching(10_000, rounds) },
     Case { name: "client/append", units: RECORDS, run: run_client_append },
     Case { name: "client/produce", units: RECORDS, run: run_client_produce },
     Case { name: "client/consume", units: RECORDS, run: run_client_consume },
@@ -94,6 +98,13 @@ fn run_round_trips(rounds: usize) {
     let mut round_trips = RoundTrips::new();
     for _ in 0..rounds {
         round_trips.run();
+    }
+}
+
+fn run_fetching(partitions: u32, rounds: usize) {
+    let mut fetching = Fetching::new(partitions);
+    for _ in 0..rounds {
+        fetching.fetch();
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod contract;
 pub mod counting;
+pub mod fetching;
 pub mod instructions;
 pub mod memory;
 pub mod messages;

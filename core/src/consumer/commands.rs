@@ -65,12 +65,9 @@ impl Consumer {
         self.purge(partitions, Events::Superseded);
         for index in partitions {
             let Some(partition) = self.partitions.remove(index) else { continue };
-            if let Some(node) = partition.leader.and_then(|leader| self.nodes.get_mut(&leader.broker)) {
-                node.members.remove(index);
-            }
+            self.leave(*index, &partition.slot);
             self.release_topic(partition.topic);
         }
-        self.settle();
     }
 
     fn release_topic(&mut self, topic: Str) {
@@ -90,7 +87,8 @@ impl Consumer {
     ///
     /// If the partition is not assigned.
     pub fn seek(&mut self, _now: Instant, index: PartitionIndex, to: StartAt) -> Result<(), NotAssigned> {
-        let partition = self.begin(index, Events::Superseded)?;
+        self.purge(&[index], Events::Superseded);
+        let partition = self.begin(index)?;
         partition.placed = partition.epoch;
         partition.position.seek(to);
         Ok(())
@@ -100,10 +98,11 @@ impl Consumer {
     /// is dropped, and fetched again then. Pausing belongs to the assignment and ends with it. Partitions that are
     /// not assigned are ignored.
     pub fn pause(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
-        for index in partitions {
-            if self.partitions.get(index).is_some_and(|partition| !partition.paused) {
-                // The partition was just seen.
-                let Ok(partition) = self.begin(*index, Events::Hold) else { continue };
+        let running = |index: &PartitionIndex| self.partitions.get(index).is_some_and(|each| !each.paused);
+        let running: Vec<PartitionIndex> = partitions.iter().copied().filter(running).collect();
+        self.purge(&running, Events::Hold);
+        for index in running {
+            if let Ok(partition) = self.begin(index) {
                 partition.paused = true;
                 probe!(PausedWithReadAhead, partition.position.has_read_ahead());
                 partition.position.rewind();
@@ -116,7 +115,7 @@ impl Consumer {
         for index in partitions {
             if let Some(partition) = self.partitions.get_mut(index) {
                 partition.paused = false;
-                self.dirty.extend(partition.leader.map(|leader| leader.broker));
+                self.touch(*index);
             }
         }
     }
@@ -153,11 +152,7 @@ impl Consumer {
             return;
         }
         partition.intake.held = partition.intake.held.saturating_sub(ticket.bytes);
-        let Some(leader) = partition.leader else { return };
-        // While a fetch is under way, nothing can be done before its answer.
-        if self.nodes.get(&leader.broker).is_some_and(|node| node.fetching.is_none()) {
-            self.dirty.insert(leader.broker);
-        }
+        self.touch(ticket.partition);
     }
 
     /// The reader found a batch that is corrupt, at `offset`. If what it read is still wanted, the partition is
@@ -206,9 +201,12 @@ impl Consumer {
         if before == leader {
             return;
         }
-        probe!(LeaderMovedWhileAsking, before.is_some() && partition.asking.is_some());
+        probe!(LeaderMovedWhileAsking, {
+            let node = before.and_then(|before| self.nodes.get(&before.broker));
+            partition.asking.is_some() || node.is_some_and(|node| node.fetching.is_some())
+        });
         partition.leader = leader;
-        partition.asking = None;
+        partition.turn_away(self.last);
         partition.failures.retry_at = None;
         if let (Some(before), Some(leader)) = (before, leader) {
             if before.topic_id != leader.topic_id && !before.topic_id.is_zero() {
@@ -219,14 +217,7 @@ impl Consumer {
         if leader.is_some_and(|leader| leader.epoch >= 0) {
             partition.position.leader_changed();
         }
-        if let Some(node) = before.and_then(|before| self.nodes.get_mut(&before.broker)) {
-            node.members.remove(&index);
-        }
-        if let Some(leader) = leader {
-            self.nodes.entry(leader.broker).or_default().members.insert(index);
-            self.dirty.insert(leader.broker);
-        }
-        self.settle();
+        self.touch(index);
     }
 
     /// Ends the consumer: nothing is assigned any more, and the brokers are told to forget the fetch sessions, as
@@ -242,7 +233,8 @@ impl Consumer {
         for node in self.nodes.values_mut() {
             node.wake_at = None;
         }
-        self.dirty.clear();
+        self.agenda.brokers.clear();
+        self.agenda.partitions.clear();
         self.topics.refresh.clear();
     }
 
@@ -255,17 +247,13 @@ impl Consumer {
         }
     }
 
-    /// Begins a new assignment epoch of a partition.
-    pub(super) fn begin(
-        &mut self,
-        index: PartitionIndex,
-        events: Events,
-    ) -> Result<&mut Partition, NotAssigned> {
-        self.purge(&[index], events);
+    /// Begins a new assignment epoch of a partition. What was not polled yet of the old one is to be
+    /// [purged](Self::purge) before.
+    pub(super) fn begin(&mut self, index: PartitionIndex) -> Result<&mut Partition, NotAssigned> {
         let epoch = self.next_epoch();
+        self.touch(index);
         let partition = self.partitions.get_mut(&index).ok_or(NotAssigned(index))?;
         partition.begin(epoch);
-        self.dirty.extend(partition.leader.map(|leader| leader.broker));
         Ok(partition)
     }
 
@@ -303,7 +291,7 @@ impl Consumer {
 
     /// Bytes may be free: whoever waits longest for some may try again.
     pub(super) fn feed(&mut self) {
-        self.dirty.extend(self.budget.next_waiting());
+        self.agenda.brokers.extend(self.budget.next_waiting());
     }
 
     pub(super) const fn next_epoch(&mut self) -> AssignmentEpoch {

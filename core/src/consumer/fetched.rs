@@ -39,13 +39,13 @@ impl Consumer {
         node.unlimited = version < FIRST_WITH_WHOLE_BATCHES;
         match node.session.handle_response(version, response) {
             Verdict::Use => {}
-            Verdict::Drop => return self.refuse(now, number, request),
+            Verdict::Drop => return self.refuse(now, request),
             Verdict::Refused(code) => {
                 if code == ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR {
                     let topics = request.partitions.iter().filter_map(|index| self.partitions.get(index));
                     self.topics.refresh.extend(topics.map(|partition| partition.topic.clone()));
                 }
-                return self.refuse(now, number, request);
+                return self.refuse(now, request);
             }
         }
         node.fetching = None;
@@ -55,10 +55,10 @@ impl Consumer {
         for topic in &response.responses {
             for data in &topic.partitions {
                 total = total.saturating_add(data.records.as_ref().map_or(0, |records| records.len()));
-                let node = self.nodes.get_mut(&request.broker);
-                let Some(node) = node else { continue };
+                let Some(node) = self.nodes.get_mut(&request.broker) else { continue };
                 let Some(index) = node.session.partition(topic, data.partition_index) else { continue };
-                if self.partitions.get(&index).is_some_and(|partition| partition.asking == Some(number)) {
+                self.agenda.partitions.insert(index);
+                if self.partitions.get(&index).is_some_and(|partition| partition.awaits(number)) {
                     self.handle_partition(now, index, &mut reply, data);
                 } else {
                     probe!(FetchAnswerStale, self.partitions.contains_key(&index));
@@ -73,8 +73,7 @@ impl Consumer {
 
     /// The response is of no use as a whole. The first time that may be a session that is over; then there is
     /// a delay.
-    fn refuse(&mut self, now: Instant, number: u64, request: &UnderWay) {
-        self.turn_away(number, request);
+    fn refuse(&mut self, now: Instant, request: &UnderWay) {
         let Some(node) = self.nodes.get_mut(&request.broker) else { return };
         node.fetching = None;
         node.failures = node.failures.saturating_add(1);
@@ -108,21 +107,12 @@ impl Consumer {
         }
     }
 
-    /// The partitions of a request do not wait for it any more.
-    pub(super) fn turn_away(&mut self, number: u64, request: &UnderWay) {
-        for index in &request.partitions {
-            if let Some(partition) = self.asked(number, *index) {
-                partition.asking = None;
-            }
-        }
-    }
-
-    /// Partitions that were asked for and are not in the response: there is nothing new.
+    /// Partitions that were told to the broker and are not in the response: there is nothing new.
     fn nothing_new(&mut self, number: u64, request: &UnderWay) {
         debug_assert!(matches!(request.kind, Asked::Fetch { .. }), "only fetches are answered with data");
         for index in &request.partitions {
-            if let Some(partition) = self.asked(number, *index) {
-                partition.asking = None;
+            let Some(partition) = self.partitions.get_mut(index) else { continue };
+            if partition.awaits(number) && partition.heard != number {
                 partition.succeeded();
                 self.check_end(*index);
             }
@@ -137,7 +127,7 @@ impl Consumer {
         data: &PartitionData,
     ) {
         let Some(partition) = self.partitions.get_mut(&index) else { return };
-        partition.asking = None;
+        partition.heard = reply.number;
         match data.error_code {
             ErrorCode::NONE => {
                 partition.ends.high_watermark = data.high_watermark;

@@ -27,11 +27,13 @@ mod node;
 mod offsets;
 mod output;
 mod partition;
+mod place;
 mod plan;
 mod position;
 mod query;
 mod questions;
 mod reader;
+mod roster;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -72,13 +74,21 @@ pub struct Consumer {
     nodes: BTreeMap<BrokerId, Node>,
     requests: BTreeMap<u64, UnderWay>,
     budget: Budget,
-    /// Brokers for which there may be something to ask.
-    dirty: BTreeSet<BrokerId>,
+    agenda: Agenda,
     outputs: VecDeque<ConsumerOutput>,
     topics: Topics,
     /// The last assignment epoch and the last request number that were given out.
     last: u64,
     closed: bool,
+}
+
+/// What is to be looked at before the consumer can rest.
+#[derive(Clone, Debug, Default)]
+struct Agenda {
+    /// Partitions that changed.
+    partitions: BTreeSet<PartitionIndex>,
+    /// Brokers for which there may be something to ask.
+    brokers: BTreeSet<BrokerId>,
 }
 
 /// The topics of the assigned partitions.
@@ -124,7 +134,7 @@ impl Consumer {
             nodes: BTreeMap::new(),
             requests: BTreeMap::new(),
             budget,
-            dirty: BTreeSet::new(),
+            agenda: Agenda::default(),
             outputs: VecDeque::new(),
             topics: Topics::default(),
             last: 0,
@@ -141,7 +151,8 @@ impl Consumer {
             if let Some(topic) = self.topics.refresh.pop_first() {
                 return Some(ConsumerOutput::RefreshTopic(topic));
             }
-            let broker = self.dirty.pop_first()?;
+            self.place_touched(now);
+            let broker = self.agenda.brokers.pop_first()?;
             self.plan(now, broker);
         }
     }
@@ -157,15 +168,14 @@ impl Consumer {
         for (broker, node) in &mut self.nodes {
             if node.wake_at.is_some_and(|at| at <= now) {
                 node.wake_at = None;
-                self.dirty.insert(*broker);
+                self.agenda.brokers.insert(*broker);
             }
         }
     }
 
     /// A request is answered, in this version. `number` is that of its token; an unknown one is ignored.
     pub fn handle_response(&mut self, now: Instant, number: u64, version: i16, response: &AnyResponse) {
-        let Some(request) = self.requests.remove(&number) else { return };
-        self.dirty.insert(request.broker);
+        let Some(request) = self.answered_request(number) else { return };
         match (request.kind, response) {
             (Asked::Fetch { granted }, AnyResponse::Fetch(response)) => {
                 self.give_back(granted);
@@ -178,46 +188,75 @@ impl Consumer {
                 self.handle_ended(now, number, &request, version, response);
             }
             (Asked::Close, _) => {}
-            _ => {
-                self.requests.insert(number, request);
-                self.handle_lost(now, number, None);
-            }
+            _ => self.lost(now, number, &request, None),
         }
-        self.settle();
+        self.settle(request.broker);
+    }
+
+    /// A request is under way no longer.
+    fn answered_request(&mut self, number: u64) -> Option<UnderWay> {
+        let request = self.requests.remove(&number)?;
+        self.agenda.brokers.insert(request.broker);
+        if let Some(node) = self.nodes.get_mut(&request.broker) {
+            node.under_way -= 1;
+        }
+        Some(request)
     }
 
     /// A request will not be answered: its connection ended, or it could not be sent. `number` is that of its
     /// token; an unknown one is ignored.
     pub fn handle_lost(&mut self, now: Instant, number: u64, error: Option<&RequestError>) {
-        let Some(request) = self.requests.remove(&number) else { return };
+        let Some(request) = self.answered_request(number) else { return };
+        self.lost(now, number, &request, error);
+        self.settle(request.broker);
+    }
+
+    fn lost(&mut self, now: Instant, number: u64, request: &UnderWay, error: Option<&RequestError>) {
         let unsupported =
             matches!(error, Some(RequestError::Unsupported { .. } | RequestError::NotExpressible { .. }));
-        self.dirty.insert(request.broker);
-        match request.kind {
-            Asked::Fetch { granted } => {
-                self.give_back(granted);
-                self.fetch_failed(now, request.broker);
+        if let Asked::Fetch { granted } = request.kind {
+            self.give_back(granted);
+            self.fetch_failed(now, request.broker);
+            for index in &request.partitions {
+                let partition = self.partitions.get_mut(index).filter(|partition| partition.awaits(number));
+                let Some(partition) = partition else { continue };
+                if planted!(RereadAfterLoss) {
+                    partition.position.rewind();
+                    self.touch(*index);
+                }
+                if unsupported {
+                    self.fail(now, *index, ErrorCode::UNSUPPORTED_VERSION);
+                }
             }
-            Asked::EpochEnds if unsupported => self.skip_validation(number, &request),
+            return;
+        }
+        match request.kind {
+            Asked::EpochEnds if unsupported => self.skip_validation(number, request),
             Asked::ListOffsets if self.without_isolation(request.broker, error) => {
                 probe!(IsolationNotKnown);
-                self.turn_away(number, &request)
+                self.ask_again(number, request);
             }
-            Asked::ListOffsets | Asked::EpochEnds | Asked::Close => {}
+            _ => {}
         }
-        for index in request.partitions {
-            let Some(partition) = self.asked(number, index) else { continue };
+        for index in &request.partitions {
+            let Some(partition) = self.asked(number, *index) else { continue };
             partition.asking = None;
-            if planted!(RereadAfterLoss) {
-                partition.position.rewind();
-            }
             if unsupported {
-                self.fail(now, index, ErrorCode::UNSUPPORTED_VERSION);
-            } else if !matches!(request.kind, Asked::Fetch { .. }) {
-                self.retry_later(now, index);
+                self.fail(now, *index, ErrorCode::UNSUPPORTED_VERSION);
+            } else {
+                self.retry_later(now, *index);
             }
         }
-        self.settle();
+    }
+
+    /// The partitions of a request may be asked about at once.
+    fn ask_again(&mut self, number: u64, request: &UnderWay) {
+        for index in &request.partitions {
+            if let Some(partition) = self.asked(number, *index) {
+                partition.asking = None;
+                self.touch(*index);
+            }
+        }
     }
 
     /// Whether a broker refused a ListOffsets only because it does not know what isolation is. Then it has no
@@ -228,7 +267,7 @@ impl Consumer {
         node.map(|node| node.without_isolation = true).is_some()
     }
 
-    /// The partition, if it still waits for this request.
+    /// The partition, if it still waits for this question's answer.
     fn asked(&mut self, number: u64, index: PartitionIndex) -> Option<&mut Partition> {
         self.partitions.get_mut(&index).filter(|partition| partition.asking == Some(number))
     }
@@ -244,21 +283,6 @@ impl Consumer {
         let initial = Duration::from_millis(self.config.retry_backoff_ms.into());
         let max = Duration::from_millis(self.config.retry_backoff_max_ms.into());
         Backoff { initial, max }.delay(failures, &mut self.entropy)
-    }
-
-    /// Forgets brokers of which nothing is left.
-    fn settle(&mut self) {
-        let requests = &self.requests;
-        let budget = &mut self.budget;
-        self.nodes.retain(|broker, node| {
-            let stays =
-                !node.members.is_empty() || requests.values().any(|request| request.broker == *broker);
-            if !stays {
-                budget.leave(*broker);
-            }
-            stays
-        });
-        self.feed();
     }
 }
 

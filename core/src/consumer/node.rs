@@ -1,18 +1,17 @@
 //! What a consumer knows of one broker.
 
-use alloc::collections::BTreeSet;
+use super::{roster::Roster, session::FetchSession};
+use crate::Instant;
 
-use super::session::FetchSession;
-use crate::{Instant, PartitionIndex};
-
-/// A broker that leads assigned partitions.
+/// A broker that leads or serves assigned partitions.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
-    /// The assigned partitions that it leads.
-    pub(super) members: BTreeSet<PartitionIndex>,
+    pub(super) roster: Roster,
     pub(super) session: FetchSession,
     /// The fetch under way.
     pub(super) fetching: Option<u64>,
+    /// How many requests are under way.
+    pub(super) under_way: usize,
     /// How many requests failed as a whole, in a row.
     pub(super) failures: u32,
     /// Nothing is sent before this instant.
@@ -23,6 +22,6 @@ pub(super) struct Node {
     pub(super) unlimited: bool,
     /// Its ListOffsets is older than version 2, which knows no isolation (KIP-98).
     pub(super) without_isolation: bool,
-    /// Which partition comes first in the next fetch.
+    /// Which partition comes first in the next full fetch.
     pub(super) turn: usize,
 }

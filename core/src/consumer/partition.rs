@@ -6,7 +6,7 @@ use super::{
     Assignment, AssignmentEpoch, ConsumerConfig, Isolation, PartitionErrorKind, PartitionLeader,
     position::{Position, PositionState},
 };
-use crate::Instant;
+use crate::{BrokerId, Instant};
 
 /// One assigned partition.
 #[derive(Clone, Debug)]
@@ -19,8 +19,13 @@ pub(super) struct Partition {
     pub(super) position: Position,
     pub(super) leader: Option<PartitionLeader>,
     pub(super) paused: bool,
-    /// The request under way that speaks of it, if its answer still matters.
+    /// The request under way that finds or validates its position, if its answer still matters.
     pub(super) asking: Option<u64>,
+    /// Fetches with this number or a lower one do not concern it.
+    turned_away: u64,
+    /// The last fetch whose answer spoke of it.
+    pub(super) heard: u64,
+    pub(super) slot: Slot,
     pub(super) failures: Failures,
     pub(super) intake: Intake,
     pub(super) ends: Ends,
@@ -44,8 +49,6 @@ pub(super) struct Intake {
     pub(super) held: usize,
     /// The most to ask for at once; larger than configured when a batch of an old broker did not fit.
     pub(super) max_bytes: i32,
-    /// Since when it could not be part of a fetch.
-    pub(super) blocked_since: Option<Instant>,
 }
 
 /// The ends of the log as the last response had them; -1 if it did not say.
@@ -71,17 +74,53 @@ impl Ends {
     }
 }
 
-/// Whether a partition belongs into the next fetch of its leader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Readiness {
-    /// It does.
-    Ready,
-    /// The application does not want it now, or it cannot go on by itself.
+/// What is to be done about a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing: the application does not want it now, or it cannot go on by itself.
+    #[default]
     Idle,
-    /// Not now, but as soon as something is answered or returned.
-    Blocked,
-    /// Not before this instant.
+    /// It belongs into the next fetch.
+    Ready,
+    /// Its offset is to be looked up.
+    Find,
+    /// Its position is to be validated.
+    Validate,
+    /// Its leader was asked one of these.
+    Asking,
+    /// As much of it is fetched and not returned as may be.
+    Unread,
+    /// It failed, and is not to be tried again before this instant.
     Waiting(Instant),
+}
+
+/// Where a partition is, and how it stands there. [`Roster`](super::roster::Roster)s are kept by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slot {
+    /// Whom to ask next about it.
+    pub(super) home: Option<BrokerId>,
+    /// Who leads it.
+    pub(super) leader: Option<BrokerId>,
+    pub(super) standing: Standing,
+    /// Since when it waits for an answer, or for its reader.
+    pub(super) blocked_since: Option<Instant>,
+    /// Whether something of it is fetched and not returned.
+    pub(super) reading: bool,
+    /// What it may bring at once, in bytes.
+    pub(super) bytes: usize,
+    /// The id of its topic is not known.
+    pub(super) without_id: bool,
+}
+
+impl Slot {
+    pub(super) fn is_ready(&self) -> bool {
+        self.standing == Standing::Ready
+    }
+
+    /// The brokers that have to do with it.
+    pub(super) fn brokers(&self) -> impl Iterator<Item = BrokerId> + use<> {
+        self.leader.into_iter().chain(self.home.filter(|home| Some(*home) != self.leader))
+    }
 }
 
 impl Partition {
@@ -97,8 +136,11 @@ impl Partition {
             leader: None,
             paused: false,
             asking: None,
+            turned_away: epoch.0,
+            heard: 0,
+            slot: Slot::default(),
             failures: Failures::default(),
-            intake: Intake { held: 0, max_bytes: config.max_partition_fetch_bytes, blocked_since: None },
+            intake: Intake { held: 0, max_bytes: config.max_partition_fetch_bytes },
             ends: Ends::UNKNOWN,
         }
     }
@@ -106,9 +148,8 @@ impl Partition {
     /// A new assignment epoch begins: what is under way and what is not handed out belongs to the old one.
     pub(super) fn begin(&mut self, epoch: AssignmentEpoch) {
         self.epoch = epoch;
-        self.asking = None;
+        self.turn_away(epoch.0);
         self.intake.held = 0;
-        self.intake.blocked_since = None;
         self.failures = Failures::default();
         self.ends.reported = None;
     }
@@ -117,17 +158,65 @@ impl Partition {
         self.failures = Failures::default();
     }
 
-    /// Whether it belongs into the next fetch. What is read ahead is at most about two fetches, and nothing once
-    /// the budget is `tight`.
-    pub(super) fn readiness(&self, now: Instant, tight: bool) -> Readiness {
-        if self.position.state() == PositionState::Stopped || self.paused {
-            return Readiness::Idle;
+    /// Who is asked for its records.
+    pub(super) fn source(&self) -> Option<BrokerId> {
+        self.leader.map(|leader| leader.broker)
+    }
+
+    /// What was asked so far does not concern it any more. `last` is the last number that was given out.
+    pub(super) const fn turn_away(&mut self, last: u64) {
+        self.turned_away = last;
+        self.asking = None;
+    }
+
+    /// Whether the answer to a fetch concerns it.
+    pub(super) const fn awaits(&self, number: u64) -> bool {
+        self.turned_away < number
+    }
+
+    /// Where it belongs now.
+    pub(super) fn judge(&self, now: Instant, tight: bool) -> Slot {
+        let standing = self.standing(tight);
+        let leader = self.leader.map(|leader| leader.broker);
+        let blocked = match standing {
+            Standing::Find | Standing::Validate | Standing::Asking => !self.paused,
+            Standing::Unread => true,
+            Standing::Idle | Standing::Ready | Standing::Waiting(_) => false,
+        };
+        let since = self.slot.blocked_since.filter(|_| self.slot.standing == standing);
+        Slot {
+            home: match standing {
+                Standing::Find | Standing::Validate | Standing::Asking => leader,
+                _ => self.source(),
+            },
+            leader,
+            standing,
+            blocked_since: blocked.then(|| since.unwrap_or(now)),
+            reading: self.intake.held > 0,
+            bytes: usize::try_from(self.intake.max_bytes).unwrap_or(0),
+            without_id: self.leader.is_some_and(|leader| leader.topic_id.is_zero()),
         }
-        if let Some(at) = self.failures.retry_at.filter(|at| *at > now) {
-            return Readiness::Waiting(at);
+    }
+
+    /// What is to be done about it. What is read ahead is at most about two fetches, and nothing once the budget is
+    /// `tight`. A paused partition finds its position nevertheless.
+    pub(super) fn standing(&self, tight: bool) -> Standing {
+        let placed = self.position.to_fetch().is_some();
+        if self.position.state() == PositionState::Stopped || (self.paused && placed) {
+            return Standing::Idle;
         }
-        let unread = self.intake.held;
-        let tight = tight && !planted!(FetchOverBudget);
+        if let Some(at) = self.failures.retry_at {
+            return Standing::Waiting(at);
+        }
+        if self.asking.is_some() {
+            return Standing::Asking;
+        }
+        if self.position.to_find().is_some() {
+            return Standing::Find;
+        }
+        if self.position.to_validate().is_some() {
+            return Standing::Validate;
+        }
         let most = if planted!(FetchOverBudget) {
             usize::MAX
         } else if tight {
@@ -135,9 +224,6 @@ impl Partition {
         } else {
             usize::try_from(self.intake.max_bytes).unwrap_or(0)
         };
-        if self.asking.is_some() || self.position.to_fetch().is_none() || unread > most {
-            return Readiness::Blocked;
-        }
-        Readiness::Ready
+        if self.intake.held > most { Standing::Unread } else { Standing::Ready }
     }
 }

@@ -3,6 +3,9 @@
 //! One fetch at a time is under way to a broker. It asks for every partition of which not too much is unread, so an
 //! unread partition holds back no other; and because a long poll would hold that partition back once it is read,
 //! the poll is only as long as the partition has been unread already.
+//!
+//! Which partitions those are is kept in the broker's [`Roster`], by [`Consumer::place`] for each partition that
+//! changed: a fetch in an open session costs what changed since the last, however many partitions there are.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
@@ -11,104 +14,59 @@ use klamm_protocol::messages::{AnyRequest, fetch::FetchRequest};
 
 use super::{
     Asked, Consumer, ConsumerOutput, UnderWay,
-    partition::{Partition, Readiness},
+    partition::Partition,
+    roster::Roster,
     session::{From, Wanted},
 };
-use crate::{BrokerId, Instant, PartitionIndex, Purpose, Request, Target, Token, earliest};
+use crate::{BrokerId, Instant, PartitionIndex, Purpose, Request, Target, Token};
 
 /// The shortest long poll.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
-/// The partitions of one broker by what is to be asked about them.
-#[derive(Debug)]
-pub(super) struct Round {
-    pub(super) find: Vec<PartitionIndex>,
-    pub(super) validate: Vec<PartitionIndex>,
-    fetch: Vec<PartitionIndex>,
-    /// How long a fetch may wait for data.
-    max_wait: Duration,
-    /// When a partition that failed may be tried again.
-    wake_at: Option<Instant>,
-}
-
-impl Round {
-    /// Sorts a partition in.
-    fn sort_in(&mut self, now: Instant, index: PartitionIndex, partition: &mut Partition, tight: bool) {
-        match partition.readiness(now, tight) {
-            Readiness::Ready => self.fetch.push(index),
-            Readiness::Idle => {}
-            Readiness::Blocked => {
-                let since = *partition.intake.blocked_since.get_or_insert(now);
-                self.shorten(now.since(since));
-            }
-            Readiness::Waiting(at) => {
-                self.wake_at = earliest(self.wake_at, Some(at));
-                self.shorten(at.since(now));
-            }
-        }
-        // A paused partition finds its position nevertheless.
-        if partition.asking.is_none() && partition.failures.retry_at.is_none_or(|at| at <= now) {
-            if partition.position.to_find().is_some() {
-                self.find.push(index);
-            } else if partition.position.to_validate().is_some() {
-                self.validate.push(index);
-            }
-        }
-    }
-
-    fn shorten(&mut self, wait: Duration) {
-        self.max_wait = self.max_wait.min(wait.max(SHORTEST_WAIT));
-    }
-}
-
 impl Consumer {
     /// Asks a broker what there is to ask.
     pub(super) fn plan(&mut self, now: Instant, broker: BrokerId) {
-        let tight = self.budget.is_tight();
-        probe!(MemoryTight, tight);
         let Some(node) = self.nodes.get_mut(&broker) else { return };
         node.wake_at = node.retry_at.filter(|at| *at > now && !self.closed);
         if node.wake_at.is_some() || self.closed {
             return self.leave_queue(broker);
         }
-        let mut round = Round {
-            find: Vec::new(),
-            validate: Vec::new(),
-            fetch: Vec::new(),
-            max_wait: milliseconds(self.config.fetch_max_wait_ms),
-            wake_at: None,
-        };
-        for index in &node.members {
-            if let Some(partition) = self.partitions.get_mut(index) {
-                round.sort_in(now, *index, partition, tight);
+        let tight = self.budget.is_tight();
+        probe!(MemoryTight, tight);
+        if node.roster.tight != tight {
+            node.roster.tight = tight;
+            for index in node.roster.reading.clone() {
+                self.place(now, index);
             }
         }
-        node.wake_at = round.wake_at;
-        self.ask_offsets(broker, &round);
-        self.ask_fetch(broker, round);
+        self.retry_due(now, broker);
+        let Some(node) = self.nodes.get_mut(&broker) else { return };
+        node.wake_at = node.roster.first_retry();
+        let find = core::mem::take(&mut node.roster.find);
+        let validate = core::mem::take(&mut node.roster.validate);
+        self.ask_offsets(broker, find.into_iter().collect(), validate.into_iter().collect());
+        self.ask_fetch(now, broker);
     }
 
-    fn ask_fetch(&mut self, broker: BrokerId, mut round: Round) {
+    /// What failed may be tried again now.
+    fn retry_due(&mut self, now: Instant, broker: BrokerId) {
+        while let Some(index) = self.nodes.get(&broker).and_then(|node| node.roster.due(now)) {
+            if let Some(partition) = self.partitions.get_mut(&index) {
+                partition.failures.retry_at = None;
+            }
+            self.place(now, index);
+        }
+    }
+
+    fn ask_fetch(&mut self, now: Instant, broker: BrokerId) {
         let Some(node) = self.nodes.get_mut(&broker) else { return };
-        if round.fetch.is_empty() || node.fetching.is_some() {
+        if node.roster.ready.is_empty() || node.fetching.is_some() {
             return self.leave_queue(broker);
         }
-        let wanted_bytes = round
-            .fetch
-            .iter()
-            .filter_map(|index| self.partitions.get(index))
-            .map(|partition| bytes(partition.intake.max_bytes))
-            .fold(0, usize::saturating_add)
-            .min(bytes(self.config.fetch_max_bytes));
+        let wanted_bytes = node.roster.ready_bytes.min(bytes(self.config.fetch_max_bytes));
         let least = bytes(self.config.max_partition_fetch_bytes);
         let Some(granted) = self.budget.request(broker, wanted_bytes, least) else { return };
-        node.turn = node.turn.wrapping_add(1);
-        let turn = node.turn % round.fetch.len();
-        round.fetch.rotate_left(turn);
-        if node.unlimited {
-            round.fetch.truncate((granted / bytes(self.config.max_partition_fetch_bytes).max(1)).max(1));
-        }
-        self.send_fetch(broker, &round, granted);
+        self.send_fetch(now, broker, granted);
         self.feed();
     }
 
@@ -122,27 +80,37 @@ impl Consumer {
         }
     }
 
-    fn send_fetch(&mut self, broker: BrokerId, round: &Round, granted: usize) {
+    fn send_fetch(&mut self, now: Instant, broker: BrokerId, granted: usize) {
         let number = self.next_number();
-        let mut wanted = Vec::with_capacity(round.fetch.len());
-        for index in &round.fetch {
-            let Some(partition) = self.partitions.get_mut(index) else { continue };
-            wanted.extend(wanted_of(*index, partition));
-            partition.asking = Some(number);
-            partition.intake.blocked_since = None;
-        }
         let Some(node) = self.nodes.get_mut(&broker) else { return };
         node.fetching = Some(number);
+        let have_ids = node.roster.ready_without_id == 0;
+        let changed = core::mem::take(&mut node.roster.changed);
+        let (indices, unwanted) = if node.session.prepare(have_ids) {
+            let mut all: Vec<PartitionIndex> = node.roster.ready.iter().copied().collect();
+            node.turn = node.turn.wrapping_add(1);
+            let turn = node.turn % all.len().max(1);
+            all.rotate_left(turn);
+            if node.unlimited {
+                all.truncate((granted / bytes(self.config.max_partition_fetch_bytes).max(1)).max(1));
+            }
+            (all, Vec::new())
+        } else {
+            changed.into_iter().partition(|index| node.roster.ready.contains(index))
+        };
+        let wait = longest_wait(now, &node.roster, milliseconds(self.config.fetch_max_wait_ms));
         let mut request = FetchRequest {
-            max_wait_ms: i32::try_from(round.max_wait.as_millis()).unwrap_or(i32::MAX),
+            max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: i32::try_from(granted).unwrap_or(i32::MAX),
             isolation_level: self.config.isolation.code(),
             ..FetchRequest::default()
         };
-        let max_version = node.session.build(&wanted, &mut request);
-        let timeout = round.max_wait + Duration::from_millis(self.config.request_timeout_ms.into());
-        let under_way = UnderWay { broker, kind: Asked::Fetch { granted }, partitions: round.fetch.clone() };
+        let partitions = &self.partitions;
+        let wanted = indices.iter().filter_map(|index| wanted_of(*index, partitions.get(index)?));
+        let max_version = node.session.build(wanted, &unwanted, &mut request);
+        let timeout = wait + Duration::from_millis(self.config.request_timeout_ms.into());
+        let under_way = UnderWay { broker, kind: Asked::Fetch { granted }, partitions: indices };
         self.send(number, under_way, request.into(), max_version, timeout);
     }
 
@@ -180,22 +148,37 @@ impl Consumer {
             no_response: false,
         };
         self.outputs.push_back(ConsumerOutput::Request(Box::new(request)));
+        if let Some(node) = self.nodes.get_mut(&under_way.broker) {
+            node.under_way += 1;
+        }
         self.requests.insert(number, under_way);
     }
 }
 
+/// How long a fetch may wait at its broker, so that it delays neither what will be read nor what will be tried again.
+fn longest_wait(now: Instant, roster: &Roster, most: Duration) -> Duration {
+    let unread_for = roster.last_blocked().map(|since| now.since(since));
+    let retry_in = roster.first_retry().map(|at| at.since(now));
+    let waits = unread_for.into_iter().chain(retry_in).map(|wait| wait.max(SHORTEST_WAIT));
+    waits.fold(most, Duration::min)
+}
+
 fn wanted_of(index: PartitionIndex, partition: &Partition) -> Option<Wanted> {
-    let leader = partition.leader?;
     Some(Wanted {
         index,
         topic: partition.topic.clone(),
-        topic_id: leader.topic_id,
+        topic_id: partition.leader?.topic_id,
         partition: partition.number,
-        from: From {
-            offset: partition.position.to_fetch()?.offset,
-            leader_epoch: leader.epoch.max(-1),
-            max_bytes: partition.intake.max_bytes,
-        },
+        from: from_of(partition)?,
+    })
+}
+
+/// From where to fetch a partition.
+pub(super) fn from_of(partition: &Partition) -> Option<From> {
+    Some(From {
+        offset: partition.position.to_fetch()?.offset,
+        leader_epoch: partition.leader?.epoch.max(-1),
+        max_bytes: partition.intake.max_bytes,
     })
 }
 

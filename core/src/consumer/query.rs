@@ -83,6 +83,7 @@ impl Consumer {
             && self.nodes.is_empty()
             && self.requests.is_empty()
             && self.outputs.is_empty()
+            && self.agenda.partitions.is_empty()
             && self.topics.assigned.is_empty()
             && self.topics.refresh.is_empty()
             && self.budget.used() == 0

@@ -14,7 +14,6 @@ use super::{
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
-    plan::Round,
     position::{Place, Verdict},
 };
 use crate::{BrokerId, Instant, PartitionIndex};
@@ -23,24 +22,29 @@ use crate::{BrokerId, Instant, PartitionIndex};
 const FIRST_EPOCH_END_FOR_CONSUMERS: i16 = 3;
 
 impl Consumer {
-    /// Asks a broker about positions.
-    pub(super) fn ask_offsets(&mut self, broker: BrokerId, round: &Round) {
+    /// Asks a broker where places are, and whether positions are valid.
+    pub(super) fn ask_offsets(
+        &mut self,
+        broker: BrokerId,
+        find: Vec<PartitionIndex>,
+        validate: Vec<PartitionIndex>,
+    ) {
         let timeout_ms = self.config.request_timeout_ms;
-        if !round.find.is_empty() {
+        if !find.is_empty() {
             let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp());
-            let (number, questions) = self.questions(&round.find, about);
+            let (number, questions) = self.questions(&find, about);
             let wait = i32::try_from(timeout_ms).unwrap_or(i32::MAX);
             let plain = self.nodes.get(&broker).is_some_and(|node| node.without_isolation);
             let isolation = if plain { Isolation::ReadUncommitted } else { self.config.isolation };
             let request = offsets::list_offsets(&questions, isolation, wait);
-            let under_way = UnderWay { broker, kind: Asked::ListOffsets, partitions: round.find.clone() };
+            let under_way = UnderWay { broker, kind: Asked::ListOffsets, partitions: find };
             self.send(number, under_way, request.into(), i16::MAX, Duration::from_millis(timeout_ms.into()));
         }
-        if !round.validate.is_empty() {
+        if !validate.is_empty() {
             let about = |partition: &Partition| Some(i64::from(partition.position.to_validate()?.epoch));
-            let (number, questions) = self.questions(&round.validate, about);
+            let (number, questions) = self.questions(&validate, about);
             let request = offsets::epoch_ends(&questions);
-            let under_way = UnderWay { broker, kind: Asked::EpochEnds, partitions: round.validate.clone() };
+            let under_way = UnderWay { broker, kind: Asked::EpochEnds, partitions: validate };
             self.send(number, under_way, request.into(), i16::MAX, Duration::from_millis(timeout_ms.into()));
         }
     }
@@ -56,6 +60,7 @@ impl Consumer {
             let Some(partition) = self.partitions.get_mut(index) else { continue };
             let (Some(leader), Some(about)) = (partition.leader, about(partition)) else { continue };
             partition.asking = Some(number);
+            self.agenda.partitions.insert(*index);
             let (topic, partition, leader_epoch) =
                 (partition.topic.clone(), partition.number, leader.epoch.max(-1));
             questions.push(Question { topic, partition, leader_epoch, about });
@@ -85,6 +90,7 @@ impl Consumer {
     }
 
     fn found(&mut self, now: Instant, index: PartitionIndex, version: i16, listed: Listed) {
+        self.touch(index);
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         let Some(wish) = partition.position.to_find() else { return };
         if listed.offset < 0 {
@@ -134,6 +140,7 @@ impl Consumer {
 
     fn ended(&mut self, index: PartitionIndex, end: EpochEnd) {
         let policy = self.config.offset_reset;
+        self.touch(index);
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         partition.succeeded();
         let Some(position) = partition.position.consumed().map(|at| at.offset) else { return };
@@ -142,7 +149,8 @@ impl Consumer {
             return partition.position.validated();
         }
         // What is waiting to be handed out may be what was truncated.
-        let Ok(partition) = self.begin(index, Events::Hold) else { return };
+        self.purge(&[index], Events::Hold);
+        let Ok(partition) = self.begin(index) else { return };
         match verdict {
             Verdict::Valid => {}
             Verdict::Refetch => {
@@ -186,6 +194,7 @@ impl Consumer {
             if let Some(partition) = self.asked(number, *index) {
                 partition.asking = None;
                 partition.position.validated();
+                self.touch(*index);
             }
         }
     }
@@ -257,6 +266,7 @@ impl Consumer {
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         partition.failures.count = partition.failures.count.saturating_add(1);
         let count = partition.failures.count;
+        self.touch(index);
         let mut delay = self.backoff(count);
         if planted!(StuckAfterTrouble) && count >= 3 {
             delay = Duration::from_secs(1_000_000);

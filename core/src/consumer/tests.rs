@@ -4,5 +4,6 @@ mod broker;
 mod hostile;
 mod laws;
 mod property;
+mod rosters;
 mod scripts;
 mod world;

@@ -11,34 +11,45 @@ use super::{FIRST_WITH_IDS, FetchSession, From, Member, Wanted};
 use crate::PartitionIndex;
 
 impl FetchSession {
-    /// Fills in the session and the partitions of `request`, so that the broker fetches exactly `wanted`. Returns
-    /// the highest version in which it may be sent.
-    ///
-    /// The order of `wanted` is the order in which the broker serves what is new to it.
-    pub(in crate::consumer) fn build(&mut self, wanted: &[Wanted], request: &mut FetchRequest) -> i16 {
-        let have_ids = wanted.iter().all(|each| !each.topic_id.is_zero());
+    /// Settles whether the next request is full: whether it is to be told all partitions, or those that changed since
+    /// the last one. `have_ids` says whether all of them have topic ids.
+    pub(in crate::consumer) fn prepare(&mut self, have_ids: bool) -> bool {
         if !self.is_full() && ((self.by_id && !have_ids) || (self.for_want_of_ids && have_ids)) {
             self.epoch = 0;
         }
-        let full = self.is_full();
-        if full {
+        if self.is_full() {
             self.members.clear();
             self.topics.clear();
             self.names.clear();
             self.for_want_of_ids = !have_ids;
         }
-        self.round += 1;
+        self.is_full()
+    }
+
+    /// Fills in the session and the partitions of `request`, so that the broker fetches `wanted` and not `unwanted`
+    /// beside what did not change. [`FetchSession::prepare`] comes before. Returns the highest version in which the
+    /// request may be sent.
+    ///
+    /// The order of `wanted` is the order in which the broker serves what is new to it.
+    pub(in crate::consumer) fn build(
+        &mut self,
+        wanted: impl Iterator<Item = Wanted>,
+        unwanted: &[PartitionIndex],
+        request: &mut FetchRequest,
+    ) -> i16 {
         let mut changed = Topics::default();
         let mut forgotten = Forgotten::default();
         for each in wanted {
             self.want(each, &mut changed, &mut forgotten);
         }
-        self.forget_unwanted(&mut forgotten);
+        for index in unwanted {
+            self.forget(*index, &mut forgotten);
+        }
         request.topics = changed.topics;
         request.forgotten_topics_data = forgotten.finish();
         request.session_id = self.id;
         request.session_epoch = if self.refused && self.id == 0 { -1 } else { self.epoch };
-        let ids_allowed = if full { have_ids } else { self.by_id };
+        let ids_allowed = if self.is_full() { !self.for_want_of_ids } else { self.by_id };
         if ids_allowed { i16::MAX } else { FIRST_WITH_IDS - 1 }
     }
 
@@ -49,28 +60,28 @@ impl FetchSession {
         if self.by_id { i16::MAX } else { FIRST_WITH_IDS - 1 }
     }
 
-    fn want(&mut self, wanted: &Wanted, changed: &mut Topics, forgotten: &mut Forgotten) {
-        let round = self.round;
+    fn want(&mut self, wanted: Wanted, changed: &mut Topics, forgotten: &mut Forgotten) {
         if let Some(member) = self.members.get_mut(&wanted.index) {
-            member.round = round;
             let recreated = member.wanted.topic_id != wanted.topic_id;
             if !recreated && !member.stale && member.wanted.from == wanted.from {
                 return;
             }
-            if recreated {
-                probe!(SessionTopicReplaced);
-                self.names.remove(&member.wanted.topic_id);
-                if self.by_id {
-                    forgotten.push(&member.wanted);
-                }
-            }
+            changed.push(&wanted);
             member.stale = false;
-            member.wanted.clone_from(wanted);
+            if !recreated {
+                member.wanted.from = wanted.from;
+                return;
+            }
+            probe!(SessionTopicReplaced);
+            self.names.remove(&member.wanted.topic_id);
+            if self.by_id {
+                forgotten.push(&member.wanted);
+            }
         } else {
-            self.members.insert(wanted.index, Member { wanted: wanted.clone(), round, stale: false });
+            changed.push(&wanted);
         }
-        self.index(wanted);
-        changed.push(wanted);
+        self.index(&wanted);
+        self.members.insert(wanted.index, Member { wanted, stale: false });
     }
 
     fn index(&mut self, wanted: &Wanted) {
@@ -87,29 +98,20 @@ impl FetchSession {
         }
     }
 
-    fn forget_unwanted(&mut self, forgotten: &mut Forgotten) {
-        let round = self.round;
-        let unwanted: Vec<PartitionIndex> = self
-            .members
-            .iter()
-            .filter(|(_, member)| member.round != round)
-            .map(|(index, _)| *index)
-            .collect();
-        for index in unwanted {
-            let Some(member) = self.members.remove(&index) else { continue };
-            let Wanted { topic, topic_id, partition, .. } = &member.wanted;
-            let empty = self.topics.get_mut(topic).is_some_and(|partitions| {
-                partitions.remove(partition);
-                partitions.is_empty()
-            });
-            if empty {
-                self.topics.remove(topic);
-                self.names.remove(topic_id);
-            }
-            probe!(SessionForgets, !self.is_full());
-            if !planted!(SessionKeepsUnwanted) {
-                forgotten.push(&member.wanted);
-            }
+    fn forget(&mut self, index: PartitionIndex, forgotten: &mut Forgotten) {
+        let Some(member) = self.members.remove(&index) else { return };
+        let Wanted { topic, topic_id, partition, .. } = &member.wanted;
+        let empty = self.topics.get_mut(topic).is_some_and(|partitions| {
+            partitions.remove(partition);
+            partitions.is_empty()
+        });
+        if empty {
+            self.topics.remove(topic);
+            self.names.remove(topic_id);
+        }
+        probe!(SessionForgets);
+        if !planted!(SessionKeepsUnwanted) {
+            forgotten.push(&member.wanted);
         }
     }
 }

@@ -49,8 +49,6 @@ pub(super) struct From {
 #[derive(Clone, Debug)]
 struct Member {
     wanted: Wanted,
-    /// The request that last wanted it.
-    round: u64,
     /// The broker's idea of it is not ours any more.
     stale: bool,
 }
@@ -77,7 +75,6 @@ pub(super) struct FetchSession {
     by_id: bool,
     /// Topics were named because some had no id, though the broker may know ids.
     for_want_of_ids: bool,
-    round: u64,
     members: BTreeMap<PartitionIndex, Member>,
     /// By topic name, then by partition.
     topics: BTreeMap<Str, BTreeMap<i32, PartitionIndex>>,
@@ -168,5 +165,18 @@ impl FetchSession {
     const fn start_over(&mut self, id: i32) {
         self.id = id;
         self.epoch = 0;
+    }
+
+    /// The partitions of an open session.
+    #[cfg(test)]
+    pub(super) fn open_members(&self) -> impl Iterator<Item = &PartitionIndex> {
+        self.members.keys().filter(|_| !self.is_full())
+    }
+
+    /// Whether nothing is to be told of a partition: it is known from where it is fetched, or all will be told.
+    #[cfg(test)]
+    pub(super) fn knows(&self, index: PartitionIndex, from: Option<From>) -> bool {
+        let member = self.members.get(&index);
+        self.is_full() || member.is_some_and(|member| !member.stale && Some(member.wanted.from) == from)
     }
 }

@@ -32,7 +32,11 @@ type Built = (i32, i32, Vec<(i32, i64)>, Vec<i32>, i16);
 
 fn build(session: &mut FetchSession, wanted: &[Wanted]) -> Built {
     let mut request = FetchRequest::default();
-    let max_version = session.build(wanted, &mut request);
+    let have_ids = wanted.iter().all(|each| !each.topic_id.is_zero());
+    session.prepare(have_ids);
+    let unwanted = session.members.keys().filter(|index| wanted.iter().all(|each| each.index != **index));
+    let unwanted: Vec<PartitionIndex> = unwanted.copied().collect();
+    let max_version = session.build(wanted.iter().cloned(), &unwanted, &mut request);
     let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
     let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| topic.partitions.iter().copied());
     (
@@ -214,7 +218,8 @@ fn a_topic_that_was_made_again_is_forgotten_by_its_old_id_and_added_by_its_new()
     let mut session = open();
     let mut request = FetchRequest::default();
     let recreated = |wanted: Wanted| Wanted { topic_id: OTHER_ID, ..wanted };
-    session.build(&[recreated(want(0, 0)), recreated(want(1, 0))], &mut request);
+    assert!(!session.prepare(true));
+    session.build([want(0, 0), want(1, 0)].map(recreated).into_iter(), &[], &mut request);
     assert_eq!(request.forgotten_topics_data.len(), 1);
     assert_eq!(request.forgotten_topics_data[0].topic_id, ID);
     assert_eq!(request.forgotten_topics_data[0].partitions, [0, 1]);

@@ -10,7 +10,10 @@ use klamm_protocol::{
     records::{ReadOptions, Scratch},
 };
 
-use super::broker::{Brokers, Log};
+use super::{
+    broker::{Brokers, Log},
+    rosters,
+};
 use crate::{
     BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, Request, Target, Token,
     consumer::{
@@ -114,6 +117,7 @@ impl World {
             }
         }
         assert!(self.consumer.poll_timeout().is_none_or(|at| at > self.now), "a deadline in the past");
+        rosters::check(&self.consumer, self.now);
         for request in &self.requests {
             let same = self
                 .requests

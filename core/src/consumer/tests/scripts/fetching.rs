@@ -1,7 +1,7 @@
 //! Fetches: sessions, long polls, errors.
 
 use super::*;
-use crate::consumer::partition::Readiness;
+use crate::consumer::partition::Standing;
 
 #[test]
 fn a_session_carries_only_what_changed() {
@@ -75,8 +75,8 @@ fn what_is_read_ahead_depends_on_the_memory_left() {
     world.answer(0);
     let partition = &world.consumer.partitions[&P0];
     assert!((1..=700).contains(&partition.intake.held));
-    assert_eq!(partition.readiness(world.now, false), Readiness::Ready, "one fetch ahead");
-    assert_eq!(partition.readiness(world.now, true), Readiness::Blocked, "none if memory is short");
+    assert_eq!(partition.standing(false), Standing::Ready, "one fetch ahead");
+    assert_eq!(partition.standing(true), Standing::Unread, "none if memory is short");
 }
 
 #[test]
