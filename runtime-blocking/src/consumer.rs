@@ -141,6 +141,12 @@ impl ConsumerBuilder {
         check_crcs(check: bool);
     }
 
+    /// Where this client is (`client.rack`), to read from a replica in the same rack (KIP-392). Default: none.
+    pub fn client_rack(mut self, rack: impl AsRef<str>) -> Self {
+        self.inner = self.inner.client_rack(rack);
+        self
+    }
+
     /// Assigns partitions: topic, partition, where to start. May be called more than once.
     pub fn assign<T: AsRef<str>>(mut self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) -> Self {
         self.inner = self.inner.assign(partitions);

@@ -92,6 +92,7 @@ impl Client {
         let id = ConsumerId(self.consumers.next_id);
         self.consumers.next_id = self.consumers.next_id.wrapping_add(1);
         let entropy = self.consumers.entropy.fork(u64::from(id.0));
+        let config = ConsumerConfig { replica_max_age: self.config.cluster.max_age, ..config };
         let consumer = Consumer::new(id, config, entropy);
         let entry = Entry { consumer, topics: BTreeSet::new(), closed: self.lifecycle.is_closing() };
         self.consumers.table.insert(id, entry);

@@ -65,7 +65,9 @@ impl Consumer {
         self.purge(partitions, Events::Superseded);
         for index in partitions {
             let Some(partition) = self.partitions.remove(index) else { continue };
+            self.agenda.replicas.clear(index);
             self.leave(*index, &partition.slot);
+            partition.slot.brokers().for_each(|broker| self.settle(broker));
             self.release_topic(partition.topic);
         }
     }
@@ -217,6 +219,7 @@ impl Consumer {
         if leader.is_some_and(|leader| leader.epoch >= 0) {
             partition.position.leader_changed();
         }
+        self.unfollow(index);
         self.touch(index);
     }
 

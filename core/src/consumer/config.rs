@@ -1,6 +1,8 @@
 //! What a consumer is told once, and where a partition starts.
 
-use core::fmt;
+use core::{fmt, time::Duration};
+
+use klamm_protocol::Str;
 
 /// Which records of transactions are visible (`isolation.level`; KIP-98).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +82,12 @@ pub struct ConsumerConfig {
     /// The most that is requested, waiting or handed out and not yet returned, in bytes as fetched. It is exceeded
     /// by one batch at most, when that batch alone is larger than what is free. Default: 64 MiB.
     pub buffer_bytes: usize,
+    /// Where this client is (`client.rack`): brokers whose `replica.selector.class` chooses by rack then let it read
+    /// from a replica in the same rack (KIP-392, from Kafka 2.4 on). Default: empty, so leaders serve everything.
+    pub client_rack: Str,
+    /// For how long a partition is read from the replica that its leader named before the leader is asked again.
+    /// [`Client`](crate::client::Client) makes it what its metadata's age is (`metadata.max.age.ms`). Default: 5 min.
+    pub replica_max_age: Duration,
     /// How long the first repetition of a failed request waits, in milliseconds; each further one waits twice as
     /// long. Default: 100.
     pub retry_backoff_ms: u32,
@@ -100,6 +108,8 @@ impl Default for ConsumerConfig {
             fetch_max_bytes: 50 * 1024 * 1024,
             max_partition_fetch_bytes: 1024 * 1024,
             buffer_bytes: 64 * 1024 * 1024,
+            client_rack: Str::default(),
+            replica_max_age: Duration::from_secs(300),
             retry_backoff_ms: 100,
             retry_backoff_max_ms: 1_000,
             request_timeout_ms: 30_000,

@@ -133,8 +133,18 @@ impl Consumer {
                 partition.ends.high_watermark = data.high_watermark;
                 partition.ends.last_stable = data.last_stable_offset;
                 partition.ends.log_start = data.log_start_offset;
+                let leader = partition.leader.map(|leader| leader.broker);
+                let replica = BrokerId(data.preferred_read_replica);
+                if replica.0 >= 0 && Some(replica) != leader {
+                    self.follow(now, index, replica);
+                    if data.records.as_ref().is_none_or(|records| records.is_empty()) {
+                        // That is no sign of success: the replica may fail again and again.
+                        return self.check_end(index);
+                    }
+                }
                 self.take_in(now, index, reply, data);
             }
+            ErrorCode::OFFSET_OUT_OF_RANGE if self.replica_out_of_range(now, index) => {}
             ErrorCode::OFFSET_OUT_OF_RANGE => self.out_of_range(now, index),
             code => {
                 self.hint(index, reply.response, data);

@@ -33,6 +33,7 @@ mod position;
 mod query;
 mod questions;
 mod reader;
+mod replica;
 mod roster;
 mod session;
 #[cfg(test)]
@@ -61,7 +62,7 @@ pub use self::{
 };
 use crate::{
     Backoff, BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, cluster::Cluster,
-    connection::RequestError, earliest,
+    connection::RequestError, earliest, timers::Deadlines,
 };
 
 /// Consumes the partitions that it is assigned.
@@ -89,6 +90,8 @@ struct Agenda {
     partitions: BTreeSet<PartitionIndex>,
     /// Brokers for which there may be something to ask.
     brokers: BTreeSet<BrokerId>,
+    /// When the leader of a partition that is read from a replica is asked again whether that is the closest.
+    replicas: Deadlines<PartitionIndex>,
 }
 
 /// The topics of the assigned partitions.
@@ -160,11 +163,13 @@ impl Consumer {
     /// When [`Consumer::handle_timeout`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.nodes.values().fold(None, |first, node| earliest(first, node.wake_at))
+        let wake_at = self.nodes.values().fold(None, |first, node| earliest(first, node.wake_at));
+        earliest(wake_at, self.agenda.replicas.next())
     }
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire_replicas(now);
         for (broker, node) in &mut self.nodes {
             if node.wake_at.is_some_and(|at| at <= now) {
                 node.wake_at = None;
@@ -228,6 +233,7 @@ impl Consumer {
                     self.fail(now, *index, ErrorCode::UNSUPPORTED_VERSION);
                 }
             }
+            self.replica_lost(now, request.broker);
             return;
         }
         match request.kind {

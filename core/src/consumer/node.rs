@@ -22,6 +22,8 @@ pub(super) struct Node {
     pub(super) unlimited: bool,
     /// Its ListOffsets is older than version 2, which knows no isolation (KIP-98).
     pub(super) without_isolation: bool,
+    /// Until then it is not told our rack, so that it serves the records of its partitions itself.
+    pub(super) rackless_until: Option<Instant>,
     /// Which partition comes first in the next full fetch.
     pub(super) turn: usize,
 }

@@ -5,6 +5,7 @@ use klamm_protocol::Str;
 use super::{
     Assignment, AssignmentEpoch, ConsumerConfig, Isolation, PartitionErrorKind, PartitionLeader,
     position::{Position, PositionState},
+    replica::Closest,
 };
 use crate::{BrokerId, Instant};
 
@@ -18,6 +19,7 @@ pub(super) struct Partition {
     pub(super) placed: AssignmentEpoch,
     pub(super) position: Position,
     pub(super) leader: Option<PartitionLeader>,
+    pub(super) closest: Closest,
     pub(super) paused: bool,
     /// The request under way that finds or validates its position, if its answer still matters.
     pub(super) asking: Option<u64>,
@@ -117,9 +119,14 @@ impl Slot {
         self.standing == Standing::Ready
     }
 
+    /// The broker that it is with, if that is not its leader.
+    pub(super) fn host(&self) -> Option<BrokerId> {
+        self.home.filter(|home| Some(*home) != self.leader)
+    }
+
     /// The brokers that have to do with it.
     pub(super) fn brokers(&self) -> impl Iterator<Item = BrokerId> + use<> {
-        self.leader.into_iter().chain(self.home.filter(|home| Some(*home) != self.leader))
+        self.leader.into_iter().chain(self.host())
     }
 }
 
@@ -134,6 +141,7 @@ impl Partition {
             placed: epoch,
             position,
             leader: None,
+            closest: Closest::default(),
             paused: false,
             asking: None,
             turned_away: epoch.0,
@@ -160,7 +168,8 @@ impl Partition {
 
     /// Who is asked for its records.
     pub(super) fn source(&self) -> Option<BrokerId> {
-        self.leader.map(|leader| leader.broker)
+        let leader = self.leader.map(|leader| leader.broker);
+        leader.map(|leader| self.closest.replica.unwrap_or(leader))
     }
 
     /// What was asked so far does not concern it any more. `last` is the last number that was given out.

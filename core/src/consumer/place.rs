@@ -37,8 +37,9 @@ impl Consumer {
                 node.roster.enter(index, &new);
             }
         } else {
-            self.enter(index, &new);
             self.leave(index, &old);
+            self.enter(index, &new);
+            old.brokers().for_each(|broker| self.settle(broker));
         }
         self.agenda.brokers.extend(new.home);
     }
@@ -52,7 +53,7 @@ impl Consumer {
         }
     }
 
-    /// A partition is nowhere any more, or elsewhere.
+    /// A partition is nowhere any more. Its brokers are to be [settled](Self::settle) afterwards.
     pub(super) fn leave(&mut self, index: PartitionIndex, slot: &Slot) {
         if let Some(node) = slot.home.and_then(|home| self.nodes.get_mut(&home)) {
             node.roster.leave(index, slot);
@@ -61,7 +62,6 @@ impl Consumer {
             if let Some(node) = self.nodes.get_mut(&broker) {
                 node.roster.tenants -= 1;
             }
-            self.settle(broker);
         }
     }
 

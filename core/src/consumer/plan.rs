@@ -10,7 +10,10 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::time::Duration;
 
-use klamm_protocol::messages::{AnyRequest, fetch::FetchRequest};
+use klamm_protocol::{
+    Str,
+    messages::{AnyRequest, fetch::FetchRequest},
+};
 
 use super::{
     Asked, Consumer, ConsumerOutput, UnderWay,
@@ -104,6 +107,11 @@ impl Consumer {
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: i32::try_from(granted).unwrap_or(i32::MAX),
             isolation_level: self.config.isolation.code(),
+            rack_id: if node.rackless_until.is_some_and(|until| until > now) {
+                Str::default()
+            } else {
+                self.config.client_rack.clone()
+            },
             ..FetchRequest::default()
         };
         let partitions = &self.partitions;

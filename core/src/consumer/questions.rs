@@ -239,6 +239,7 @@ impl Consumer {
         let remedy = remedy(code);
         self.retry_later(now, index);
         if remedy.refresh {
+            self.unfollow(index);
             let topic = self.partitions.get(&index).map(|partition| partition.topic.clone());
             self.topics.refresh.extend(topic);
         }

@@ -11,6 +11,8 @@ use crate::{Instant, PartitionIndex};
 pub(super) struct Roster {
     /// How many partitions this broker leads or serves. While there are any, its session is kept.
     pub(super) tenants: usize,
+    /// Those that another broker leads.
+    pub(super) guests: BTreeSet<PartitionIndex>,
     /// Those that belong into a fetch.
     pub(super) ready: BTreeSet<PartitionIndex>,
     /// What those may bring at once, in bytes.
@@ -53,6 +55,9 @@ impl Roster {
         if slot.reading {
             self.reading.insert(index);
         }
+        if slot.host().is_some() {
+            self.guests.insert(index);
+        }
         if let Some(since) = slot.blocked_since {
             self.blocked.insert((since, index));
         }
@@ -73,6 +78,9 @@ impl Roster {
     pub(super) fn leave(&mut self, index: PartitionIndex, slot: &Slot) {
         if slot.reading {
             self.reading.remove(&index);
+        }
+        if slot.host().is_some() {
+            self.guests.remove(&index);
         }
         if let Some(since) = slot.blocked_since {
             self.blocked.remove(&(since, index));

@@ -178,6 +178,14 @@ table! {
     StoppedOutOfRange by "core::consumer::tests::scripts::positions::out_of_range_without_a_policy_stops_the_partition_until_it_is_sought",
     /// An offset does not exist while there is something to be handed out before it.
     OutOfRangePutOff by "core::consumer::tests::scripts::positions::out_of_range_waits_until_what_was_read_ahead_is_handed_out",
+    /// A leader named the replica that is closest to the consumer.
+    ClosestReplicaNamed by "core::consumer::tests::scripts::replicas::records_come_from_the_replica_that_the_leader_names",
+    /// A partition was read from a replica for so long that its leader is asked again.
+    ClosestReplicaExpired by "core::consumer::tests::scripts::replicas::the_leader_is_asked_again_after_a_while",
+    /// A replica that is read from cannot be reached.
+    ClosestReplicaLost by "core::consumer::tests::scripts::replicas::a_replica_that_cannot_be_reached_is_avoided_for_a_while",
+    /// A replica that is read from does not have the offset.
+    ClosestReplicaOutOfRange by "core::consumer::tests::scripts::replicas::an_offset_that_the_replica_does_not_have_is_the_leaders_business",
     /// A new leader does not know yet how far its log is committed.
     OffsetNotAvailable by "core::consumer::tests::scripts::rare::what_a_leader_does_not_know_yet_is_asked_again_and_not_told",
     /// A request carried an older leader epoch than the broker's.

@@ -48,6 +48,13 @@ impl ConsumerBuilder {
         self
     }
 
+    /// Where this client is (`client.rack`): brokers whose `replica.selector.class` chooses by rack then let it read from
+    /// a replica in the same rack, not only from leaders (KIP-392). Default: none.
+    pub fn client_rack(mut self, rack: impl AsRef<str>) -> Self {
+        self.config.client_rack = Str::copy_of(rack.as_ref());
+        self
+    }
+
     /// A broker answers a fetch as soon as it has this many bytes (`fetch.min.bytes`). Default: 1.
     pub const fn fetch_min_bytes(mut self, bytes: i32) -> Self {
         self.config.fetch_min_bytes = bytes;

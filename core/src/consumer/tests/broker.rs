@@ -54,13 +54,16 @@ pub(super) struct Log {
     pub(super) end: i64,
     /// Base offset, end offset and bytes.
     batches: Vec<(i64, i64, Bytes)>,
+    /// The replica that is closest to whoever has a rack, and how many offsets it lags behind.
+    pub(super) closest: Option<BrokerId>,
+    pub(super) lag: i64,
     /// What the next fetch of it is answered.
     pub(super) error: Option<ErrorCode>,
 }
 
 impl Log {
     pub(super) fn new(leader: BrokerId) -> Self {
-        Self { leader, epoch: 1, start: 0, end: 0, batches: Vec::new(), error: None }
+        Self { leader, epoch: 1, start: 0, end: 0, batches: Vec::new(), closest: None, lag: 0, error: None }
     }
 
     pub(super) fn append(&mut self, count: i64) {
@@ -74,9 +77,14 @@ impl Log {
         self.start = self.batches.first().map_or(self.end, |(base, _, _)| *base);
     }
 
-    fn read(&self, offset: i64, max_bytes: usize, first: bool) -> Bytes {
+    /// Where its copy at a broker ends.
+    fn end_at(&self, broker: BrokerId) -> i64 {
+        if broker == self.leader { self.end } else { (self.end - self.lag).max(self.start) }
+    }
+
+    fn read(&self, offset: i64, below: i64, max_bytes: usize, first: bool) -> Bytes {
         let mut bytes = BytesMut::new();
-        for (_, end, batch) in &self.batches {
+        for (_, end, batch) in self.batches.iter().filter(|(_, end, _)| *end <= below) {
             let fits = bytes.len() + batch.len() <= max_bytes || (first && bytes.is_empty());
             if *end > offset && fits {
                 bytes.extend_from_slice(batch);
@@ -105,6 +113,15 @@ struct Cached {
     max_bytes: usize,
     /// The high watermark that was answered last; -1 if it is to be told in any case.
     told: i64,
+}
+
+/// Who answers a fetch, and how.
+struct At {
+    broker: BrokerId,
+    /// Whether the consumer told its rack.
+    rack: bool,
+    full: bool,
+    by_id: bool,
 }
 
 /// All brokers.
@@ -209,8 +226,8 @@ impl Brokers {
             }
         }
         let (opens, keeps) = (version >= 7 && request.session_epoch == 0, request.session_epoch > 0);
-        let responses =
-            self.read(broker, &mut session, usize::try_from(request.max_bytes).unwrap(), full, by_id);
+        let at = At { broker, rack: !request.rack_id.is_empty(), full, by_id };
+        let responses = self.read(&at, &mut session, usize::try_from(request.max_bytes).unwrap());
         let mut response = FetchResponse { responses, ..FetchResponse::default() };
         if opens {
             self.last_session += 1;
@@ -224,14 +241,8 @@ impl Brokers {
         response
     }
 
-    fn read(
-        &mut self,
-        broker: BrokerId,
-        session: &mut Session,
-        max_bytes: usize,
-        full: bool,
-        by_id: bool,
-    ) -> Vec<FetchableTopicResponse> {
+    fn read(&mut self, at: &At, session: &mut Session, max_bytes: usize) -> Vec<FetchableTopicResponse> {
+        let At { broker, rack, full, by_id } = *at;
         let mut left = max_bytes;
         let mut first = true;
         let mut topics: BTreeMap<Str, Vec<PartitionData>> = BTreeMap::new();
@@ -239,17 +250,23 @@ impl Brokers {
             let log = self.logs.get_mut(&(topic.clone(), *partition)).unwrap();
             let mut data = PartitionData { partition_index: *partition, ..PartitionData::default() };
             data.error_code = error_of(broker, log, cached);
-            if data.error_code.is_ok() {
-                let records = log.read(cached.offset, cached.max_bytes.min(left), first);
+            let closest = log.closest.filter(|each| rack && broker == log.leader && *each != broker);
+            if let (true, Some(replica)) = (data.error_code.is_ok(), closest) {
+                data.preferred_read_replica = replica.0;
+                (data.high_watermark, data.last_stable_offset, data.log_start_offset) =
+                    (log.end, log.end, log.start);
+            } else if data.error_code.is_ok() {
+                let end = log.end_at(broker);
+                let records = log.read(cached.offset, end, cached.max_bytes.min(left), first);
                 left = left.saturating_sub(records.len());
                 first &= records.is_empty();
                 data.records = Some(RecordBytes::from(records));
-                (data.high_watermark, data.last_stable_offset, data.log_start_offset) =
-                    (log.end, log.end, log.start);
+                (data.high_watermark, data.last_stable_offset, data.log_start_offset) = (end, end, log.start);
             } else {
                 (data.high_watermark, data.last_stable_offset, data.log_start_offset) = (-1, -1, -1);
             }
             let news = data.records.as_ref().is_some_and(|records| !records.is_empty());
+            let news = news || data.preferred_read_replica >= 0;
             if full || news || data.high_watermark != cached.told || !data.error_code.is_ok() {
                 cached.told = data.high_watermark;
                 topics.entry(topic.clone()).or_default().push(data);
@@ -333,13 +350,13 @@ impl Brokers {
 }
 
 fn error_of(broker: BrokerId, log: &mut Log, cached: &Cached) -> ErrorCode {
-    if log.leader != broker {
+    if log.leader != broker && log.closest != Some(broker) {
         ErrorCode::NOT_LEADER_OR_FOLLOWER
     } else if (0..log.epoch).contains(&cached.leader_epoch) {
         ErrorCode::FENCED_LEADER_EPOCH
     } else if let Some(code) = log.error.take() {
         code
-    } else if cached.offset < log.start || cached.offset > log.end {
+    } else if cached.offset < log.start || cached.offset > log.end_at(broker) {
         ErrorCode::OFFSET_OUT_OF_RANGE
     } else {
         ErrorCode::NONE

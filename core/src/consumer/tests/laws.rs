@@ -2,6 +2,9 @@
 
 use std::{format, string::String, vec::Vec};
 
+use core::time::Duration;
+
+use klamm_protocol::Str;
 use proptest::prelude::*;
 
 use super::{
@@ -71,6 +74,8 @@ fn make(now: Instant) -> Subject {
         buffer_bytes: 16 * 1024,
         max_partition_fetch_bytes: 700,
         offset_reset: crate::consumer::OffsetReset::Earliest,
+        client_rack: Str::from("here"),
+        replica_max_age: Duration::from_secs(2),
         ..ConsumerConfig::default()
     };
     let mut world = World::new(config, 17, 4, 3);

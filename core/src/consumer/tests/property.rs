@@ -3,7 +3,9 @@
 
 use std::{vec, vec::Vec};
 
-use klamm_protocol::ErrorCode;
+use core::time::Duration;
+
+use klamm_protocol::{ErrorCode, Str};
 use proptest::prelude::*;
 
 use super::world::World;
@@ -30,6 +32,8 @@ pub(super) enum Op {
     ForgetSessions(i32),
     Fail(u32, i16),
     DeleteBelow(u32, u8),
+    /// Another replica is closest, or none, and how far it lags.
+    Closest(u32, Option<i32>, i64),
     Advance(u64),
 }
 
@@ -49,8 +53,10 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         1 => (0..BROKERS).prop_map(Op::ForgetSessions),
         1 => (partition.clone(), prop_oneof![Just(2i16), Just(3), Just(5), Just(6), Just(29), Just(56), Just(74), Just(100)])
             .prop_map(|(partition, code)| Op::Fail(partition, code)),
-        1 => (partition, any::<u8>())
+        1 => (partition.clone(), any::<u8>())
             .prop_map(|(partition, percent)| Op::DeleteBelow(partition, percent)),
+        2 => (partition, prop::option::of(0..BROKERS), 0..20i64)
+            .prop_map(|(partition, broker, lag)| Op::Closest(partition, broker, lag)),
         4 => (0..700u64).prop_map(Op::Advance),
     ]
 }
@@ -83,6 +89,10 @@ pub(super) fn apply(world: &mut World, op: &Op) {
             let log = world.log(partition);
             log.delete_below(log.end * i64::from(percent) / 255);
         }
+        Op::Closest(partition, broker, lag) => {
+            let log = world.log(partition);
+            (log.closest, log.lag) = (broker.map(BrokerId), lag);
+        }
         Op::Advance(millis) => world.advance(millis),
     }
 }
@@ -93,6 +103,8 @@ fn run(fetch_version: i16, buffer_bytes: usize, drain_every: usize, ops: &[Op]) 
         buffer_bytes,
         max_partition_fetch_bytes: 700,
         offset_reset: OffsetReset::Earliest,
+        client_rack: Str::from("here"),
+        replica_max_age: Duration::from_secs(2),
         ..ConsumerConfig::default()
     };
     let mut world = World::new(config, fetch_version, PARTITIONS, BROKERS);

@@ -4,6 +4,7 @@ mod commands;
 mod fetching;
 mod positions;
 mod rare;
+mod replicas;
 
 use std::{vec, vec::Vec};
 
@@ -25,7 +26,7 @@ use super::{
     world::{TOPIC, World},
 };
 use crate::{
-    BrokerId, PartitionIndex, Token,
+    BrokerId, Instant, PartitionIndex, Token,
     consumer::{
         Aborted, ConsumerConfig, ConsumerEvent, ConsumerOutput, Isolation, LeaderHint, OffsetReset,
         PartitionError, PartitionErrorKind, PositionState, ResetReason, StartAt,

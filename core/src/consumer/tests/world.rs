@@ -206,6 +206,9 @@ impl World {
     /// Lets everything go well until nothing changes any more.
     pub(super) fn settle(&mut self) {
         let partitions: Vec<u32> = self.seen.keys().copied().collect();
+        for log in self.brokers.logs.values_mut() {
+            log.lag = 0;
+        }
         for _ in 0..2_000 {
             for partition in &partitions {
                 self.tell_leader(*partition);
