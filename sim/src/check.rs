@@ -1,1 +1,254 @@
 //! Checkers of what must hold, whatever happens.
+//!
+//! A [`Checker`] observes one run. It keeps an oracle of what is truly in the logs, from what the cluster tells, and
+//! holds everything against it that applications are told and that goes over the wires: the [`Invariant`]s. What the
+//! cluster may lose (after an unclean election, a crash before what was written was flushed, retention, a deleted topic)
+//! is computed from its events; nothing is excused by how often it happens.
+//!
+//! ```
+//! use klamm_core::Instant;
+//! use klamm_sim::check::{Bounds, Checker};
+//! use klamm_sim::observe::{Observe, Phase, Observation};
+//!
+//! let mut checker = Checker::new(Bounds::default());
+//! checker.observe(Instant::ZERO, &Observation::Phase(Phase::Healed));
+//! assert!(checker.finish(Instant::ZERO).is_empty());
+//! ```
+
+mod batch;
+mod bounds;
+mod decoders;
+mod fetching;
+mod findings;
+mod invariant;
+mod leaders;
+mod legacy;
+mod links;
+mod log;
+mod oracle;
+mod processes;
+mod producing;
+mod rates;
+mod reading;
+mod sending;
+mod values;
+mod wire;
+
+pub use bounds::Bounds;
+pub use findings::Violation;
+pub use invariant::{Checked, Invariant};
+
+use klamm_core::Instant;
+use klamm_protocol::{ApiKey, ErrorCode};
+
+use self::findings::{Findings, Moment};
+use self::oracle::Oracle;
+use self::processes::Processes;
+use self::producing::Promises;
+use self::reading::{Readers, Reads};
+use self::values::Values;
+use self::wire::Wires;
+use crate::cluster::ConnectionId;
+use crate::observe::{
+    ActorId, ClientId, ClusterEvent, Consuming, Observation, Observe, Phase, Process, Producing, Refusal,
+};
+
+/// Checks the [`Invariant`]s of one run.
+pub struct Checker {
+    bounds: Bounds,
+    findings: Findings,
+    oracle: Oracle,
+    values: Values,
+    readers: Readers,
+    processes: Processes,
+    wires: Wires,
+    /// Observations without time passing.
+    at_once: u64,
+    counts: Counts,
+}
+
+/// How much a checker has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Observations.
+    pub observations: u64,
+    /// Records that producers accepted.
+    pub accepted: u64,
+    /// Records that were reported as written.
+    pub written: u64,
+    /// Records whose outcome was an error.
+    pub failed: u64,
+    /// Records that were handed to applications.
+    pub delivered: u64,
+    /// Batches in produce requests.
+    pub batches: u64,
+}
+
+impl std::fmt::Debug for Checker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checker")
+            .field("counts", &self.counts)
+            .field("findings", &self.findings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Checker {
+    /// A checker that has seen nothing yet.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            findings: Findings::default(),
+            oracle: Oracle::default(),
+            values: Values::default(),
+            readers: Readers::default(),
+            processes: Processes::default(),
+            wires: Wires::default(),
+            at_once: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// What was found so far, in the order in which it was found: at most 20 violations of each invariant.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        self.findings.list()
+    }
+
+    /// How much it has looked at so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { delivered: self.readers.delivered, batches: self.wires.batches(), ..self.counts }
+    }
+
+    /// The run is over: looks for what is missing, and returns everything that was found.
+    #[must_use]
+    pub fn finish(&mut self, now: Instant) -> Vec<Violation> {
+        self.findings.now = Moment { at: now, event: 0 };
+        self.promises().finish();
+        self.wires.finish(&mut self.findings);
+        self.findings.list().to_vec()
+    }
+
+    fn promises(&mut self) -> Promises<'_> {
+        Promises {
+            bounds: &self.bounds,
+            oracle: &self.oracle,
+            values: &mut self.values,
+            processes: &self.processes,
+            findings: &mut self.findings,
+        }
+    }
+
+    fn producing(&mut self, actor: ActorId, what: &Producing<'_>) {
+        match what {
+            Producing::Accepted(_) => self.counts.accepted += 1,
+            Producing::Written { .. } => self.counts.written += 1,
+            Producing::Failed { .. } => self.counts.failed += 1,
+            _ => {}
+        }
+        self.promises().observe(actor, what);
+    }
+
+    fn consuming(&mut self, actor: ActorId, what: &Consuming<'_>) {
+        let mut reads = Reads { bounds: &self.bounds, oracle: &self.oracle, findings: &mut self.findings };
+        self.readers.observe(actor, what, &mut reads);
+        self.wires.consuming(actor, what, &self.readers, self.findings.now.at);
+    }
+
+    fn cluster(&mut self, event: &ClusterEvent) {
+        self.oracle.observe(event, &mut self.values, &mut self.findings);
+        match event {
+            ClusterEvent::Broker { broker, .. } | ClusterEvent::SessionsDropped { broker } => {
+                self.wires.forget(*broker);
+            }
+            ClusterEvent::Refused { connection, reason } => self.refused(*connection, reason),
+            ClusterEvent::Tampered { api: ApiKey::FETCH, .. } => self.wires.false_fetch_errors(),
+            ClusterEvent::Injected { api: ApiKey::FETCH, error, .. } => {
+                self.wires.false_fetch_errors();
+                self.readers.false_ranges |= *error == ErrorCode::OFFSET_OUT_OF_RANGE;
+            }
+            ClusterEvent::Injected { api: ApiKey::PRODUCE, error, .. } => self.wires.produce_error(*error),
+            _ => {}
+        }
+    }
+
+    /// A broker says that a client did what none should.
+    fn refused(&mut self, connection: ConnectionId, reason: &Refusal) {
+        let invariant = match reason {
+            Refusal::Records(..) => Invariant::BatchesValid,
+            _ => Invariant::WellFormed,
+        };
+        self.findings
+            .add(invariant, format!("on connection {} a broker refused a request: {reason:?}", connection.0));
+    }
+
+    fn process(&mut self, client: ClientId, process: Process) {
+        self.processes.observe(self.findings.now.at, client, process);
+        if process == Process::Killed {
+            let producers = self.values.producers.values_mut().filter(|producer| producer.client == client);
+            producers.for_each(|producer| producer.is_gone = true);
+            let readers = self.readers.by_actor.values_mut().filter(|reader| reader.client == client);
+            readers.for_each(|reader| reader.is_gone = true);
+        }
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        self.processes.phase(self.findings.now.at, phase);
+        self.promises().phase(phase);
+        if phase == Phase::Settled {
+            let mut reads =
+                Reads { bounds: &self.bounds, oracle: &self.oracle, findings: &mut self.findings };
+            self.readers.settled(&mut reads);
+        }
+    }
+
+    /// Time goes on, or does not.
+    fn tick(&mut self, now: Instant) {
+        self.at_once = if now > self.findings.now.at { 0 } else { self.at_once + 1 };
+        self.counts.observations += 1;
+        self.findings.now = Moment { at: now, event: self.counts.observations };
+        if self.at_once == self.bounds.observations_per_instant {
+            let what = format!("{} things happened at {now} without time passing", self.at_once);
+            self.findings.add(Invariant::NoSpinning, what);
+        }
+    }
+}
+
+impl Observe for Checker {
+    fn observe(&mut self, now: Instant, observation: &Observation<'_>) {
+        self.tick(now);
+        match observation {
+            Observation::Producing(actor, what) => self.producing(*actor, what),
+            Observation::Consuming(actor, what) => self.consuming(*actor, what),
+            Observation::Wire(connection, what) => {
+                let wires = wire::Context {
+                    bounds: &self.bounds,
+                    oracle: &self.oracle,
+                    values: &self.values,
+                    readers: &self.readers,
+                    findings: &mut self.findings,
+                };
+                self.wires.observe(*connection, what, wires);
+            }
+            Observation::Cluster(event) => self.cluster(event),
+            Observation::Process(client, process) => self.process(*client, *process),
+            Observation::Phase(phase) => self.phase(*phase),
+            Observation::Plan(text) => no_secret(&self.bounds, text, &mut self.findings),
+        }
+    }
+}
+
+/// No secret is in a text.
+fn no_secret(bounds: &Bounds, text: &str, findings: &mut Findings) {
+    if let Some(at) = bounds.secrets.iter().position(|secret| text.contains(secret.as_str())) {
+        findings.add(
+            Invariant::NoSecret,
+            format!("secret {at} is in a text of {} bytes that was shown", text.len()),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! Fetch requests and their sessions, as they are on the wire.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use klamm_core::Instant;
+use klamm_protocol::messages::fetch::{FetchRequest, FetchResponse};
+use klamm_protocol::{ErrorCode, Str, Uuid};
+
+use super::batch::Batch;
+use super::findings::Findings;
+use super::oracle::Oracle;
+use super::reading::Readers;
+use super::{Bounds, Invariant};
+use crate::observe::{ClientId, TopicPartition};
+
+/// What a broker remembers of a client's session.
+#[derive(Debug, Default)]
+struct Session {
+    /// The epoch that the next request must have.
+    next: i32,
+    partitions: BTreeSet<TopicPartition>,
+}
+
+/// What a client has fetched of a partition and not handed out.
+#[derive(Debug, Default)]
+struct Fetched {
+    /// The last offset and the size of each batch.
+    batches: VecDeque<(i64, usize)>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Fetching {
+    /// By client, broker and id.
+    sessions: BTreeMap<(ClientId, i32, i32), Session>,
+    /// The partitions of the request with which a session is to begin.
+    beginning: BTreeMap<(ClientId, i32), BTreeSet<TopicPartition>>,
+    /// Since when the application does not want a partition.
+    unwanted: BTreeMap<ClientId, BTreeMap<TopicPartition, Instant>>,
+    fetched: BTreeMap<(ClientId, TopicPartition), Fetched>,
+    buffered: BTreeMap<ClientId, usize>,
+    /// Brokers that may have forgotten their sessions, and since when not any more.
+    forgetful: BTreeSet<i32>,
+    /// Fetches were answered with errors on purpose.
+    pub(super) false_errors: bool,
+}
+
+/// What fetches are checked against.
+pub(super) struct Fetcher<'a> {
+    pub(super) client: ClientId,
+    pub(super) broker: i32,
+    pub(super) bounds: &'a Bounds,
+    pub(super) oracle: &'a Oracle,
+    pub(super) readers: &'a Readers,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Fetcher<'_> {
+    fn partition(&self, name: &Str, id: Uuid, partition: i32) -> Option<TopicPartition> {
+        let topic =
+            if id == Uuid::default() { Str::copy_of(name) } else { self.oracle.topic_name(id)?.clone() };
+        Some(TopicPartition { topic, partition })
+    }
+}
+
+impl Fetching {
+    /// A request was sent. Returns the session that it is of.
+    pub(super) fn request(&mut self, request: &FetchRequest, fetcher: &mut Fetcher<'_>) -> (i32, i32) {
+        let named: BTreeSet<TopicPartition> = request
+            .topics
+            .iter()
+            .flat_map(|topic| topic.partitions.iter().map(move |partition| (topic, partition.partition)))
+            .filter_map(|(topic, partition)| fetcher.partition(&topic.topic, topic.topic_id, partition))
+            .collect();
+        let (client, broker, id, epoch) =
+            (fetcher.client, fetcher.broker, request.session_id, request.session_epoch);
+        self.are_wanted(&named, fetcher);
+        if epoch <= 0 {
+            self.sessions.remove(&(client, broker, id));
+            if epoch == 0 {
+                self.beginning.insert((client, broker), named);
+            }
+            return (id, epoch);
+        }
+        let Some(session) = self.sessions.get_mut(&(client, broker, id)) else { return (id, epoch) };
+        if session.next != epoch {
+            let what = format!(
+                "client {} sent epoch {epoch} of fetch session {id} to broker {broker}, expected was {}",
+                client.0, session.next
+            );
+            fetcher.findings.add(Invariant::FetchSessions, what);
+        }
+        session.next = epoch.checked_add(1).unwrap_or(1);
+        session.partitions.extend(named);
+        for topic in &request.forgotten_topics_data {
+            for partition in topic.partitions.iter() {
+                if let Some(of) = fetcher.partition(&topic.topic, topic.topic_id, *partition) {
+                    session.partitions.remove(&of);
+                }
+            }
+        }
+        if let Some(unwanted) = self.unwanted.get_mut(&client) {
+            stale(session, unwanted, id, fetcher);
+        }
+        (id, epoch)
+    }
+
+    /// What is asked for is what an application wants.
+    fn are_wanted(&self, named: &BTreeSet<TopicPartition>, fetcher: &mut Fetcher<'_>) {
+        let Some(unwanted) = self.unwanted.get(&fetcher.client) else { return };
+        let limit = fetcher.bounds.handover;
+        for of in named {
+            if let Some(since) = unwanted.get(of).filter(|since| fetcher.findings.now.at > **since + limit) {
+                let what = format!(
+                    "client {} fetches {}-{} from broker {}, which no application wants since {since}",
+                    fetcher.client.0, of.topic, of.partition, fetcher.broker
+                );
+                fetcher.findings.add(Invariant::FetchSessions, what);
+            }
+        }
+    }
+
+    /// A response has arrived; whether it brought nothing but errors.
+    pub(super) fn response(
+        &mut self,
+        response: &FetchResponse,
+        session: (i32, i32),
+        fetcher: &mut Fetcher<'_>,
+    ) -> bool {
+        let (client, broker) = (fetcher.client, fetcher.broker);
+        self.session_answer(response, session, fetcher);
+        let mut failed = response.error_code != ErrorCode::NONE;
+        let mut useful = false;
+        for topic in &response.responses {
+            for data in &topic.partitions {
+                failed |= data.error_code != ErrorCode::NONE;
+                useful |= data.error_code == ErrorCode::NONE;
+                let Some(records) = data.records.clone().filter(|records| !records.is_empty()) else {
+                    continue;
+                };
+                let Some(of) = fetcher.partition(&topic.topic, topic.topic_id, data.partition_index) else {
+                    continue;
+                };
+                if fetcher
+                    .readers
+                    .by_actor
+                    .values()
+                    .any(|reader| reader.client == client && reader.wants(&of))
+                {
+                    self.buffer(client, &of, &records.into_bytes());
+                }
+            }
+        }
+        let held = self.buffered.get(&client).copied().unwrap_or(0);
+        let of_client = fetcher.readers.by_actor.values().filter(|reader| reader.client == client);
+        let budgets: usize = of_client.clone().map(|reader| reader.facts.buffer_memory).sum();
+        // Each consumer may exceed its budget by one batch.
+        let largest = self.largest(client) * of_client.count();
+        if held > budgets + largest {
+            let what = format!(
+                "client {} has {held} bytes fetched from broker {broker} and others and not handed out, the budget is {budgets}",
+                client.0
+            );
+            fetcher.findings.add(Invariant::FetchBudget, what);
+        }
+        failed && !useful
+    }
+
+    fn largest(&self, client: ClientId) -> usize {
+        let of_client = self.fetched.iter().filter(|((owner, _), _)| *owner == client);
+        of_client.flat_map(|(_, fetched)| fetched.batches.iter().map(|(_, len)| *len)).max().unwrap_or(0)
+    }
+
+    fn session_answer(
+        &mut self,
+        response: &FetchResponse,
+        (id, epoch): (i32, i32),
+        fetcher: &mut Fetcher<'_>,
+    ) {
+        let (client, broker) = (fetcher.client, fetcher.broker);
+        match response.error_code {
+            ErrorCode::NONE if epoch == 0 => {
+                let partitions = self.beginning.remove(&(client, broker)).unwrap_or_default();
+                if response.session_id != 0 {
+                    self.forgetful.remove(&broker);
+                    self.sessions
+                        .insert((client, broker, response.session_id), Session { next: 1, partitions });
+                }
+            }
+            ErrorCode::FETCH_SESSION_ID_NOT_FOUND | ErrorCode::INVALID_FETCH_SESSION_EPOCH => {
+                self.sessions.remove(&(client, broker, id));
+                if !self.forgetful.contains(&broker) && !self.false_errors {
+                    let what = format!(
+                        "broker {broker} refused epoch {epoch} of fetch session {id} of client {}: {}, and it had not forgotten any",
+                        client.0, response.error_code
+                    );
+                    fetcher.findings.add(Invariant::FetchSessions, what);
+                }
+            }
+            ErrorCode::NONE => {}
+            _ => drop(self.sessions.remove(&(client, broker, id))),
+        }
+    }
+
+    /// A broker has lost its sessions, or may have.
+    pub(super) fn forget(&mut self, broker: i32) {
+        self.forgetful.insert(broker);
+    }
+
+    fn buffer(&mut self, client: ClientId, of: &TopicPartition, bytes: &[u8]) {
+        let fetched = self.fetched.entry((client, of.clone())).or_default();
+        let held = self.buffered.entry(client).or_default();
+        let mut rest = bytes;
+        while let Ok((batch, after)) = Batch::split(rest) {
+            let last = batch.header.base_offset + i64::from(batch.header.last_offset_delta);
+            fetched.batches.push_back((last, batch.bytes.len()));
+            *held += batch.bytes.len();
+            rest = after;
+        }
+    }
+
+    /// A record was handed out: the batches before it are done with, and its own from its last record on.
+    pub(super) fn delivered(&mut self, client: ClientId, of: &TopicPartition, offset: i64) {
+        let Some(fetched) = self.fetched.get_mut(&(client, of.clone())) else { return };
+        let held = self.buffered.entry(client).or_default();
+        while let Some((last, len)) = fetched.batches.front()
+            && *last <= offset
+        {
+            *held = held.saturating_sub(*len);
+            fetched.batches.pop_front();
+        }
+    }
+
+    /// What was fetched of a partition is of no use any more.
+    pub(super) fn dropped(&mut self, client: ClientId, of: &TopicPartition) {
+        if let Some(fetched) = self.fetched.remove(&(client, of.clone())) {
+            let held = self.buffered.entry(client).or_default();
+            *held = held.saturating_sub(fetched.batches.iter().map(|(_, len)| *len).sum());
+        }
+    }
+
+    /// The application wants a partition, or does not any more.
+    pub(super) fn want(&mut self, now: Instant, client: ClientId, of: &TopicPartition, wanted: bool) {
+        let unwanted = self.unwanted.entry(client).or_default();
+        if wanted {
+            unwanted.remove(of);
+        } else {
+            unwanted.insert(of.clone(), now);
+        }
+    }
+}
+
+/// What is unwanted has left the session.
+fn stale(
+    session: &Session,
+    unwanted: &BTreeMap<TopicPartition, Instant>,
+    id: i32,
+    fetcher: &mut Fetcher<'_>,
+) {
+    for (of, since) in unwanted {
+        if fetcher.findings.now.at > *since + fetcher.bounds.handover && session.partitions.contains(of) {
+            let what = format!(
+                "fetch session {id} of client {} at broker {} still has {}-{}, which no application wants since {since}",
+                fetcher.client.0, fetcher.broker, of.topic, of.partition
+            );
+            fetcher.findings.add(Invariant::FetchSessions, what);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Produce requests, as they are on the wire.
+
+use std::collections::BTreeMap;
+
+use klamm_protocol::Uuid;
+use klamm_protocol::messages::produce::ProduceRequest;
+
+use super::batch::{Batch, Decoder, Header};
+use super::findings::Findings;
+use super::oracle::Oracle;
+use super::rates::Rate;
+use super::values::Values;
+use super::{Bounds, Invariant};
+use crate::observe::{ActorId, ClientId, ValueId};
+
+/// A producer id's epoch in a partition.
+type Stream = (i64, i16, Uuid, i32);
+
+/// A batch that was sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    base: i32,
+    last: i32,
+    hash: u64,
+}
+
+/// The batch that begins with a record.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    content: u64,
+    count: i32,
+    rate: Rate,
+}
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Sending {
+    streams: BTreeMap<Stream, Vec<Sent>>,
+    begun: BTreeMap<(ActorId, u64), Begun>,
+    /// Brokers said that batches are too large, so that they may be split.
+    pub(super) splits: bool,
+    decoder: Decoder,
+    pub(super) batches: u64,
+}
+
+/// What sent batches are checked against.
+pub(super) struct Sender<'a> {
+    pub(super) client: ClientId,
+    pub(super) by_id: bool,
+    pub(super) bounds: &'a Bounds,
+    pub(super) oracle: &'a Oracle,
+    pub(super) values: &'a Values,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Sending {
+    pub(super) fn produce(&mut self, request: &ProduceRequest, sender: &mut Sender<'_>) {
+        let mut total = 0;
+        let mut count = 0;
+        let mut owner = None;
+        for topic in &request.topic_data {
+            let by_name = || sender.oracle.topic_id(&topic.name).unwrap_or_default();
+            let topic_id = if sender.by_id { topic.topic_id } else { by_name() };
+            for data in &topic.partition_data {
+                let Some(records) = data.records.clone() else { continue };
+                let bytes = records.into_bytes();
+                total += bytes.len();
+                count += 1;
+                if Batch::magic(&bytes).is_some_and(|magic| magic < 2) {
+                    continue;
+                }
+                let first = self.batch(&bytes, (topic_id, data.index), sender);
+                owner = owner.or(first);
+            }
+        }
+        let facts = owner
+            .and_then(|id: ValueId| sender.values.producers.get(&id.actor))
+            .map(|producer| &producer.facts);
+        let Some(facts) = facts else { return };
+        if count > 1 && total > facts.max_request_size {
+            let limit = facts.max_request_size;
+            let what = format!(
+                "client {} sent a produce request with {total} bytes of batches, the limit is {limit}",
+                sender.client.0
+            );
+            sender.findings.add(Invariant::BatchesValid, what);
+        }
+        if facts.acks != request.acks {
+            let what = format!(
+                "client {} sent a produce request with acks={}, configured is {}",
+                sender.client.0, request.acks, facts.acks
+            );
+            sender.findings.add(Invariant::BatchesValid, what);
+        }
+    }
+
+    /// Checks one partition's batch; returns the id of its first record.
+    fn batch(
+        &mut self,
+        bytes: &[u8],
+        (topic_id, partition): (Uuid, i32),
+        sender: &mut Sender<'_>,
+    ) -> Option<ValueId> {
+        self.batches += 1;
+        let (mut first, mut plain) = (None, 0);
+        let result = Batch::split(bytes).and_then(|(batch, rest)| {
+            if !rest.is_empty() {
+                return Err(format!("{} bytes follow it", rest.len()));
+            }
+            if batch.header.count == 0 || batch.header.base_offset != 0 || batch.header.is_control() {
+                return Err(format!("it is not one to be produced: {:?}", batch.header));
+            }
+            self.decoder.records(&batch, |record| {
+                if plain == 0 {
+                    first = record.value.and_then(ValueId::from_value);
+                }
+                plain += record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+            })?;
+            Ok(batch)
+        });
+        let batch = match result {
+            Ok(batch) => batch,
+            Err(why) => {
+                let what =
+                    format!("client {} sent a batch for partition {partition}, and {why}", sender.client.0);
+                sender.findings.add(Invariant::BatchesValid, what);
+                return None;
+            }
+        };
+        let facts =
+            first.and_then(|id| sender.values.producers.get(&id.actor)).map(|producer| &producer.facts);
+        if let Some(facts) = facts.filter(|facts| batch.header.count > 1 && plain > facts.batch_size) {
+            let (count, limit) = (batch.header.count, facts.batch_size);
+            let what = format!(
+                "client {} sent a batch of {count} records with {plain} bytes, the limit is {limit}",
+                sender.client.0
+            );
+            sender.findings.add(Invariant::BatchesValid, what);
+        }
+        if batch.header.producer_id >= 0 {
+            self.sequenced(&batch, (topic_id, partition), sender);
+        }
+        if let Some(first) = first {
+            self.content(&batch, first, sender);
+        }
+        first
+    }
+
+    /// The sequences of a batch fit those sent before.
+    fn sequenced(&mut self, batch: &Batch<'_>, (topic_id, partition): (Uuid, i32), sender: &mut Sender<'_>) {
+        let header = batch.header;
+        let stream = (header.producer_id, header.producer_epoch, topic_id, partition);
+        let sent = self.streams.entry(stream).or_default();
+        let new = Sent { base: header.base_sequence, last: header.last_sequence(), hash: batch.hash() };
+        let at = sent.partition_point(|known| known.base < new.base);
+        if let Some(known) = sent.get(at).filter(|known| known.base == new.base && known.last == new.last) {
+            if known.hash != new.hash {
+                let what = format!("{} was sent again with other bytes", describe(&header, partition));
+                sender.findings.add(Invariant::Sequences, what);
+            }
+            return;
+        }
+        let before =
+            at.checked_sub(1).and_then(|before| sent.get(before)).filter(|known| known.last >= new.base);
+        let after = sent.get(at).filter(|known| known.base <= new.last);
+        if let Some(known) = before.or(after) {
+            let what = format!(
+                "{} overlaps one with sequences {} to {}",
+                describe(&header, partition),
+                known.base,
+                known.last
+            );
+            sender.findings.add(Invariant::Sequences, what);
+        }
+        sent.insert(at, new);
+    }
+
+    /// The same records are sent again as they were, and not too often.
+    fn content(&mut self, batch: &Batch<'_>, first: ValueId, sender: &mut Sender<'_>) {
+        let new = Begun { content: batch.content_hash(), count: batch.header.count, rate: Rate::default() };
+        let now = sender.findings.now.at;
+        let known = self.begun.entry((first.actor, first.number)).or_insert(new);
+        if known.content != new.content {
+            let is_part = new.count < known.count && self.splits;
+            if !is_part {
+                let what = format!(
+                    "the batch of client {} that begins with record {} of producer {} was sent again with other content: {} records instead of {}",
+                    sender.client.0, first.number, first.actor.0, new.count, known.count
+                );
+                sender.findings.add(Invariant::Sequences, what);
+            }
+            (known.content, known.count) = (new.content, new.count);
+        }
+        let limit = sender.bounds.resends_per_second;
+        if known.rate.tick(now) == limit.saturating_add(1) {
+            let what = format!(
+                "client {} sent the batch that begins with record {} of producer {} more than {limit} times within a second",
+                sender.client.0, first.number, first.actor.0
+            );
+            sender.findings.add(Invariant::BoundedRates, what);
+        }
+    }
+
+    /// No sequence was left out.
+    pub(super) fn finish(&self, findings: &mut Findings) {
+        for ((producer_id, epoch, _, partition), sent) in &self.streams {
+            let mut next = 0;
+            for batch in sent {
+                if batch.base != next {
+                    let what = format!(
+                        "producer id {producer_id} in epoch {epoch} sent sequence {} for partition {partition}, and never {next} before it",
+                        batch.base
+                    );
+                    findings.add(Invariant::Sequences, what);
+                    break;
+                }
+                next = batch.last.wrapping_add(1) & i32::MAX;
+            }
+        }
+    }
+}
+
+fn describe(header: &Header, partition: i32) -> String {
+    let Header { producer_id, producer_epoch, base_sequence, .. } = header;
+    let last = header.last_sequence();
+    format!(
+        "the batch of producer id {producer_id} in epoch {producer_epoch} with sequences {base_sequence} to {last} for partition {partition}"
+    )
+}

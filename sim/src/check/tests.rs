@@ -1,0 +1,25 @@
+//! Histories made by hand: those that are right pass, and each wrong one is caught.
+
+mod fetches;
+mod history;
+mod logs;
+mod producers;
+mod readers;
+mod whole;
+mod wires;
+
+use super::*;
+
+#[test]
+fn invariants_are_numbered_from_1_to_50() {
+    let numbers: Vec<u8> = Invariant::ALL.iter().map(|invariant| invariant.number()).collect();
+    assert_eq!(numbers, (1..=50).collect::<Vec<u8>>());
+}
+
+#[test]
+fn names_are_unique_and_meanings_are_there() {
+    for invariant in Invariant::ALL {
+        assert_eq!(Invariant::by_name(invariant.name()), Some(*invariant));
+        assert!(invariant.meaning().trim().len() > 20, "{invariant}");
+    }
+}

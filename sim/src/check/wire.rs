@@ -1,0 +1,250 @@
+//! What goes over the wires.
+
+use bytes::Bytes;
+use klamm_core::Instant;
+use klamm_protocol::messages::fetch::FetchRequest;
+use klamm_protocol::messages::metadata::MetadataRequest;
+use klamm_protocol::messages::produce::ProduceRequest;
+use klamm_protocol::{ApiKey, ErrorCode};
+
+use super::fetching::{Fetcher, Fetching};
+use super::findings::Findings;
+use super::leaders::{Leaders, Talk};
+use super::links::{self, Asked, Head, Links};
+use super::oracle::Oracle;
+use super::rates::{Doing, Rates};
+use super::reading::Readers;
+use super::sending::{Sender, Sending};
+use super::values::Values;
+use super::{Bounds, Invariant};
+use crate::cluster::ConnectionId;
+use crate::observe::{ActorId, ClientId, Consuming, Wire};
+
+/// From these versions on a client is to wait as long as an answer says.
+const FIRST_PATIENT_PRODUCE: i16 = 6;
+const FIRST_PATIENT_FETCH: i16 = 8;
+const FIRST_PATIENT_METADATA: i16 = 6;
+/// From these versions on topics are named by id.
+const FIRST_PRODUCE_BY_ID: i16 = 13;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Wires {
+    links: Links,
+    sending: Sending,
+    fetching: Fetching,
+    leaders: Leaders,
+    rates: Rates,
+}
+
+/// What frames are checked against.
+pub(super) struct Context<'a> {
+    pub(super) bounds: &'a Bounds,
+    pub(super) oracle: &'a Oracle,
+    pub(super) values: &'a Values,
+    pub(super) readers: &'a Readers,
+    pub(super) findings: &'a mut Findings,
+}
+
+impl Context<'_> {
+    fn talk(&mut self, client: ClientId, broker: i32) -> Talk<'_> {
+        Talk { client, broker, bounds: self.bounds, oracle: self.oracle, findings: self.findings }
+    }
+
+    fn fetcher(&mut self, client: ClientId, broker: i32) -> Fetcher<'_> {
+        let Self { bounds, oracle, readers, .. } = *self;
+        Fetcher { client, broker, bounds, oracle, readers, findings: self.findings }
+    }
+}
+
+impl Wires {
+    pub(super) const fn batches(&self) -> u64 {
+        self.sending.batches
+    }
+
+    pub(super) fn observe(&mut self, id: ConnectionId, what: &Wire<'_>, mut context: Context<'_>) {
+        match what {
+            Wire::Connecting(client, broker) => {
+                self.links.connecting(id, *client, *broker);
+                self.rates.tick(*client, Doing::Connecting(*broker), context.bounds, context.findings);
+            }
+            Wire::Opened(client, broker) => self.links.opened(id, *client, *broker),
+            Wire::Sent(frame) => self.sent(id, frame, false, &mut context),
+            Wire::Request(frame) => self.sent(id, frame, true, &mut context),
+            Wire::Received(frame) => self.received(id, frame, &mut context),
+            Wire::Closed { .. } => drop(self.links.closed(id)),
+            Wire::Response(_) => {}
+        }
+    }
+
+    fn sent(&mut self, id: ConnectionId, frame: &Bytes, arrived: bool, context: &mut Context<'_>) {
+        if !self.links.is_new(id, arrived) {
+            return;
+        }
+        let Some(head) = self.links.check(id, frame, context.bounds, context.findings) else { return };
+        let Some(link) = self.links.link_mut(id) else { return };
+        let (client, broker) = (link.client, link.broker);
+        let mut session = (0, -1);
+        let mut is_answered = true;
+        match head.api {
+            ApiKey::PRODUCE => is_answered = self.produce(&head, frame, (client, broker), context),
+            ApiKey::FETCH => {
+                let Some(request) = readable::<FetchRequest>(&head, frame, client, context) else { return };
+                self.leaders.fetch(&request, &mut context.talk(client, broker));
+                session = self.fetching.request(&request, &mut context.fetcher(client, broker));
+            }
+            ApiKey::METADATA => {
+                self.rates.tick(client, Doing::AskingMetadata, context.bounds, context.findings)
+            }
+            _ => {}
+        }
+        if is_answered && let Some(link) = self.links.link_mut(id) {
+            link.ask(&head, session);
+            let producing = link.producing();
+            in_flight(client, broker, producing, head.api, context);
+        }
+    }
+
+    /// Returns whether the request will be answered.
+    fn produce(
+        &mut self,
+        head: &Head,
+        frame: &Bytes,
+        (client, broker): (ClientId, i32),
+        context: &mut Context<'_>,
+    ) -> bool {
+        let Some(request) = readable::<ProduceRequest>(head, frame, client, context) else { return true };
+        self.leaders.produce(&request, &mut context.talk(client, broker));
+        let Context { bounds, oracle, values, .. } = *context;
+        let by_id = head.version >= FIRST_PRODUCE_BY_ID;
+        let mut sender = Sender { client, by_id, bounds, oracle, values, findings: context.findings };
+        self.sending.produce(&request, &mut sender);
+        request.acks != 0
+    }
+
+    fn received(&mut self, id: ConnectionId, frame: &Bytes, context: &mut Context<'_>) {
+        let Some(asked) = self.links.answered(id, frame, context.findings) else { return };
+        let Some(link) = self.links.link_mut(id) else { return };
+        let (client, broker) = (link.client, link.broker);
+        let throttle_ms = self.answer(&asked, frame, (client, broker), context);
+        if let Some(link) = self.links.link_mut(id) {
+            link.throttle(context.findings.now.at, throttle_ms);
+        }
+    }
+
+    /// Looks at an answer; for how long it asks for patience, in milliseconds.
+    fn answer(
+        &mut self,
+        asked: &Asked,
+        frame: &Bytes,
+        (client, broker): (ClientId, i32),
+        context: &mut Context<'_>,
+    ) -> i32 {
+        match asked.api {
+            ApiKey::PRODUCE => {
+                let Some(response) = links::response::<ProduceRequest>(frame, asked.version) else {
+                    return 0;
+                };
+                self.leaders.produce_response(&response, &context.talk(client, broker));
+                for partition in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
+                    self.produce_error(partition.error_code);
+                }
+                if asked.version >= FIRST_PATIENT_PRODUCE { response.throttle_time_ms } else { 0 }
+            }
+            ApiKey::FETCH => {
+                let Some(response) = links::response::<FetchRequest>(frame, asked.version) else { return 0 };
+                self.leaders.fetch_response(&response, &context.talk(client, broker));
+                let in_vain =
+                    self.fetching.response(&response, asked.session, &mut context.fetcher(client, broker));
+                if in_vain {
+                    self.rates.tick(client, Doing::FetchingInVain(broker), context.bounds, context.findings);
+                }
+                if asked.version >= FIRST_PATIENT_FETCH { response.throttle_time_ms } else { 0 }
+            }
+            ApiKey::METADATA => {
+                let Some(response) = links::response::<MetadataRequest>(frame, asked.version) else {
+                    return 0;
+                };
+                self.leaders.metadata(&response, &context.talk(client, broker));
+                if asked.version >= FIRST_PATIENT_METADATA { response.throttle_time_ms } else { 0 }
+            }
+            _ => 0,
+        }
+    }
+
+    pub(super) fn produce_error(&mut self, error: ErrorCode) {
+        self.sending.splits |=
+            matches!(error, ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE);
+    }
+
+    pub(super) const fn false_fetch_errors(&mut self) {
+        self.fetching.false_errors = true;
+    }
+
+    pub(super) fn forget(&mut self, broker: i32) {
+        self.fetching.forget(broker);
+    }
+
+    /// What the application does decides what is to be fetched.
+    pub(super) fn consuming(
+        &mut self,
+        actor: ActorId,
+        what: &Consuming<'_>,
+        readers: &Readers,
+        now: Instant,
+    ) {
+        let Some(client) = readers.by_actor.get(&actor).map(|reader| reader.client) else { return };
+        let is_wanted =
+            |of| readers.by_actor.values().any(|reader| reader.client == client && reader.wants(of));
+        match what {
+            Consuming::Delivered { from, offset, .. } => self.fetching.delivered(client, from, *offset),
+            Consuming::Moved { from, .. } => self.fetching.dropped(client, from),
+            Consuming::Positioned(of, _)
+            | Consuming::Unassigned(of)
+            | Consuming::Paused(of)
+            | Consuming::Resumed(of) => {
+                self.fetching.dropped(client, of);
+                self.fetching.want(now, client, of, is_wanted(of));
+            }
+            Consuming::Made(..) | Consuming::End(..) | Consuming::Trouble { .. } | Consuming::Closed => {}
+        }
+    }
+
+    pub(super) fn finish(&self, findings: &mut Findings) {
+        self.sending.finish(findings);
+    }
+}
+
+/// Reads a request as a strict broker does.
+fn readable<R: klamm_protocol::Request>(
+    head: &Head,
+    frame: &Bytes,
+    client: ClientId,
+    context: &mut Context<'_>,
+) -> Option<R> {
+    let request = links::request::<R>(frame, head.version);
+    if request.is_none() {
+        let what = format!(
+            "client {} sent API {} in version {}, and it cannot be read",
+            client.0, head.api.0, head.version
+        );
+        context.findings.add(Invariant::WellFormed, what);
+    }
+    request
+}
+
+/// No more produce requests wait on a connection than may.
+fn in_flight(client: ClientId, broker: i32, producing: usize, api: ApiKey, context: &mut Context<'_>) {
+    if api != ApiKey::PRODUCE {
+        return;
+    }
+    let producers = context.values.producers.values().filter(|producer| producer.client == client);
+    let limit: usize = producers.map(|producer| producer.facts.max_in_flight).sum();
+    if producing > limit {
+        let what = format!(
+            "client {} has {producing} produce requests in flight to broker {broker}, the limit is {limit}",
+            client.0
+        );
+        context.findings.add(Invariant::InFlight, what);
+    }
+}
