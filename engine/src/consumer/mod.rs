@@ -184,7 +184,7 @@ impl Consumer {
             state.consumers.remove(&self.id);
         });
         let mut wakers = Vec::new();
-        self.inbox.end(End::Closed, &mut wakers);
+        self.inbox.close(&mut wakers);
         for waker in wakers {
             waker.wake();
         }
