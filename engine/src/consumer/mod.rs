@@ -4,6 +4,7 @@ mod batch;
 mod builder;
 mod event;
 mod inbox;
+mod offsets;
 
 use std::{fmt, sync::Arc};
 
