@@ -32,12 +32,15 @@ fn produce_and_consume(name: &str, count: usize, window: usize) -> Outcome {
     let world = World::builder().seed(1).build();
     world.cluster(|cluster, _| cluster.create_topic("numbers", PARTITIONS, 3))?;
     let (writing, reading) = (world.kafka("writer"), world.kafka("reader"));
-    let writer = world.spawn("writer", async move { produce(&writing.connect().await?, count, window).await });
+    let writer =
+        world.spawn("writer", async move { produce(&writing.connect().await?, count, window).await });
     let began = Instant::now();
-    let consumed = world.block_on(async { consume(&reading.connect().await?, count).await }, Duration::MAX)?;
-    consumed?;
+    let consumed = async {
+        consume(&reading.connect().await?, count).await?;
+        writer.await?
+    };
+    world.block_on(consumed, Duration::MAX)??;
     let took = began.elapsed();
-    writer.take().ok_or("the writer is not done")???;
     report(&world, name, took)?;
     writeln!(
         io::stdout(),
