@@ -14,7 +14,7 @@ use super::{
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
-    position::{Listing, Place, Verdict},
+    position::{Place, Verdict},
 };
 use crate::{BrokerId, Instant, PartitionIndex};
 
@@ -25,15 +25,13 @@ impl Consumer {
     /// Asks a broker where places are, and whether positions are valid.
     pub(super) fn ask_offsets(
         &mut self,
-        now: Instant,
         broker: BrokerId,
         find: Vec<PartitionIndex>,
         validate: Vec<PartitionIndex>,
     ) {
         let timeout_ms = self.config.request_timeout_ms;
         if !find.is_empty() {
-            let wall = self.outside.wall_time(now);
-            let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp(wall));
+            let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp());
             let (number, questions) = self.questions(&find, about);
             let wait = i32::try_from(timeout_ms).unwrap_or(i32::MAX);
             let plain = self.nodes.get(&broker).is_some_and(|node| node.without_isolation);
@@ -98,27 +96,21 @@ impl Consumer {
         if listed.offset < 0 {
             match wish.place {
                 // Version 0 found no segment that begins before the time: all of the log may be after it.
-                Place::Timestamp(_) | Place::Duration(_) if version == 0 => {
-                    partition.position.wish_instead(Place::Earliest);
-                }
-                Place::Timestamp(_) | Place::Duration(_) => {
+                Place::Timestamp(_) if version == 0 => partition.position.fall_back(Place::Earliest),
+                Place::Timestamp(_) => {
                     probe!(TimestampBeyondEnd);
-                    partition.position.wish_instead(Place::Latest);
+                    partition.position.fall_back(Place::Latest);
                 }
-                _ => self.retry_later(now, index),
+                Place::Earliest | Place::Latest => self.retry_later(now, index),
             }
             return;
         }
         partition.succeeded();
-        let offset = match wish.place.listed(listed.offset) {
-            Listing::At(offset) => offset,
-            Listing::Next(place) => return partition.position.wish_instead(place),
-        };
         let from = partition.position.consumed().map(|at| at.offset);
-        if let Some(why) = partition.position.found(offset)
+        if let Some(why) = partition.position.found(listed.offset)
             && !(planted!(SilentReset) && why == ResetReason::OutOfRange)
         {
-            self.event(index, ConsumerEvent::Reset { partition: index, from, to: offset, why });
+            self.event(index, ConsumerEvent::Reset { partition: index, from, to: listed.offset, why });
         }
     }
 

@@ -50,11 +50,7 @@ impl Inbox {
         self.end(End::Stopped, wakers);
     }
 
-    pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
-        self.end(End::Closed, wakers);
-    }
-
-    fn end(&self, end: End, wakers: &mut Vec<Waker>) {
+    pub(super) fn end(&self, end: End, wakers: &mut Vec<Waker>) {
         let mut state = lock(&self.state);
         state.end.get_or_insert(end);
         state.items.clear();

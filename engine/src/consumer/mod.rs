@@ -4,7 +4,6 @@ mod batch;
 mod builder;
 mod event;
 mod inbox;
-mod offsets;
 
 use std::{fmt, sync::Arc};
 
@@ -185,7 +184,7 @@ impl Consumer {
             state.consumers.remove(&self.id);
         });
         let mut wakers = Vec::new();
-        self.inbox.close(&mut wakers);
+        self.inbox.end(End::Closed, &mut wakers);
         for waker in wakers {
             waker.wake();
         }

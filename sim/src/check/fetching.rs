@@ -141,13 +141,8 @@ impl Fetching {
                 let Some(of) = fetcher.partition(&topic.topic, topic.topic_id, data.partition_index) else {
                     continue;
                 };
-                if fetcher
-                    .readers
-                    .by_actor
-                    .values()
-                    .any(|reader| reader.client == client && reader.wants(&of))
-                {
-                    self.buffer(client, &of, &records.into_bytes());
+                if let Some(next) = fetcher.readers.next_of(client, &of) {
+                    self.buffer(client, &of, &records.into_bytes(), next);
                 }
             }
         }
@@ -207,14 +202,24 @@ impl Fetching {
         self.forgetful.insert(broker);
     }
 
-    fn buffer(&mut self, client: ClientId, of: &TopicPartition, bytes: &[u8]) {
+    /// Batches were fetched, and the reader goes on at `next` (or does not know yet where). Batches that do not follow
+    /// from there are of no use any more, and thrown away.
+    fn buffer(&mut self, client: ClientId, of: &TopicPartition, bytes: &[u8], next: Option<i64>) {
         let fetched = self.fetched.entry((client, of.clone())).or_default();
         let held = self.buffered.entry(client).or_default();
         let mut rest = bytes;
         while let Ok((batch, after)) = Batch::split(rest) {
-            let last = batch.header.base_offset + i64::from(batch.header.last_offset_delta);
-            fetched.batches.push_back((last, batch.bytes.len()));
-            *held += batch.bytes.len();
+            let (base, len) = (batch.header.base_offset, batch.bytes.len());
+            let last = base + i64::from(batch.header.last_offset_delta);
+            let follows = match (fetched.batches.back(), next) {
+                (Some((before, _)), _) => base == *before + 1,
+                (None, Some(next)) => (base..=last).contains(&next),
+                (None, None) => true,
+            };
+            if follows {
+                fetched.batches.push_back((last, len));
+                *held += len;
+            }
             rest = after;
         }
     }

@@ -173,6 +173,17 @@ impl Readers {
     }
 }
 
+impl Readers {
+    /// Where the reader of a partition in a client goes on, as far as that is known. `None`: no reader wants it, or
+    /// several do.
+    pub(super) fn next_of(&self, client: ClientId, of: &TopicPartition) -> Option<Option<i64>> {
+        let mut readers = self.by_actor.values().filter(|reader| reader.client == client && reader.wants(of));
+        let (reader, other) = (readers.next()?, readers.next());
+        let next = reader.partitions.get(of).filter(|_| other.is_none())?.next;
+        Some(if let Next::At { offset, .. } = next { Some(offset) } else { None })
+    }
+}
+
 impl Reader {
     /// Whether the application wants this partition at the moment.
     pub(super) fn wants(&self, of: &TopicPartition) -> bool {

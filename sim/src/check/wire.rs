@@ -198,7 +198,9 @@ impl Wires {
             |of| readers.by_actor.values().any(|reader| reader.client == client && reader.wants(of));
         match what {
             Consuming::Delivered { from, offset, .. } => self.fetching.delivered(client, from, *offset),
-            Consuming::Moved { from, .. } => self.fetching.dropped(client, from),
+            Consuming::Moved { from: of, .. } | Consuming::Trouble { of, fatal: true, .. } => {
+                self.fetching.dropped(client, of);
+            }
             Consuming::Positioned(of, _)
             | Consuming::Unassigned(of)
             | Consuming::Paused(of)

@@ -22,8 +22,6 @@ pub enum Resolution {
     To(Vec<Endpoint>),
     /// Resolution fails, with these words.
     Fails(String),
-    /// There is no answer.
-    Hangs,
 }
 
 /// The names that do not resolve as they should.

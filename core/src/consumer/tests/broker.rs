@@ -295,9 +295,7 @@ impl Brokers {
                     let offset = match partition.timestamp {
                         -1 => log.end,
                         -2 => log.start,
-                        // The timestamp of a record is its offset.
-                        timestamp if timestamp >= log.end => -1,
-                        timestamp => timestamp.max(log.start),
+                        timestamp => timestamp,
                     };
                     let mut answer = ListOffsetsPartitionResponse {
                         partition_index: partition.partition_index,

@@ -5,7 +5,6 @@ mod fetching;
 mod positions;
 mod rare;
 mod replicas;
-mod seeks;
 
 use std::{vec, vec::Vec};
 
