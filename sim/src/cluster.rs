@@ -16,8 +16,11 @@
 //! |---|---|
 //! | `api/` | one file an API: what a request does, and how it is refused |
 //! | `links` | connections: the request in work, waiting requests, timers, outputs |
-//! | `topics` | topics and the leadership of partitions, shared by all brokers |
-//! | `log`, `producers`, `session` | a partition's records, its producers' sequences, a broker's fetch sessions |
+//! | `topics` | topics, the leadership of partitions, and each broker's replica of them |
+//! | `replication` | followers and leaders, and what each broker has heard of the cluster |
+//! | `controller` | who leads when brokers come and go |
+//! | `log`, `producers`, `session` | a replica's records, its producers' sequences, a broker's fetch sessions |
+//! | `fetching`, `producing` | requests that wait for records, or for replicas in sync |
 //! | `groups` | groups of consumers: coordinators, members, committed offsets |
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
@@ -30,6 +33,7 @@ mod api;
 mod batches;
 mod commands;
 mod config;
+mod controller;
 mod events;
 mod faults;
 mod fetching;
@@ -38,8 +42,10 @@ mod handlers;
 mod links;
 mod log;
 mod producers;
+mod producing;
 mod quotas;
 mod release;
+mod replication;
 mod session;
 mod topics;
 
@@ -50,7 +56,7 @@ use klamm_core::{Entropy, Instant, WallTime};
 use klamm_protocol::records::Scratch;
 use klamm_protocol::{Str, Uuid};
 
-pub use commands::{CommandError, LogRecord, PartitionState};
+pub use commands::{CommandError, Crash, LogRecord, PartitionState, ReplicaState};
 pub use config::{ClusterConfig, GroupConfig, LimitConfig};
 pub use faults::{Entry, FAULTS, Fault, FaultError, FaultKind, LegalErrors, Place, legal_errors};
 pub use links::{ConnectionId, Output};
@@ -61,8 +67,10 @@ use faults::Faults;
 use groups::Groups;
 use handlers::Handlers;
 use links::{Due, Links};
+use producing::Purgatory;
 use quotas::Quotas;
 use release::Advertised;
+use replication::{Change, Images, Node, Peers};
 use session::Sessions;
 use topics::Topics;
 
@@ -78,10 +86,10 @@ mod domain {
 /// A broker, dead or alive.
 #[derive(Debug)]
 pub(crate) struct Broker {
-    pub(crate) id: i32,
-    pub(crate) host: Str,
-    pub(crate) port: i32,
-    pub(crate) is_alive: bool,
+    /// As the controller knows it.
+    pub(crate) node: Node,
+    /// Whether it runs; the controller may not know.
+    pub(crate) is_up: bool,
     pub(crate) sessions: Sessions,
     pub(crate) advertised: Advertised,
     pub(crate) handlers: Handlers,
@@ -93,6 +101,8 @@ pub struct Cluster {
     config: ClusterConfig,
     id: Str,
     wall_time: WallTime,
+    /// The time of the last input that had one.
+    now: Instant,
     brokers: Vec<Broker>,
     topics: Topics,
     topic_ids: Entropy,
@@ -100,6 +110,11 @@ pub struct Cluster {
     next_producer_epoch: i16,
     groups: Groups,
     links: Links,
+    purgatory: Purgatory,
+    peers: Peers,
+    images: Images,
+    /// What brokers have to hear of.
+    changes: Vec<Change>,
     faults: Faults,
     quotas: Quotas,
     events: Events,
@@ -125,10 +140,14 @@ impl Cluster {
         let entropy = Entropy::new(config.seed);
         let advertised = Advertised::by(config.release);
         let broker = |id: i32| Broker {
-            id,
-            host: Str::from(format!("broker-{id}")),
-            port: 9092,
-            is_alive: true,
+            node: Node {
+                id,
+                host: Str::from(format!("broker-{id}")),
+                port: 9092,
+                rack: config.racks.get(usize::try_from(id - 1).unwrap_or(0)).map(|rack| Str::copy_of(rack)),
+                is_alive: true,
+            },
+            is_up: true,
             sessions: Sessions::new(
                 entropy.fork(domain::SESSIONS + u64::from(id.unsigned_abs())),
                 &config.limits,
@@ -139,6 +158,7 @@ impl Cluster {
         Self {
             id: Str::from(random_uuid(&mut entropy.fork(domain::CLUSTER_ID)).to_string()),
             wall_time: WallTime::default(),
+            now: Instant::ZERO,
             brokers: (1..=config.brokers.max(1)).map(broker).collect(),
             topics: Topics::default(),
             topic_ids: entropy.fork(domain::TOPIC_IDS),
@@ -146,6 +166,10 @@ impl Cluster {
             next_producer_epoch: 0,
             groups: Groups::new(config.groups.clone(), config.brokers, entropy.fork(domain::MEMBER_IDS)),
             links: Links::new(config.limits.connections_max_idle),
+            purgatory: Purgatory::default(),
+            peers: Peers::new(config.replication_latency, config.replica_max_lag, config.flush_interval),
+            images: Images::new(config.metadata_latency, 1..=config.brokers.max(1)),
+            changes: vec![Change::Brokers],
             faults: Faults::new(config.seed),
             quotas: Quotas::default(),
             events: Events::default(),
@@ -174,6 +198,7 @@ impl Cluster {
     /// A frame arrived: a request without the four bytes of its length. What cannot be read closes the
     /// connection, as a real broker does.
     pub fn handle_request(&mut self, now: Instant, connection: ConnectionId, frame: Bytes) {
+        self.now = now;
         self.links.enqueue(now, connection, frame);
         self.work(now);
     }
@@ -186,6 +211,8 @@ impl Cluster {
 
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.handle_replication_timeout(now);
         while let Some((connection, due)) = self.links.due(now) {
             match due {
                 Due::Fetch => self.complete_fetch(now, connection),
@@ -209,7 +236,10 @@ impl Cluster {
     /// When [`Cluster::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.links.poll_timeout().into_iter().chain(self.groups.poll_timeout()).min()
+        [self.links.poll_timeout(), self.groups.poll_timeout(), self.peers.poll_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the connection's last request is still unanswered: a real broker does not read on meanwhile.
@@ -222,8 +252,9 @@ impl Cluster {
     /// for each other, until there are none.
     fn work(&mut self, now: Instant) {
         loop {
+            self.publish(now);
             self.groups.handle_timeout(now);
-            if self.answer_group_request(now) {
+            if self.answer_group_request(now) || self.answer_produce(now) {
                 continue;
             }
             if let Some(connection) = self.links.next_satisfied() {
@@ -243,24 +274,26 @@ impl Cluster {
     }
 
     fn broker(&self, id: i32) -> Option<&Broker> {
-        self.brokers.iter().find(|broker| broker.id == id)
+        self.brokers.iter().find(|broker| broker.node.id == id)
     }
 
+    /// Whether a broker runs.
     fn is_alive(&self, id: i32) -> bool {
-        self.broker(id).is_some_and(|broker| broker.is_alive)
+        self.broker(id).is_some_and(|broker| broker.is_up)
     }
 
+    /// The brokers that the controller knows to serve.
     fn live_brokers(&self) -> impl Iterator<Item = &Broker> {
-        self.brokers.iter().filter(|broker| broker.is_alive)
+        self.brokers.iter().filter(|broker| broker.node.is_alive)
     }
 
     /// The live broker with the lowest id.
     fn controller(&self) -> i32 {
-        self.live_brokers().next().map_or(-1, |broker| broker.id)
+        self.live_brokers().next().map_or(-1, |broker| broker.node.id)
     }
 
     fn sessions(&mut self, broker: i32) -> Option<&mut Sessions> {
-        self.brokers.iter_mut().find(|known| known.id == broker).map(|known| &mut known.sessions)
+        self.brokers.iter_mut().find(|known| known.node.id == broker).map(|known| &mut known.sessions)
     }
 
     /// What the cluster's own configuration makes of the defaults of topics.

@@ -12,7 +12,7 @@ use klamm_protocol::records::{
     Timestamps, assign,
 };
 
-use super::log::{Log, Stored};
+use super::log::{Log, Store, Stored};
 use super::producers::Sequenced;
 use super::topics::settings::Limits;
 
@@ -176,11 +176,12 @@ fn check_keys(batch: &Batch<'_>, options: &ReadOptions, scratch: &mut Scratch) -
 /// Appends an accepted batch and returns its offset.
 pub(crate) fn append(
     log: &mut Log,
+    store: &mut Store,
     batch: &AcceptedBatch,
     leader_epoch: i32,
     append_time: Option<i64>,
 ) -> i64 {
-    log.append(leader_epoch, [&batch.bytes, &[]], batch.stored, |bytes, base_offset| {
+    log.append(store, leader_epoch, [&batch.bytes, &[]], batch.stored, |bytes, base_offset| {
         let timestamps = match append_time {
             Some(time) => Timestamps::Append(time),
             None if batch.is_max_timestamp_wrong => Timestamps::Max(batch.stored.max_timestamp),

@@ -1,14 +1,21 @@
 //! What a test may do to a cluster, besides talking to it.
 
+mod brokers;
+mod replicas;
+
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::records::{Batches, ReadOptions, Scratch};
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
-use super::log::FirstBatch;
+use super::Cluster;
+use super::replication::{Change, Node};
 use super::topics::creation::NewTopic;
-use super::{Broker, Cluster};
+use super::topics::{Partition, Replica, Topic};
 use crate::observe::ClusterEvent;
+
+pub use brokers::Crash;
+pub use replicas::ReplicaState;
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,7 +90,20 @@ impl Cluster {
         topic
             .settings
             .set(key, value)
-            .map_err(|message| CommandError { code: ErrorCode::INVALID_CONFIG, message })
+            .map_err(|message| CommandError { code: ErrorCode::INVALID_CONFIG, message })?;
+        let id = topic.id();
+        self.elect_where_allowed(self.now, id);
+        Ok(())
+    }
+
+    /// Adds partitions to a topic, so that it has `count` of them.
+    ///
+    /// # Errors
+    /// There is no such topic, or it has as many already.
+    pub fn add_partitions_to(&mut self, name: &str, count: i32) -> Result<(), CommandError> {
+        let replicas = self.plan_partitions(name, count, None)?;
+        self.add_partitions(name, replicas);
+        Ok(())
     }
 
     /// Deletes a topic. Fetches that wait for it are answered.
@@ -91,6 +111,7 @@ impl Cluster {
     /// # Errors
     /// There is no such topic.
     pub fn delete_topic(&mut self, now: Instant, name: &str) -> Result<(), CommandError> {
+        self.now = now;
         if !self.remove_topic(name) {
             return Err(unknown_topic(name));
         }
@@ -99,134 +120,74 @@ impl Cluster {
     }
 
     pub(crate) fn remove_topic(&mut self, name: &str) -> bool {
-        let Some(topic) = self.topics.remove(name) else { return false };
+        let Some(topic_id) = self.topics.remove(name) else { return false };
         self.groups.forget_topic(name);
-        self.events.tell(|| ClusterEvent::TopicDeleted { topic_id: topic.id, topic: topic.name.clone() });
-        for connection in topic.partitions.iter().flat_map(|partition| &partition.waiting) {
-            self.links.feed(*connection, None);
-        }
+        self.events.tell(|| ClusterEvent::TopicDeleted { topic_id, topic: Str::copy_of(name) });
+        self.changes.push(Change::Deleted(topic_id));
+        self.publish(self.now);
         true
-    }
-
-    /// A broker dies: its connections break, and another replica in sync leads its partitions. Returns false if
-    /// there is no such broker or it is dead already.
-    pub fn kill(&mut self, now: Instant, broker: i32) -> bool {
-        let Some(known) = self.brokers.iter_mut().find(|known| known.id == broker && known.is_alive) else {
-            return false;
-        };
-        known.is_alive = false;
-        known.sessions.clear();
-        self.links.forget_pause(broker);
-        for connection in self.links.of_broker(broker) {
-            self.close(connection);
-        }
-        self.groups.handle_broker_down(broker);
-        self.events.tell(|| ClusterEvent::Broker { broker, up: false });
-        for (topic_id, index, partition) in self.topics.partitions_mut() {
-            if partition.handle_broker_down(broker) {
-                partition.waiting.iter().for_each(|connection| self.links.feed(*connection, None));
-                self.events.tell(|| partition.elected(topic_id, index));
-            }
-        }
-        self.work(now);
-        true
-    }
-
-    /// A dead broker comes back with its logs, and in sync. Returns false if there is no such broker or it is
-    /// alive.
-    pub fn restart(&mut self, broker: i32) -> bool {
-        let Some(known) = self.brokers.iter_mut().find(|known| known.id == broker && !known.is_alive) else {
-            return false;
-        };
-        known.is_alive = true;
-        let alive: Vec<i32> = self.live_brokers().map(|broker| broker.id).collect();
-        self.events.tell(|| ClusterEvent::Broker { broker, up: true });
-        for (topic_id, index, partition) in self.topics.partitions_mut() {
-            if partition.handle_broker_up(broker, |replica| alive.contains(&replica)) {
-                self.events.tell(|| partition.elected(topic_id, index));
-            }
-        }
-        self.groups.handle_broker_up(broker, |replica| alive.contains(&replica));
-        true
-    }
-
-    /// Sets the address under which clients are told to reach a broker.
-    pub fn set_address(&mut self, broker: i32, host: &str, port: u16) {
-        if let Some(known) = self.brokers.iter_mut().find(|known| known.id == broker) {
-            known.host = Str::copy_of(host);
-            known.port = i32::from(port);
-        }
-    }
-
-    /// Whether a broker exists and accepts connections.
-    #[must_use]
-    pub fn is_up(&self, broker: i32) -> bool {
-        self.is_alive(broker)
     }
 
     /// The broker that clients are told to reach under this address.
     #[must_use]
     pub fn broker_at(&self, host: &str, port: u16) -> Option<i32> {
-        let at = |broker: &&Broker| &*broker.host == host && broker.port == i32::from(port);
-        self.brokers.iter().find(at).map(|broker| broker.id)
+        let at = |broker: &&Node| &*broker.host == host && broker.port == i32::from(port);
+        self.brokers.iter().map(|broker| &broker.node).find(at).map(|node| node.id)
     }
 
     /// Whether clients are told to reach any broker under this name.
     #[must_use]
     pub fn has_host(&self, host: &str) -> bool {
-        self.brokers.iter().any(|broker| &*broker.host == host)
+        self.brokers.iter().any(|broker| &*broker.node.host == host)
     }
 
     /// The addresses of all brokers, in the order of their ids.
     pub fn addresses(&self) -> impl Iterator<Item = (i32, String)> {
-        self.brokers.iter().map(|broker| (broker.id, format!("{}:{}", broker.host, broker.port)))
+        let nodes = self.brokers.iter().map(|broker| &broker.node);
+        nodes.map(|node| (node.id, format!("{}:{}", node.host, node.port)))
     }
 
     /// Has a partition forget a producer, as when its state expired.
     pub fn forget_producer(&mut self, topic: &str, partition: i32, producer_id: i64) -> bool {
         let partition = self.topics.get_mut(topic).and_then(|topic| topic.partition_mut(partition));
-        partition.is_some_and(|partition| partition.producers.forget(producer_id))
+        let Some(Partition { store, replicas, .. }) = partition else { return false };
+        let now = self.now;
+        let forget = |replica: &mut Replica| replica.producers(store, now).forget(producer_id);
+        replicas.iter_mut().map(forget).filter(|forgot| *forgot).count() > 0
     }
 
     /// The names of all topics, in order.
     pub fn topic_names(&self) -> impl Iterator<Item = &str> {
-        self.topics.iter().map(|topic| topic.name.as_str())
+        self.topics.iter().map(|topic| topic.name().as_str())
     }
 
     /// The id of a topic.
     #[must_use]
     pub fn topic_id(&self, name: &str) -> Option<Uuid> {
-        self.topics.get(name).map(|topic| topic.id)
+        self.topics.get(name).map(Topic::id)
     }
 
     /// The state of a partition.
     #[must_use]
     pub fn partition(&self, topic: &str, partition: i32) -> Option<PartitionState> {
-        let partition = self.topics.get(topic)?.partition(partition)?;
+        let topic = self.topics.get(topic)?;
+        let leadership = topic.image.partition(partition)?;
+        let replica = topic.partition(partition)?.authority()?;
         Some(PartitionState {
-            leader: (partition.leader >= 0).then_some(partition.leader),
-            leader_epoch: partition.leader_epoch,
-            replicas: partition.replicas.clone(),
-            isr: partition.isr.clone(),
-            log_start_offset: partition.log.start_offset(),
-            high_watermark: partition.high_watermark,
+            leader: (leadership.leader >= 0).then_some(leadership.leader),
+            leader_epoch: leadership.leader_epoch,
+            replicas: leadership.replicas.clone(),
+            isr: leadership.isr.clone(),
+            log_start_offset: replica.log.start_offset(),
+            high_watermark: replica.high_watermark,
         })
     }
 
-    /// The batches of a partition as they are stored.
+    /// The batches of a partition as they are stored by the broker that took it over last.
     #[must_use]
     pub fn batches(&self, topic: &str, partition: i32) -> Option<Bytes> {
-        let partition = self.topics.get(topic)?.partition(partition)?;
-        let mut all = Vec::new();
-        let (mut offset, end) = (partition.log.start_offset(), partition.log.end_offset());
-        while offset < end {
-            let slice = partition.log.read(offset, end, usize::MAX, FirstBatch::Whole);
-            let Some(next) = next_offset(&slice.head).max(next_offset(&slice.tail)) else { break };
-            all.extend_from_slice(&slice.head);
-            all.extend_from_slice(&slice.tail);
-            offset = next;
-        }
-        Some(all.into())
+        let broker = self.topics.get(topic)?.partition(partition)?.authority()?.broker;
+        self.replica_batches(topic, partition, broker)
     }
 
     /// All records of a partition, decoded. Control batches are left out.
@@ -251,10 +212,6 @@ impl Cluster {
 
 fn owned_header(header: klamm_protocol::records::Header<'_>) -> (String, Option<Bytes>) {
     (header.key.to_owned(), header.value.map(Bytes::copy_from_slice))
-}
-
-fn next_offset(batches: &[u8]) -> Option<i64> {
-    Batches::new(batches).flatten().last().map(|batch| batch.next_offset())
 }
 
 fn unknown_topic(name: &str) -> CommandError {

@@ -26,6 +26,23 @@ pub struct ClusterConfig {
     pub min_insync_replicas: i32,
     /// `message.max.bytes`: the largest record batch. Default 1 MiB and 12 bytes.
     pub max_message_bytes: i32,
+    /// `broker.rack` of the brokers, the first one's first. Default: none has any.
+    pub racks: Vec<String>,
+    /// Whether consumers that say where they stand are sent to the replica in sync of the same rack
+    /// (`replica.selector.class`, KIP-392). Default false.
+    pub rack_aware_reads: bool,
+    /// How long a message between two brokers takes, one way: a follower has a batch after this time, the leader
+    /// knows after twice and the other followers after three times as long. Default 0: followers copy in the step
+    /// in which the leader appends.
+    pub replication_latency: Duration,
+    /// `replica.lag.time.max.ms`: a follower that has not been at the end of the leader's log for this long is not in
+    /// sync any more. Default 30 seconds.
+    pub replica_max_lag: Duration,
+    /// How long it takes until a broker hears of what the controller has decided. Default 0: at once.
+    pub metadata_latency: Duration,
+    /// How often brokers flush their logs: what was appended since is lost in a
+    /// [`Crash`](super::Crash) without the unflushed tail. Default 5 seconds; 0: whenever something is appended.
+    pub flush_interval: Duration,
     /// What coordinators of groups allow.
     pub groups: GroupConfig,
     /// What brokers remember, and for how long.
@@ -43,6 +60,12 @@ impl Default for ClusterConfig {
             replication: None,
             min_insync_replicas: 1,
             max_message_bytes: 1_048_588,
+            racks: Vec::new(),
+            rack_aware_reads: false,
+            replication_latency: Duration::ZERO,
+            replica_max_lag: Duration::from_secs(30),
+            metadata_latency: Duration::ZERO,
+            flush_interval: Duration::from_secs(5),
             groups: GroupConfig::default(),
             limits: LimitConfig::default(),
         }

@@ -6,13 +6,16 @@ use klamm_protocol::records::LegacyFormat;
 use klamm_protocol::{ErrorCode, RecordBytes};
 
 use super::links::ConnectionId;
-use super::log::{FirstBatch, Slice};
+use super::log::{FirstBatch, Slice, Store};
 use super::session::{Context, Key, TopicRef, Wanted};
-use super::topics::{NO_LEADER, Partition};
+use super::topics::{Partition, Replica};
 use super::{Cluster, Origin, batches};
 
 /// No response carries more, whatever the request says (`fetch.max.bytes` of brokers).
 const MAX_BYTES: usize = 55 << 20;
+
+/// From this version on followers answer fetches, too (KIP-392).
+const FIRST_FROM_FOLLOWERS: i16 = 11;
 
 /// A fetch that may wait for data.
 #[derive(Debug)]
@@ -54,53 +57,79 @@ pub(crate) struct Found {
 }
 
 impl Cluster {
-    /// The partition, if the asked broker leads it. `epoch` is what the client believes, or -1.
-    pub(crate) fn led_partition(
+    /// The asked broker's part in a partition, if it may answer for it. `epoch` is what the client believes, or -1.
+    pub(crate) fn hosted(
         &self,
         origin: &Origin,
         topic: &TopicRef,
         index: i32,
         epoch: i32,
-    ) -> Result<&Partition, ErrorCode> {
+    ) -> Result<(&Partition, &Replica), ErrorCode> {
         let unknown = match topic {
             TopicRef::Name(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             TopicRef::Id(_) => ErrorCode::UNKNOWN_TOPIC_ID,
         };
-        let topic = self.topics.find(topic).ok_or(unknown)?;
+        let image = self.topic_seen(origin.broker, topic).ok_or(unknown)?;
+        image.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+        let topic = self.topics.by_id(image.id).ok_or(unknown)?;
         let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        if !partition.replicas.contains(&origin.broker) {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-        }
-        if epoch != -1 && epoch < partition.leader_epoch {
+        let replica = partition.replica(origin.broker).filter(|replica| replica.belief.is_heard());
+        let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
+        if epoch != -1 && epoch < replica.belief.leader_epoch {
             return Err(ErrorCode::FENCED_LEADER_EPOCH);
         }
-        if epoch > partition.leader_epoch {
+        if epoch > replica.belief.leader_epoch {
             return Err(ErrorCode::UNKNOWN_LEADER_EPOCH);
         }
-        if partition.leader != origin.broker || partition.leader == NO_LEADER {
-            return Err(ErrorCode::NOT_LEADER_OR_FOLLOWER);
-        }
-        Ok(partition)
+        Ok((partition, replica))
     }
 
-    /// The partition that is to be read, if `wanted` can be read from it.
-    fn readable(&self, origin: &Origin, key: &Key, wanted: &Wanted) -> Result<&Partition, ErrorCode> {
-        let partition = self.led_partition(origin, &key.0, key.1, wanted.leader_epoch)?;
-        if diverging(partition, wanted).is_none() && !partition.has(wanted.offset) {
+    /// The same, if the broker believes to lead the partition.
+    pub(crate) fn led(
+        &self,
+        origin: &Origin,
+        topic: &TopicRef,
+        index: i32,
+        epoch: i32,
+    ) -> Result<(&Partition, &Replica), ErrorCode> {
+        let (partition, replica) = self.hosted(origin, topic, index, epoch)?;
+        if replica.leads() { Ok((partition, replica)) } else { Err(ErrorCode::NOT_LEADER_OR_FOLLOWER) }
+    }
+
+    /// The replica that is to be read, if `wanted` can be read from it. Since version 11 followers answer, too
+    /// (KIP-392).
+    fn readable(
+        &self,
+        origin: &Origin,
+        key: &Key,
+        wanted: &Wanted,
+    ) -> Result<(&Partition, &Replica), ErrorCode> {
+        let (partition, replica) = if origin.version < FIRST_FROM_FOLLOWERS {
+            self.led(origin, &key.0, key.1, wanted.leader_epoch)?
+        } else {
+            self.hosted(origin, &key.0, key.1, wanted.leader_epoch)?
+        };
+        let log = &replica.log;
+        // Without an end of its last epoch nobody can say whether the reader's log is the same.
+        let is_known = wanted.last_epoch < 0 || log.end_of_epoch(wanted.last_epoch).is_some();
+        if !is_known || wanted.offset < log.start_offset() {
             return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
         }
-        Ok(partition)
+        if diverging(replica, wanted).is_none() && wanted.offset > log.end_offset() {
+            return Err(ErrorCode::OFFSET_OUT_OF_RANGE);
+        }
+        Ok((partition, replica))
     }
 
     /// The bytes that a fetch could get now; `None`: something has to be told at once.
     pub(crate) fn available(&self, origin: &Origin, partitions: &[(Key, Wanted)]) -> Option<u64> {
         let mut sum = 0;
         for (key, wanted) in partitions {
-            let partition = self.readable(origin, key, wanted).ok()?;
-            if diverging(partition, wanted).is_some() {
+            let (_, replica) = self.readable(origin, key, wanted).ok()?;
+            if diverging(replica, wanted).is_some() {
                 return None;
             }
-            let bytes = partition.log.readable_bytes(wanted.offset, partition.high_watermark);
+            let bytes = replica.log.readable_bytes(wanted.offset, replica.high_watermark);
             sum += bytes.min(u64::try_from(wanted.max_bytes).unwrap_or(0));
         }
         Some(sum)
@@ -112,13 +141,13 @@ impl Cluster {
         let hard_limit = fetch.version < 3;
         let mut is_empty = true;
         let read = |(key, wanted): &(Key, Wanted)| {
-            let partition = self.readable(origin, key, wanted)?;
+            let (partition, replica) = self.readable(origin, key, wanted)?;
             let first = match (hard_limit, is_empty) {
                 (true, _) => FirstBatch::Cut,
                 (false, true) => FirstBatch::Whole,
                 (false, false) => FirstBatch::WholeOrNothing,
             };
-            let found = read_partition(partition, wanted, room, first, fetch.version)?;
+            let found = read_replica(&partition.store, replica, wanted, room, first, fetch.version)?;
             room = room.saturating_sub(found.records.len());
             is_empty &= found.records.is_empty();
             Ok(found)
@@ -129,21 +158,25 @@ impl Cluster {
     /// Has a fetch wait for its partitions.
     pub(crate) fn park(&mut self, connection: ConnectionId, deadline: Instant, fetch: Fetch) {
         for (key, _) in &fetch.partitions {
-            if let Some(partition) = self.topics.find_mut(&key.0).and_then(|topic| topic.partition_mut(key.1))
-            {
-                partition.waiting.insert(connection);
+            if let Some(replica) = self.replica_read(fetch.broker, key) {
+                replica.readers.insert(connection);
             }
         }
         self.links.park(connection, deadline, fetch);
     }
 
+    fn replica_read(&mut self, broker: i32, key: &Key) -> Option<&mut Replica> {
+        let id = self.topic_seen(broker, &key.0)?.id;
+        self.topics.by_id_mut(id)?.partition_mut(key.1)?.replica_mut(broker)
+    }
+
     /// Takes a fetch back from its partitions.
     pub(super) fn stop_waiting(&mut self, connection: ConnectionId) -> Option<Fetch> {
+        self.forget_produce(connection);
         let fetch = self.links.unpark(connection)?;
         for (key, _) in &fetch.partitions {
-            if let Some(partition) = self.topics.find_mut(&key.0).and_then(|topic| topic.partition_mut(key.1))
-            {
-                partition.waiting.remove(&connection);
+            if let Some(replica) = self.replica_read(fetch.broker, key) {
+                replica.readers.remove(&connection);
             }
         }
         Some(fetch)
@@ -158,34 +191,35 @@ impl Cluster {
     }
 }
 
-/// Where the log of a reader that told its last epoch diverges from the partition's.
-fn diverging(partition: &Partition, wanted: &Wanted) -> Option<(i32, i64)> {
+/// Where the log of a reader that told its last epoch diverges from the replica's.
+fn diverging(replica: &Replica, wanted: &Wanted) -> Option<(i32, i64)> {
     if wanted.last_epoch < 0 {
         return None;
     }
-    let (epoch, end) = partition.log.end_of_epoch(wanted.last_epoch, partition.leader_epoch)?;
+    let (epoch, end) = replica.log.end_of_epoch(wanted.last_epoch)?;
     (epoch < wanted.last_epoch || end < wanted.offset).then_some((epoch, end))
 }
 
-fn read_partition(
-    partition: &Partition,
+fn read_replica(
+    store: &Store,
+    replica: &Replica,
     wanted: &Wanted,
     room: usize,
     first: FirstBatch,
     version: i16,
 ) -> Result<Found, ErrorCode> {
-    let diverging = diverging(partition, wanted);
+    let diverging = diverging(replica, wanted);
     let records = if diverging.is_some() {
         RecordBytes::default()
     } else {
         let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room);
-        let slice = partition.log.read(wanted.offset, partition.high_watermark, limit, first);
+        let slice = replica.log.read(store, wanted.offset, replica.high_watermark, limit, first);
         in_format_of(slice, version)?
     };
     Ok(Found {
         records,
-        high_watermark: partition.high_watermark,
-        log_start_offset: partition.log.start_offset(),
+        high_watermark: replica.high_watermark,
+        log_start_offset: replica.log.start_offset(),
         diverging,
     })
 }

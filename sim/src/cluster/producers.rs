@@ -71,6 +71,11 @@ pub(crate) struct Producers {
 }
 
 impl Producers {
+    /// What is remembered from now on was written now.
+    pub(crate) const fn set_now(&mut self, now: Instant) {
+        self.now = now;
+    }
+
     /// Forgets producers that wrote nothing for longer than `expiration`, once there are some of them.
     pub(crate) fn set_time(&mut self, now: Instant, expiration: Duration) {
         self.now = now;

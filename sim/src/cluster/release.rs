@@ -30,7 +30,7 @@ impl Cluster {
     /// What is the cluster's and not a broker's, such as the format of its logs and the defaults of topics, stays as
     /// [`ClusterConfig::release`](super::ClusterConfig::release) has it. Returns false if there is no such broker.
     pub fn set_release(&mut self, broker: i32, release: Release) -> bool {
-        let known = self.brokers.iter_mut().find(|known| known.id == broker);
+        let known = self.brokers.iter_mut().find(|known| known.node.id == broker);
         known.is_some_and(|known| {
             known.advertised = Advertised::by(release);
             true

@@ -147,8 +147,13 @@ fn places_and_epochs_are_checked() {
     };
     assert_eq!(fetch(2, 0), (ErrorCode::FENCED_LEADER_EPOCH, 2, 1));
     assert_eq!(fetch(2, 2), (ErrorCode::UNKNOWN_LEADER_EPOCH, -1, 0));
-    assert_eq!(fetch(1, 1), (ErrorCode::NOT_LEADER_OR_FOLLOWER, 2, 1));
+    assert_eq!(fetch(1, 1), (ErrorCode::NONE, -1, 0), "followers answer, too");
     assert_eq!(fetch(2, 1), (ErrorCode::NONE, -1, 0));
+    for (version, expected) in [(10, ErrorCode::NOT_LEADER_OR_FOLLOWER), (11, ErrorCode::NONE)] {
+        let request = wire.fetch_request(version, 0);
+        let response = wire.ask(1, version, &request);
+        assert_eq!(response.responses[0].partitions[0].error_code, expected, "v{version}");
+    }
 }
 
 #[test]

@@ -10,4 +10,5 @@ mod framing;
 mod groups;
 mod lookups;
 mod produce;
+mod replication;
 mod wire;

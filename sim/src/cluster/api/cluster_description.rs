@@ -6,7 +6,8 @@ use klamm_protocol::messages::describe_cluster::{
 };
 
 use super::{CLUSTER_OPERATIONS, NO_OPERATIONS, Reply, Serve};
-use crate::cluster::{Broker, Cluster, Origin};
+use crate::cluster::replication::Node;
+use crate::cluster::{Cluster, Origin};
 
 /// Endpoint type "brokers" (KIP-919).
 const BROKERS: i8 = 1;
@@ -22,19 +23,21 @@ impl Serve for DescribeClusterRequest {
             };
             return Reply::Now(self.refuse(error));
         }
-        let described = |broker: &Broker| DescribeClusterBroker {
+        let described = |broker: &Node| DescribeClusterBroker {
             broker_id: broker.id,
             host: broker.host.clone(),
             port: broker.port,
+            rack: broker.rack.clone(),
             is_fenced: !broker.is_alive,
             ..DescribeClusterBroker::default()
         };
-        let shown = cluster.brokers.iter().filter(|broker| broker.is_alive || self.include_fenced_brokers);
+        let nodes = cluster.nodes_seen(origin.broker);
+        let shown = nodes.into_iter().filter(|broker| broker.is_alive || self.include_fenced_brokers);
         let with_operations = self.include_cluster_authorized_operations;
         Reply::Now(DescribeClusterResponse {
             endpoint_type: BROKERS,
             cluster_id: cluster.id.clone(),
-            controller_id: cluster.controller(),
+            controller_id: cluster.controller_seen(origin.broker),
             brokers: shown.map(described).collect(),
             cluster_authorized_operations: if with_operations { CLUSTER_OPERATIONS } else { NO_OPERATIONS },
             ..DescribeClusterResponse::default()

@@ -108,7 +108,7 @@ fn described(topic: &CreatableTopic, planned: &Topic) -> CreatableTopicResult {
             ..CreatableTopicConfigs::default()
         }
     };
-    let replication = planned.partitions.first().map_or(0, |partition| partition.replicas.len());
+    let replication = planned.image.partitions.first().map_or(0, |partition| partition.replicas.len());
     CreatableTopicResult {
         name: topic.name.clone(),
         error_message: None,

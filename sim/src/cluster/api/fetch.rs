@@ -206,14 +206,14 @@ impl Cluster {
         let mut result = nothing(key.1, error);
         let names_leader =
             matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
-        let partition = self.topics.find(&key.0).and_then(|topic| topic.partition(key.1));
+        let partition = self.topic_seen(origin.broker, &key.0).and_then(|topic| topic.partition(key.1));
         let Some(partition) = partition.filter(|_| names_leader && origin.version >= FIRST_WITH_LEADER)
         else {
             return result;
         };
         let (leader_id, leader_epoch) = (partition.leader, partition.leader_epoch);
         result.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..LeaderIdAndEpoch::default() };
-        if let Some(broker) = self.broker(leader_id)
+        if let Some(broker) = self.node_seen(origin.broker, leader_id)
             && response.node_endpoints.iter().all(|endpoint| endpoint.node_id != leader_id)
         {
             response.node_endpoints.push(NodeEndpoint {

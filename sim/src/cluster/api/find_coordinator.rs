@@ -75,9 +75,9 @@ impl Cluster {
         match self.groups.coordinator(key).and_then(|id| self.broker(id)) {
             Some(broker) => Coordinator {
                 key: key.clone(),
-                node_id: broker.id,
-                host: broker.host.clone(),
-                port: broker.port,
+                node_id: broker.node.id,
+                host: broker.node.host.clone(),
+                port: broker.node.port,
                 error_code: ErrorCode::NONE,
                 error_message: Some(Str::default()),
                 ..Coordinator::default()

@@ -51,8 +51,8 @@ fn end_of_epoch(
     wanted: &OffsetForLeaderPartition,
 ) -> Result<EpochEndOffset, ErrorCode> {
     let topic = TopicRef::Name(topic.clone());
-    let partition = cluster.led_partition(origin, &topic, wanted.partition, wanted.current_leader_epoch)?;
-    let end = partition.log.end_of_epoch(wanted.leader_epoch, partition.leader_epoch);
+    let (_, replica) = cluster.led(origin, &topic, wanted.partition, wanted.current_leader_epoch)?;
+    let end = replica.log.end_of_epoch(wanted.leader_epoch);
     let (leader_epoch, end_offset) = end.unwrap_or((-1, -1));
     Ok(EpochEndOffset { partition: wanted.partition, leader_epoch, end_offset, ..EpochEndOffset::default() })
 }

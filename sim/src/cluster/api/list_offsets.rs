@@ -10,7 +10,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
 use crate::cluster::session::TopicRef;
-use crate::cluster::topics::Partition;
+use crate::cluster::topics::Replica;
 use crate::cluster::{Cluster, Origin, batches};
 
 const LATEST: i64 = -1;
@@ -19,6 +19,9 @@ const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// From this version on a client knows the error `OFFSET_NOT_AVAILABLE` (KIP-207).
+const FIRST_WITH_NOT_AVAILABLE: i16 = 5;
 
 impl Serve for ListOffsetsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListOffsetsResponse> {
@@ -76,10 +79,10 @@ fn list(
     wanted: &ListOffsetsPartition,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let topic = TopicRef::Name(topic.clone());
-    let partition =
-        cluster.led_partition(origin, &topic, wanted.partition_index, wanted.current_leader_epoch)?;
+    let (partition, replica) =
+        cluster.led(origin, &topic, wanted.partition_index, wanted.current_leader_epoch)?;
     if origin.version == 0 {
-        return Ok(list_segments(partition, wanted));
+        return Ok(list_segments(replica, wanted));
     }
     let least_version = match wanted.timestamp {
         MAX_TIMESTAMP => 7,
@@ -92,18 +95,28 @@ fn list(
     if origin.version < least_version {
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
+    let (store, log) = (&partition.store, &replica.log);
     let (timestamp, offset) = match wanted.timestamp {
-        LATEST => (-1, partition.high_watermark),
-        EARLIEST | EARLIEST_LOCAL => (-1, partition.log.start_offset()),
+        LATEST => (-1, replica.high_watermark),
+        EARLIEST | EARLIEST_LOCAL => (-1, log.start_offset()),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => (-1, -1),
-        MAX_TIMESTAMP => batches::record_of_highest_timestamp(&partition.log).unwrap_or((-1, -1)),
-        timestamp => batches::record_by_timestamp(&partition.log, timestamp).unwrap_or((-1, -1)),
+        MAX_TIMESTAMP => batches::record_of_highest_timestamp(store, log).unwrap_or((-1, -1)),
+        timestamp => batches::record_by_timestamp(store, log, timestamp).unwrap_or((-1, -1)),
     };
+    let is_behind = replica.leading.epoch_start > replica.high_watermark;
+    let is_search = !matches!(wanted.timestamp, LATEST | EARLIEST | EARLIEST_LOCAL);
+    let finds_nothing = is_search && (offset < 0 || offset >= replica.high_watermark);
+    if is_behind && (wanted.timestamp == LATEST || finds_nothing) {
+        // What the leader before had committed may be more than this one knows of yet (KIP-207).
+        let knows = origin.version >= FIRST_WITH_NOT_AVAILABLE;
+        return Err(if knows { ErrorCode::OFFSET_NOT_AVAILABLE } else { ErrorCode::LEADER_NOT_AVAILABLE });
+    }
+    let (timestamp, offset) = if finds_nothing { (-1, -1) } else { (timestamp, offset) };
     let epoch = match wanted.timestamp {
         _ if origin.version < 4 => None,
-        LATEST => Some(partition.leader_epoch),
+        LATEST => Some(replica.belief.leader_epoch),
         _ if offset < 0 => None,
-        _ => partition.log.epoch_at(offset),
+        _ => log.epochs.at(offset),
     };
     Ok(ListOffsetsPartitionResponse {
         partition_index: wanted.partition_index,
@@ -116,15 +129,15 @@ fn list(
 
 /// Version 0: the offsets at which segments begin that are older than a time, the newest first. A log has one
 /// segment here; for the latest offset its end counts, too.
-fn list_segments(partition: &Partition, wanted: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
-    let (start, end) = (partition.log.start_offset(), partition.high_watermark);
+fn list_segments(replica: &Replica, wanted: &ListOffsetsPartition) -> ListOffsetsPartitionResponse {
+    let (start, end) = (replica.log.start_offset(), replica.high_watermark);
     let mut offsets = match wanted.timestamp {
         EARLIEST => vec![start],
         LATEST if end > start => vec![end, start],
         LATEST => vec![start],
         time => {
             let newest =
-                partition.log.entry_of_highest_timestamp().map_or(i64::MAX, |entry| entry.max_timestamp);
+                replica.log.entry_of_highest_timestamp().map_or(i64::MAX, |entry| entry.max_timestamp);
             if newest <= time { vec![start] } else { Vec::new() }
         }
     };

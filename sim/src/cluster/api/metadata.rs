@@ -7,7 +7,9 @@ use klamm_protocol::messages::metadata::{
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{CLUSTER_OPERATIONS, NO_OPERATIONS, Reply, Serve, TOPIC_OPERATIONS};
-use crate::cluster::topics::{NO_LEADER, Partition, Topic, name};
+use crate::cluster::replication::{Node, TopicImage};
+use crate::cluster::session::TopicRef;
+use crate::cluster::topics::{Leadership, NO_LEADER, name};
 use crate::cluster::{Cluster, Origin};
 
 impl Serve for MetadataRequest {
@@ -16,11 +18,13 @@ impl Serve for MetadataRequest {
             None => true,
             Some(topics) => origin.version == 0 && topics.is_empty(),
         };
+        let asked = origin.broker;
         let mut topics: Vec<MetadataResponseTopic> = if all {
-            cluster.topics.iter().map(|topic| cluster.metadata_of(topic)).collect()
+            cluster.topics_shown(asked).map(|topic| cluster.metadata_of(asked, topic)).collect()
         } else {
             let wanted = self.topics.iter().flatten();
-            wanted.map(|topic| cluster.find_or_create(topic, self.allow_auto_topic_creation)).collect()
+            let may_create = self.allow_auto_topic_creation;
+            wanted.map(|topic| cluster.find_or_create(asked, topic, may_create)).collect()
         };
         if self.include_topic_authorized_operations {
             let known = topics.iter_mut().filter(|topic| topic.error_code.is_ok());
@@ -28,9 +32,9 @@ impl Serve for MetadataRequest {
         }
         let with_cluster = self.include_cluster_authorized_operations;
         Reply::Now(MetadataResponse {
-            brokers: cluster.live_brokers().map(broker).collect(),
+            brokers: cluster.nodes_shown(asked).map(broker).collect(),
             cluster_id: Some(cluster.id.clone()),
-            controller_id: cluster.controller(),
+            controller_id: cluster.controller_seen(asked),
             topics,
             cluster_authorized_operations: if with_cluster { CLUSTER_OPERATIONS } else { NO_OPERATIONS },
             ..MetadataResponse::default()
@@ -52,11 +56,12 @@ impl Serve for MetadataRequest {
     }
 }
 
-fn broker(broker: &crate::cluster::Broker) -> MetadataResponseBroker {
+fn broker(node: &Node) -> MetadataResponseBroker {
     MetadataResponseBroker {
-        node_id: broker.id,
-        host: broker.host.clone(),
-        port: broker.port,
+        node_id: node.id,
+        host: node.host.clone(),
+        port: node.port,
+        rack: node.rack.clone(),
         ..MetadataResponseBroker::default()
     }
 }
@@ -66,23 +71,51 @@ fn unknown() -> MetadataResponseTopic {
 }
 
 impl Cluster {
-    fn find_or_create(&mut self, wanted: &MetadataRequestTopic, may_create: bool) -> MetadataResponseTopic {
-        let (topic, error_code) = match &wanted.name {
-            None => {
-                let found = self.topics.name_of(wanted.topic_id).and_then(|name| self.topics.get(name));
-                (found, ErrorCode::UNKNOWN_TOPIC_ID)
-            }
-            Some(name) if self.topics.get(name).is_some() => (self.topics.get(name), ErrorCode::NONE),
-            Some(name) => (None, self.create_for_metadata(name, may_create)),
+    /// A topic that a broker knows and tells of.
+    pub(super) fn topic_shown(&self, broker: i32, topic: &TopicRef) -> Option<&TopicImage> {
+        let hidden = self.images.hidden.get(&broker);
+        self.topic_seen(broker, topic)
+            .filter(|topic| hidden.is_none_or(|hidden| !hidden.topics.contains(&topic.name)))
+    }
+
+    /// All topics that a broker knows and tells of.
+    pub(super) fn topics_shown(&self, broker: i32) -> impl Iterator<Item = &TopicImage> {
+        let hidden = self.images.hidden.get(&broker);
+        self.topics_seen(broker)
+            .into_iter()
+            .filter(move |topic| hidden.is_none_or(|hidden| !hidden.topics.contains(&topic.name)))
+    }
+
+    /// The brokers that serve as far as a broker knows, and that it tells of.
+    fn nodes_shown(&self, broker: i32) -> impl Iterator<Item = &Node> {
+        let hidden = self.images.hidden.get(&broker);
+        self.nodes_seen(broker).into_iter().filter(move |node| {
+            node.is_alive && hidden.is_none_or(|hidden| !hidden.brokers.contains(&node.id))
+        })
+    }
+
+    fn find_or_create(
+        &mut self,
+        broker: i32,
+        wanted: &MetadataRequestTopic,
+        may_create: bool,
+    ) -> MetadataResponseTopic {
+        let topic = match &wanted.name {
+            None => TopicRef::Id(wanted.topic_id),
+            Some(name) => TopicRef::Name(name.clone()),
         };
-        match topic {
-            Some(topic) => self.metadata_of(topic),
-            None => MetadataResponseTopic {
-                error_code,
-                name: wanted.name.clone(),
-                topic_id: wanted.topic_id,
-                ..unknown()
-            },
+        if let Some(topic) = self.topic_shown(broker, &topic) {
+            return self.metadata_of(broker, topic);
+        }
+        let error_code = match &wanted.name {
+            None => ErrorCode::UNKNOWN_TOPIC_ID,
+            Some(name) => self.create_for_metadata(name, may_create),
+        };
+        MetadataResponseTopic {
+            error_code,
+            name: wanted.name.clone(),
+            topic_id: wanted.topic_id,
+            ..unknown()
         }
     }
 
@@ -91,7 +124,7 @@ impl Cluster {
         if name::check(topic).is_err() {
             return ErrorCode::INVALID_TOPIC_EXCEPTION;
         }
-        if !may_create || !self.config.auto_create_topics {
+        if !may_create || !self.config.auto_create_topics || self.topics.get(topic).is_some() {
             return ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         }
         match self.create_default_topic(topic) {
@@ -101,20 +134,25 @@ impl Cluster {
         }
     }
 
-    fn metadata_of(&self, topic: &Topic) -> MetadataResponseTopic {
+    fn metadata_of(&self, broker: i32, topic: &TopicImage) -> MetadataResponseTopic {
         let partitions = topic.partitions.iter().zip(0..);
         MetadataResponseTopic {
             name: Some(topic.name.clone()),
             topic_id: topic.id,
             is_internal: topic.is_internal(),
             partitions: partitions
-                .map(|(partition, index)| self.partition_metadata(partition, index))
+                .map(|(partition, index)| self.partition_metadata(broker, partition, index))
                 .collect(),
             ..unknown()
         }
     }
 
-    fn partition_metadata(&self, partition: &Partition, index: i32) -> MetadataResponsePartition {
+    fn partition_metadata(
+        &self,
+        broker: i32,
+        partition: &Leadership,
+        index: i32,
+    ) -> MetadataResponsePartition {
         let error_code =
             if partition.leader == NO_LEADER { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
         MetadataResponsePartition {
@@ -124,13 +162,18 @@ impl Cluster {
             leader_epoch: partition.leader_epoch,
             replica_nodes: partition.replicas.iter().copied().collect(),
             isr_nodes: partition.isr.iter().copied().collect(),
-            offline_replicas: self.offline(partition).collect(),
+            offline_replicas: self.offline(broker, partition).collect(),
             ..MetadataResponsePartition::default()
         }
     }
 
-    /// The replicas on dead brokers.
-    pub(super) fn offline<'a>(&'a self, partition: &'a Partition) -> impl Iterator<Item = i32> + 'a {
-        partition.replicas.iter().copied().filter(|replica| !self.is_alive(*replica))
+    /// The replicas on brokers that do not serve, as far as a broker knows.
+    pub(super) fn offline<'a>(
+        &'a self,
+        broker: i32,
+        partition: &'a Leadership,
+    ) -> impl Iterator<Item = i32> + 'a {
+        let serves = move |id: i32| self.node_seen(broker, id).is_some_and(|node| node.is_alive);
+        partition.replicas.iter().copied().filter(move |replica| !serves(*replica))
     }
 }

@@ -84,7 +84,7 @@ fn topic_name(
 /// The name of a topic that has this partition.
 fn existing(cluster: &Cluster, topic: &Str, partition: i32) -> Result<Str, ErrorCode> {
     let known = cluster.topics.get(topic).filter(|topic| topic.partition(partition).is_some());
-    known.map(|topic| topic.name.clone()).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+    known.map(|topic| topic.name().clone()).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
 fn commit(

@@ -11,6 +11,7 @@ use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::{Reply, Serve};
 use crate::cluster::groups::Committed;
+use crate::cluster::topics::Topic;
 use crate::cluster::{Cluster, Origin};
 
 /// Since this version a request has several groups.
@@ -173,7 +174,7 @@ fn all_topics(cluster: &Cluster, version: i16, group: &str) -> Vec<OffsetFetchRe
     }
     let named = topics.into_iter().map(|(name, partitions)| OffsetFetchResponseTopics {
         name: if version < BY_ID { name.clone() } else { Str::default() },
-        topic_id: cluster.topics.get(name).filter(|_| version >= BY_ID).map_or(Uuid::ZERO, |topic| topic.id),
+        topic_id: cluster.topics.get(name).filter(|_| version >= BY_ID).map_or(Uuid::ZERO, Topic::id),
         partitions,
         ..OffsetFetchResponseTopics::default()
     });

@@ -1,5 +1,7 @@
 //! Produce (0).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use klamm_protocol::messages::produce::{
     LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
@@ -9,9 +11,13 @@ use klamm_protocol::{ErrorCode, RecordBytes, Str};
 
 use super::{Reply, Serve};
 use crate::cluster::batches::{self, Accepted, Refusal};
+use crate::cluster::log::FirstBatch;
 use crate::cluster::producers::{Verdict, Written};
+use crate::cluster::producing::Slot;
+use crate::cluster::replication::{TopicImage, Turn};
 use crate::cluster::session::TopicRef;
 use crate::cluster::topics::Partition;
+use crate::cluster::topics::settings::Limits;
 use crate::cluster::{Cluster, Origin};
 use crate::observe::ClusterEvent;
 
@@ -29,15 +35,20 @@ impl Serve for ProduceRequest {
         }
         let mut failed = false;
         let mut response = ProduceResponse::default();
-        for topic in &mut self.topic_data {
+        let mut waiting = Vec::new();
+        for (place, topic) in self.topic_data.iter_mut().enumerate() {
             let name = topic_ref(topic, origin.version);
             let mut partition_responses = Vec::new();
             for partition in &mut topic.partition_data {
                 let records = partition.records.take().map(RecordBytes::into_bytes).unwrap_or_default();
                 let result = cluster.produce(origin, (&name, partition.index), &records, self.acks);
                 failed |= result.is_err();
+                let place = (place, partition_responses.len());
                 partition_responses.push(match result {
-                    Ok((written, start)) => succeeded(partition.index, written, start),
+                    Ok(appended) => {
+                        waiting.extend(appended.waits.map(|slot| Slot { place, ..slot }));
+                        succeeded(partition.index, &appended)
+                    }
                     Err(refusal) => cluster.refused(origin, (&name, partition.index), refusal, &mut response),
                 });
             }
@@ -51,6 +62,11 @@ impl Serve for ProduceRequest {
         match self.acks {
             0 if failed => Reply::Close,
             0 => Reply::Nothing,
+            -1 if !waiting.is_empty() => {
+                let timeout = Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0));
+                cluster.park_produce(origin, response, waiting, timeout);
+                Reply::Later
+            }
             _ => Reply::Now(response),
         }
     }
@@ -78,12 +94,18 @@ fn topic_ref(topic: &TopicProduceData, version: i16) -> TopicRef {
     }
 }
 
-fn succeeded(index: i32, written: Written, log_start_offset: i64) -> PartitionProduceResponse {
+fn succeeded(index: i32, appended: &Appended) -> PartitionProduceResponse {
+    let error_code = if appended.is_under_replicated {
+        ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
+    } else {
+        ErrorCode::NONE
+    };
     PartitionProduceResponse {
         index,
-        base_offset: written.base_offset,
-        log_append_time_ms: written.log_append_time_ms,
-        log_start_offset,
+        error_code,
+        base_offset: appended.written.base_offset,
+        log_append_time_ms: appended.written.log_append_time_ms,
+        log_start_offset: appended.log_start_offset,
         ..PartitionProduceResponse::default()
     }
 }
@@ -100,29 +122,37 @@ fn without_offset(index: i32, error_code: ErrorCode, error_message: Option<Str>)
     }
 }
 
+/// What became of the records of a partition.
+struct Appended {
+    written: Written,
+    log_start_offset: i64,
+    /// What is to be waited for.
+    waits: Option<Slot>,
+    /// There are too few replicas in sync, now that all of them have the records.
+    is_under_replicated: bool,
+}
+
 impl Cluster {
-    /// Appends what a request carries for a partition. Returns where, and the partition's first offset.
+    /// Appends what a request carries for a partition.
     fn produce(
         &mut self,
         origin: &Origin,
         (topic, index): (&TopicRef, i32),
         records: &Bytes,
         acks: i16,
-    ) -> Result<(Written, i64), Refusal> {
-        if let Some(topic) = self.topics.find(topic)
-            && topic.is_internal()
-        {
+    ) -> Result<Appended, Refusal> {
+        if self.topic_seen(origin.broker, topic).is_some_and(TopicImage::is_internal) {
             return Err(Refusal::from(ErrorCode::INVALID_TOPIC_EXCEPTION));
         }
-        self.led_partition(origin, topic, index, -1)?;
+        self.led(origin, topic, index, -1)?;
         let (wall_time, release) = (self.wall_time, self.release_of(origin.connection));
         let expiration = self.config.limits.producer_id_expiration;
         let unknown = || Refusal::from(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-        let known = self.topics.find_mut(topic).ok_or_else(unknown)?;
-        let limits = *known.settings.limits();
-        let (known_id, name) = (known.id, known.name.clone());
-        let partition = known.partition_mut(index).ok_or_else(unknown)?;
-        if acks == -1 && (partition.isr.len() as u64) < limits.min_insync_replicas.unsigned_abs() {
+        let topic_id = self.topic_seen(origin.broker, topic).ok_or_else(unknown)?.id;
+        let limits = *self.topics.by_id(topic_id).ok_or_else(unknown)?.settings.limits();
+        let turn = self.turn(origin.now, topic_id, index).ok_or_else(unknown)?;
+        let slot = turn.partition.slot(origin.broker).ok_or_else(unknown)?;
+        if acks == -1 && turn.partition.replicas[slot].belief.isr.len() < turn.wanted_isr {
             return Err(Refusal::from(ErrorCode::NOT_ENOUGH_REPLICAS));
         }
         let scratch = &mut self.scratch;
@@ -131,39 +161,26 @@ impl Cluster {
         } else {
             batches::check_batch(records, origin.version, &limits, wall_time, scratch)?
         };
-        partition.producers.set_time(origin.now, expiration);
-        if let Some(written) = partition.check_sequences(&accepted, release.at_least([2, 5, 0]))? {
-            return Ok((written, partition.log.start_offset()));
-        }
-        let before = partition.log.len();
-        let written = partition.append(&accepted, limits.log_append_time.then_some(wall_time.0));
-        let grown = partition.log.len() - before;
-        if self.events.are_recorded() {
-            let (topic_id, leader_epoch, high_watermark) =
-                (known_id, partition.leader_epoch, partition.high_watermark);
-            let stored = partition.log.batches_from(written.base_offset);
-            self.events.tell(|| ClusterEvent::Appended {
-                topic_id,
-                topic: name,
-                partition: index,
-                broker: origin.broker,
-                leader_epoch,
-                batches: stored,
-            });
-            self.events.tell(|| ClusterEvent::Committed { topic_id, partition: index, high_watermark });
-        }
-        if limits.retention_bytes >= 0 {
-            let start = partition.log.start_offset();
-            partition.log.retain(limits.retention_bytes.unsigned_abs());
-            let offset = partition.log.start_offset();
-            if offset > start {
-                self.events.tell(|| ClusterEvent::LogStart { topic_id: known_id, partition: index, offset });
-            }
-        }
-        for connection in &partition.waiting {
-            self.links.feed(*connection, Some(grown));
-        }
-        Ok((written, partition.log.start_offset()))
+        let mut turn = self.turn(origin.now, topic_id, index).ok_or_else(unknown)?;
+        turn.expire_producers(slot, expiration);
+        let known = turn.check_sequences(slot, &accepted, release.at_least([2, 5, 0]))?;
+        let written = known.unwrap_or_else(|| {
+            let append_time = limits.log_append_time.then_some(wall_time.0);
+            let written = turn.append(slot, &accepted, &limits, append_time);
+            turn.retain(slot, &limits, None);
+            written
+        });
+        let replica = &turn.partition.replicas[slot];
+        let offset =
+            written.base_offset + accepted.batches.iter().map(|batch| batch.stored.offsets).sum::<i64>();
+        let is_committed = replica.high_watermark >= offset;
+        let waits = Slot { topic_id, index, broker: origin.broker, offset, place: (0, 0) };
+        Ok(Appended {
+            written,
+            log_start_offset: replica.log.start_offset(),
+            waits: (acks == -1 && !is_committed).then_some(waits),
+            is_under_replicated: acks == -1 && is_committed && replica.belief.isr.len() < turn.wanted_isr,
+        })
     }
 
     /// The response for a partition whose records were refused; it says who leads the partition if that is why.
@@ -176,7 +193,7 @@ impl Cluster {
     ) -> PartitionProduceResponse {
         let message = (!refusal.message.is_empty()).then(|| Str::from(refusal.message));
         let mut result = without_offset(index, refusal.code, message);
-        let leader = self.topics.find(topic).and_then(|topic| topic.partition(index));
+        let leader = self.topic_seen(origin.broker, topic).and_then(|topic| topic.partition(index));
         if refusal.code == ErrorCode::NOT_LEADER_OR_FOLLOWER
             && origin.version >= FIRST_WITH_LEADER
             && let Some(partition) = leader
@@ -184,7 +201,7 @@ impl Cluster {
             let (leader_id, leader_epoch) = (partition.leader, partition.leader_epoch);
             result.current_leader =
                 LeaderIdAndEpoch { leader_id, leader_epoch, ..LeaderIdAndEpoch::default() };
-            if let Some(broker) = self.broker(leader_id)
+            if let Some(broker) = self.node_seen(origin.broker, leader_id)
                 && response.node_endpoints.iter().all(|endpoint| endpoint.node_id != leader_id)
             {
                 response.node_endpoints.push(NodeEndpoint {
@@ -199,16 +216,27 @@ impl Cluster {
     }
 }
 
-impl Partition {
+impl Turn<'_> {
+    fn expire_producers(&mut self, slot: usize, expiration: Duration) {
+        let Partition { store, replicas, .. } = &mut *self.partition;
+        replicas[slot].producers(store, self.now).set_time(self.now, expiration);
+    }
+
     /// Whether the batches continue their producers' sequences; where they are, if they are there already.
-    fn check_sequences(&self, accepted: &Accepted, lenient: bool) -> Result<Option<Written>, Refusal> {
+    fn check_sequences(
+        &mut self,
+        slot: usize,
+        accepted: &Accepted,
+        lenient: bool,
+    ) -> Result<Option<Written>, Refusal> {
+        let Partition { store, replicas, .. } = &mut *self.partition;
         for batch in &accepted.batches {
             if batch.is_transactional {
                 // No partition is part of a transaction: there is no coordinator that could have added it.
                 return Err(Refusal::from(ErrorCode::INVALID_TXN_STATE));
             }
             let Some(sequenced) = &batch.sequenced else { continue };
-            match self.producers.check(sequenced, lenient) {
+            match replicas[slot].producers(store, self.now).check(sequenced, lenient) {
                 Verdict::Append => {}
                 Verdict::Duplicate(written) => return Ok(Some(written)),
                 Verdict::OutOfOrderSequence => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER.into()),
@@ -219,18 +247,50 @@ impl Partition {
         Ok(None)
     }
 
-    /// Appends batches and returns where the first one is.
-    fn append(&mut self, accepted: &Accepted, append_time: Option<i64>) -> Written {
+    /// Has a leader append batches, and returns where the first one is.
+    fn append(
+        &mut self,
+        slot: usize,
+        accepted: &Accepted,
+        limits: &Limits,
+        append_time: Option<i64>,
+    ) -> Written {
+        self.note_append(slot);
+        let flushes = self.peers.flushes_until(self.now);
+        let Partition { store, replicas, .. } = &mut *self.partition;
+        let replica = &mut replicas[slot];
+        replica.flush(flushes);
+        replica.producers(store, self.now);
         let log_append_time_ms = append_time.unwrap_or(-1);
-        let first = Written { base_offset: self.log.end_offset(), log_append_time_ms };
+        let first = Written { base_offset: replica.log.end_offset(), log_append_time_ms };
         for batch in &accepted.batches {
-            let base_offset = batches::append(&mut self.log, batch, self.leader_epoch, append_time);
+            replica.log.roll(batch.bytes.len(), limits.segment_bytes.unsigned_abs());
+            let epoch = replica.belief.leader_epoch;
+            let base_offset = batches::append(&mut replica.log, store, batch, epoch, append_time);
             if let Some(sequenced) = &batch.sequenced {
-                self.producers.remember(sequenced, Written { base_offset, log_append_time_ms });
+                replica.remember(sequenced, Written { base_offset, log_append_time_ms });
             }
         }
-        // All replicas in sync have what the leader has.
-        self.high_watermark = self.log.end_offset();
+        replica.producers_are_current();
+        self.tell_appended(slot, first.base_offset);
+        self.handle_appended(slot);
         first
+    }
+
+    fn tell_appended(&mut self, slot: usize, offset: i64) {
+        let replica = &self.partition.replicas[slot];
+        let (topic_id, partition) = (self.topic_id, self.index);
+        let topic = self.topic;
+        let (broker, leader_epoch) = (replica.broker, replica.belief.leader_epoch);
+        let end = replica.log.end_offset();
+        let stored = || replica.log.read(&self.partition.store, offset, end, usize::MAX, FirstBatch::Whole);
+        self.events.tell(|| ClusterEvent::Appended {
+            topic_id,
+            topic: topic.clone(),
+            partition,
+            broker,
+            leader_epoch,
+            batches: stored().into_bytes(),
+        });
     }
 }

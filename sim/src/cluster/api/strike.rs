@@ -25,7 +25,7 @@ impl Cluster {
             return None;
         }
         let limit = self.config.limits.request_handlers;
-        let broker = self.brokers.iter_mut().find(|known| known.id == origin.broker)?;
+        let broker = self.brokers.iter_mut().find(|known| known.node.id == origin.broker)?;
         Some(broker.handlers.occupy(origin.now, time, limit))
     }
 

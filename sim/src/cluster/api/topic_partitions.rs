@@ -7,16 +7,18 @@ use klamm_protocol::messages::describe_topic_partitions::{
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve, TOPIC_OPERATIONS};
-use crate::cluster::topics::{NO_LEADER, Partition, Topic, name};
+use crate::cluster::replication::TopicImage;
+use crate::cluster::session::TopicRef;
+use crate::cluster::topics::{Leadership, NO_LEADER, name};
 use crate::cluster::{Cluster, Origin};
 
 /// Partitions in one response at most.
 const MAX_PARTITIONS: i32 = 2000;
 
 impl Serve for DescribeTopicPartitionsRequest {
-    fn serve(self, cluster: &mut Cluster, _: &Origin) -> Reply<DescribeTopicPartitionsResponse> {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DescribeTopicPartitionsResponse> {
         let mut names: Vec<Str> = if self.topics.is_empty() {
-            cluster.topics.iter().map(|topic| topic.name.clone()).collect()
+            cluster.topics_shown(origin.broker).map(|topic| topic.name.clone()).collect()
         } else {
             self.topics.iter().map(|topic| topic.name.clone()).collect()
         };
@@ -32,13 +34,13 @@ impl Serve for DescribeTopicPartitionsRequest {
             if *name != first {
                 index = 0;
             }
-            let Some(topic) = cluster.topics.get(name) else {
+            let Some(topic) = cluster.topic_shown(origin.broker, &TopicRef::Name(name.clone())) else {
                 response.topics.push(unknown(name));
                 continue;
             };
             let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
             let end = count.min(index.saturating_add(room));
-            response.topics.push(cluster.description_of(topic, index..end));
+            response.topics.push(cluster.description_of(origin.broker, topic, index..end));
             room -= (end - index).max(0);
             if end < count || room == 0 {
                 response.next_cursor = next_cursor(&names, name, end, count);
@@ -87,10 +89,12 @@ fn unknown(topic: &Str) -> DescribeTopicPartitionsResponseTopic {
 impl Cluster {
     fn description_of(
         &self,
-        topic: &Topic,
+        broker: i32,
+        topic: &TopicImage,
         range: std::ops::Range<i32>,
     ) -> DescribeTopicPartitionsResponseTopic {
-        let described = |index| topic.partition(index).map(|partition| self.describe(partition, index));
+        let described =
+            |index| topic.partition(index).map(|partition| self.describe(broker, partition, index));
         DescribeTopicPartitionsResponseTopic {
             name: Some(topic.name.clone()),
             topic_id: topic.id,
@@ -101,7 +105,12 @@ impl Cluster {
         }
     }
 
-    fn describe(&self, partition: &Partition, index: i32) -> DescribeTopicPartitionsResponsePartition {
+    fn describe(
+        &self,
+        broker: i32,
+        partition: &Leadership,
+        index: i32,
+    ) -> DescribeTopicPartitionsResponsePartition {
         let error_code =
             if partition.leader == NO_LEADER { ErrorCode::LEADER_NOT_AVAILABLE } else { ErrorCode::NONE };
         DescribeTopicPartitionsResponsePartition {
@@ -113,7 +122,7 @@ impl Cluster {
             isr_nodes: partition.isr.iter().copied().collect(),
             eligible_leader_replicas: Some([].into()),
             last_known_elr: Some([].into()),
-            offline_replicas: self.offline(partition).collect(),
+            offline_replicas: self.offline(broker, partition).collect(),
             ..DescribeTopicPartitionsResponsePartition::default()
         }
     }

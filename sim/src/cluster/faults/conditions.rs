@@ -6,6 +6,7 @@ use klamm_protocol::Uuid;
 use super::{Fault, FaultKind, Place, Spot};
 use crate::cluster::Cluster;
 use crate::cluster::session::Sessions;
+use crate::cluster::topics::Topic;
 use crate::observe::ClusterEvent;
 
 impl Cluster {
@@ -41,7 +42,7 @@ impl Cluster {
     }
 
     fn brokers_of(&self, fault: &Fault) -> Vec<i32> {
-        let all = self.brokers.iter().map(|broker| broker.id);
+        let all = self.brokers.iter().map(|broker| broker.node.id);
         all.filter(|id| fault.broker.is_none_or(|wanted| wanted == *id)).collect()
     }
 
@@ -58,15 +59,16 @@ impl Cluster {
 
     fn expire_producers(&mut self, place: &Place) {
         let spot = self.spot(place);
+        let now = self.now;
         for (topic_id, index, partition) in self.topics.partitions_mut() {
             if spot.has("", topic_id, index) {
-                partition.producers.clear();
+                partition.forget_producers(now);
             }
         }
     }
 
     /// A place as requests may name it.
     pub(in crate::cluster) fn spot(&self, place: &Place) -> Spot {
-        Spot::new(place, |name| self.topics.get(name).map_or(Uuid::ZERO, |topic| topic.id))
+        Spot::new(place, |name| self.topics.get(name).map_or(Uuid::ZERO, Topic::id))
     }
 }

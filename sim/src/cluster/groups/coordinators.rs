@@ -1,6 +1,6 @@
 //! Which broker coordinates which group.
 
-use crate::cluster::topics::{NO_LEADER, Partition};
+use crate::cluster::topics::{Leadership, NO_LEADER};
 
 /// `offsets.topic.num.partitions`.
 const PARTITIONS: i32 = 50;
@@ -10,7 +10,7 @@ const REPLICATION: i32 = 3;
 /// The leaders of the partitions of `__consumer_offsets`.
 #[derive(Debug)]
 pub(crate) struct Coordinators {
-    partitions: Vec<Partition>,
+    partitions: Vec<Leadership>,
 }
 
 impl Coordinators {
@@ -18,7 +18,7 @@ impl Coordinators {
         let brokers = brokers.max(1);
         let replicas =
             |index| (0..REPLICATION.min(brokers)).map(|replica| (index + replica) % brokers + 1).collect();
-        let partitions = (0..PARTITIONS).map(|index| Partition::new(replicas(index), |_| true));
+        let partitions = (0..PARTITIONS).map(|index| Leadership::new(replicas(index), |_| true));
         Self { partitions: partitions.collect() }
     }
 
@@ -30,13 +30,21 @@ impl Coordinators {
 
     pub(crate) fn handle_broker_down(&mut self, broker: i32) {
         for partition in &mut self.partitions {
-            partition.handle_broker_down(broker);
+            // The topic is never without leaders but when all its brokers are down: it is always in sync.
+            let isr = partition.isr.clone();
+            partition.leave(broker, false, |replica| isr.contains(&replica));
         }
     }
 
     pub(crate) fn handle_broker_up(&mut self, broker: i32, is_alive: impl Fn(i32) -> bool) {
         for partition in &mut self.partitions {
-            partition.handle_broker_up(broker, &is_alive);
+            if !partition.replicas.contains(&broker) {
+                continue;
+            }
+            partition.join(false, &is_alive);
+            if partition.leader != NO_LEADER {
+                partition.expand(broker);
+            }
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
-use super::{Partition, Topic, name, settings::Settings};
+use super::{Leadership, Partition, Topic, name, settings::Settings};
+use crate::cluster::replication::{Change, TopicImage};
 use crate::cluster::{Cluster, CommandError};
 use crate::observe::ClusterEvent;
 
@@ -36,8 +37,8 @@ impl Cluster {
             let text = format!("Topic '{}' already exists.", new.name);
             return Err(refused(ErrorCode::TOPIC_ALREADY_EXISTS, text));
         }
-        if let Some(other) = self.topics.iter().find(|topic| name::collide(&topic.name, &new.name)) {
-            let text = format!("Topic '{}' collides with existing topic: {}", new.name, other.name);
+        if let Some(other) = self.topics.iter().find(|topic| name::collide(topic.name(), &new.name)) {
+            let text = format!("Topic '{}' collides with existing topic: {}", new.name, other.name());
             return Err(refused(ErrorCode::INVALID_TOPIC_EXCEPTION, text));
         }
         let replicas = self.place(new)?;
@@ -49,21 +50,25 @@ impl Cluster {
             };
             settings.set(name, Some(value)).map_err(|text| refused(ErrorCode::INVALID_CONFIG, text))?;
         }
-        let partition = |replicas| Partition::new(replicas, |broker| self.is_alive(broker));
-        Ok(Topic {
+        let partitions = replicas.iter().map(|replicas| Partition::new(replicas)).collect();
+        let lead = |replicas| Leadership::new(replicas, |broker| self.peers.is_active(broker));
+        let image = TopicImage {
             name: Str::copy_of(&new.name),
             id: Uuid::ZERO,
-            settings,
-            partitions: replicas.into_iter().map(partition).collect(),
-        })
+            partitions: replicas.into_iter().map(lead).collect(),
+        };
+        Ok(Topic { image, settings, partitions })
     }
 
     /// Makes a topic that was planned.
     pub(crate) fn add_topic(&mut self, mut topic: Topic) -> Uuid {
-        topic.id = self.new_topic_id();
-        let id = topic.id;
+        let id = self.new_topic_id();
+        topic.image.id = id;
         self.events.tell(|| created(&topic));
+        let partitions = (0..).take(topic.partitions.len());
+        self.changes.extend(partitions.map(|index| Change::Partition(id, index)));
         self.topics.insert(topic);
+        self.publish(self.now);
         id
     }
 
@@ -114,9 +119,11 @@ impl Cluster {
             let text = format!("Excessively large number of partitions per request: {partitions}");
             return Err(refused(ErrorCode::POLICY_VIOLATION, text));
         }
-        let living: Vec<i32> = self.live_brokers().map(|broker| broker.id).collect();
-        let dead = self.brokers.iter().filter(|broker| !broker.is_alive).map(|broker| broker.id);
-        let dead: Vec<i32> = dead.collect();
+        let ids = |is_alive: bool| {
+            let nodes = self.brokers.iter().map(|broker| &broker.node);
+            nodes.filter(move |node| node.is_alive == is_alive).map(|node| node.id).collect::<Vec<i32>>()
+        };
+        let (living, dead) = (ids(true), ids(false));
         let first: usize = self.topics.iter().map(|topic| topic.partitions.len()).sum();
         let replicas = |partition: usize| {
             let start = (first + partition) % living.len().max(1);
@@ -202,7 +209,7 @@ impl Cluster {
             );
             return Err(refused(ErrorCode::INVALID_PARTITIONS, text));
         }
-        let replication = known.partitions.first().map_or(1, |partition| partition.replicas.len());
+        let replication = known.image.partitions.first().map_or(1, |partition| partition.replicas.len());
         let Some(assignments) = assignments else {
             return self.place_freely(wanted - size, i16::try_from(replication).unwrap_or(1));
         };
@@ -220,20 +227,24 @@ impl Cluster {
 
     /// Adds partitions that were planned.
     pub(crate) fn add_partitions(&mut self, topic: &str, replicas: Vec<Vec<i32>>) {
-        let alive: Vec<i32> = self.live_brokers().map(|broker| broker.id).collect();
         if let Some(topic) = self.topics.get_mut(topic) {
-            let partition = |replicas| Partition::new(replicas, |broker| alive.contains(&broker));
-            topic.partitions.extend(replicas.into_iter().map(partition));
+            let added = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+            let id = topic.id();
+            self.changes.extend((added..).take(replicas.len()).map(|index| Change::Partition(id, index)));
+            topic.partitions.extend(replicas.iter().map(|replicas| Partition::new(replicas)));
+            let lead = |replicas| Leadership::new(replicas, |broker| self.peers.is_active(broker));
+            topic.image.partitions.extend(replicas.into_iter().map(lead));
             self.events.tell(|| created(topic));
         }
+        self.publish(self.now);
     }
 }
 
 /// That there is a topic of this form now.
 fn created(topic: &Topic) -> ClusterEvent {
     ClusterEvent::Topic {
-        topic_id: topic.id,
-        topic: topic.name.clone(),
+        topic_id: topic.id(),
+        topic: topic.name().clone(),
         partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
     }
 }

@@ -10,12 +10,15 @@ pub(crate) struct Limits {
     pub(crate) max_message_bytes: i64,
     pub(crate) segment_bytes: i64,
     pub(crate) retention_bytes: i64,
+    pub(crate) retention_ms: i64,
     pub(crate) min_insync_replicas: i64,
     pub(crate) timestamp_before_max_ms: i64,
     pub(crate) timestamp_after_max_ms: i64,
     pub(crate) log_append_time: bool,
     /// Records must have keys.
     pub(crate) compacted: bool,
+    /// A replica that is not in sync may lead if there is no other.
+    pub(crate) unclean_election: bool,
 }
 
 /// What a value may be.
@@ -93,11 +96,13 @@ impl Settings {
             max_message_bytes: 0,
             segment_bytes: 0,
             retention_bytes: 0,
+            retention_ms: 0,
             min_insync_replicas: 0,
             timestamp_before_max_ms: 0,
             timestamp_after_max_ms: 0,
             log_append_time: false,
             compacted: false,
+            unclean_election: false,
         };
         let mut settings = Self { overrides: BTreeMap::new(), defaults, limits };
         settings.limits = settings.derive();
@@ -144,11 +149,13 @@ impl Settings {
             max_message_bytes: number("max.message.bytes"),
             segment_bytes: number("segment.bytes"),
             retention_bytes: number("retention.bytes"),
+            retention_ms: number("retention.ms"),
             min_insync_replicas: number("min.insync.replicas"),
             timestamp_before_max_ms: number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: number("message.timestamp.after.max.ms"),
             log_append_time: value("message.timestamp.type") == "LogAppendTime",
             compacted: value("cleanup.policy").contains("compact"),
+            unclean_election: value("unclean.leader.election.enable").eq_ignore_ascii_case("true"),
         }
     }
 }

@@ -1,41 +1,56 @@
 use super::settings::{SETTINGS, Settings};
 use super::*;
 
-fn partition(replicas: &[i32]) -> Partition {
-    Partition::new(replicas.to_vec(), |_| true)
+fn leadership(replicas: &[i32]) -> Leadership {
+    Leadership::new(replicas.to_vec(), |_| true)
 }
 
-fn state(partition: &Partition) -> (i32, i32, &[i32]) {
-    (partition.leader, partition.leader_epoch, &partition.isr)
+fn state(leadership: &Leadership) -> (i32, i32, &[i32]) {
+    (leadership.leader, leadership.leader_epoch, &leadership.isr)
 }
 
 #[test]
 fn leadership_moves_to_the_next_replica_in_sync() {
-    let mut p = partition(&[2, 3, 1]);
+    let mut p = leadership(&[2, 3, 1]);
     assert_eq!(state(&p), (2, 0, [2, 3, 1].as_slice()));
-    assert!(!p.handle_broker_down(3), "a follower");
+    assert!(p.leave(3, false, |broker| broker != 3), "a follower");
     assert_eq!(state(&p), (2, 0, [2, 1].as_slice()));
-    assert!(p.handle_broker_down(2));
+    assert!(p.leave(2, false, |broker| broker == 1));
     assert_eq!(state(&p), (1, 1, [1].as_slice()));
-    assert!(p.handle_broker_down(1), "the last one stays in the ISR");
+    assert!(p.leave(1, false, |_| false), "the last one stays in the ISR");
     assert_eq!(state(&p), (NO_LEADER, 2, [1].as_slice()));
-    assert!(!p.handle_broker_up(2, |broker| broker == 2), "not in sync: an election would lose records");
+    assert!(!p.join(false, |broker| broker == 2), "not in sync: an election would lose records");
     assert_eq!(state(&p), (NO_LEADER, 2, [1].as_slice()));
-    assert!(p.handle_broker_up(1, |broker| broker != 3));
-    assert_eq!(state(&p), (1, 3, [1].as_slice()));
-    assert!(!p.handle_broker_up(2, |_| true));
+    assert!(p.join(false, |broker| broker != 3));
+    assert_eq!((state(&p), p.is_unclean), ((1, 3, [1].as_slice()), false));
+    p.expand(2);
     assert_eq!(state(&p), (1, 3, [1, 2].as_slice()));
-    assert!(!p.handle_broker_up(9, |_| true), "no replica");
+    p.shrink(1);
+    assert_eq!(state(&p), (1, 3, [1, 2].as_slice()), "the leader is always in sync");
+    p.shrink(2);
+    assert_eq!((state(&p), p.version), ((1, 3, [1].as_slice()), 7));
+}
+
+#[test]
+fn an_unclean_leader_is_alone_in_sync() {
+    let mut p = leadership(&[2, 3, 1]);
+    p.shrink(1);
+    assert!(p.leave(3, true, |broker| broker != 3));
+    assert!(p.leave(2, true, |broker| broker == 1));
+    assert_eq!((state(&p), p.is_unclean), ((1, 1, [1].as_slice()), true));
+    p.expand(3);
+    p.lead(3);
+    assert_eq!((state(&p), p.is_unclean), ((3, 2, [1, 3].as_slice()), false));
 }
 
 #[test]
 fn without_replication_a_partition_is_leaderless_while_its_broker_is_down() {
-    let mut p = partition(&[1]);
-    assert!(p.handle_broker_down(1));
+    let mut p = leadership(&[1]);
+    assert!(p.leave(1, false, |_| false));
     assert_eq!(state(&p), (NO_LEADER, 1, [1].as_slice()));
-    assert!(p.handle_broker_up(1, |_| true));
+    assert!(p.join(false, |_| true));
     assert_eq!(state(&p), (1, 2, [1].as_slice()));
-    let born_dead = Partition::new(vec![4], |_| false);
+    let born_dead = Leadership::new(vec![4], |_| false);
     assert_eq!(state(&born_dead), (NO_LEADER, 0, [4].as_slice()));
 }
 
