@@ -118,9 +118,18 @@ impl Admin {
         &self,
         of: impl IntoIterator<Item = (T, i32, OffsetSpec)> + Send,
     ) -> Result<PerItem<(Str, i32), ListedOffset>, AdminError> {
+        self.list_offsets_isolated(of, false).await
+    }
+
+    /// As [`list_offsets`](Self::list_offsets); with `read_committed` the end is the last stable offset.
+    pub(crate) async fn list_offsets_isolated<T: AsRef<str>>(
+        &self,
+        of: impl IntoIterator<Item = (T, i32, OffsetSpec)> + Send,
+        read_committed: bool,
+    ) -> Result<PerItem<(Str, i32), ListedOffset>, AdminError> {
         let of =
             of.into_iter().map(|(topic, partition, spec)| (Str::copy_of(topic.as_ref()), partition, spec));
-        let command = AdminCommand::ListOffsets { of: of.collect(), read_committed: false };
+        let command = AdminCommand::ListOffsets { of: of.collect(), read_committed };
         match self.run(command).await? {
             AdminReply::ListOffsets(offsets) => Ok(offsets),
             _ => Err(unanswered()),

@@ -43,7 +43,9 @@ impl ControlTask {
     /// Does what is due at `now`.
     pub fn drive(&mut self, now: Instant) {
         self.shared.control.lower();
+        let wall_time = self.shared.clock.wall_time();
         self.shared.with_at(now, |state, now| {
+            state.client.handle_wall_time(now, wall_time);
             if state.client.poll_timeout().is_some_and(|at| at <= now) {
                 state.client.handle_timeout(now);
             }

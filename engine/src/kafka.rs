@@ -61,7 +61,7 @@ impl fmt::Debug for ClientHandle {
 
 impl Drop for ClientHandle {
     fn drop(&mut self) {
-        self.shared.with(|state, now| state.client.close(now, now + self.close_timeout));
+        self.shared.close(self.close_timeout);
     }
 }
 
@@ -134,7 +134,7 @@ impl<R> Kafka<R> {
     /// Cancel safety: dropped early, closing goes on.
     pub async fn close(&self) {
         let (shared, timeout) = (&self.client.shared, self.client.close_timeout);
-        shared.with(|state, now| state.client.close(now, now + timeout));
+        shared.close(timeout);
         until(&shared.ended, || shared.ask(|state| state.stopped.then_some(()))).await;
     }
 }

@@ -9,6 +9,7 @@ use std::{
     fmt,
     sync::{Arc, Mutex},
     task::Waker,
+    time::Duration,
 };
 
 use klamm_core::{
@@ -154,6 +155,21 @@ impl Shared {
             start(&mut state.client, now, id);
             operation
         })
+    }
+
+    /// Begins to close the client. Consumers end at once; producers deliver what they have, within `timeout`.
+    pub(crate) fn close(&self, timeout: Duration) {
+        let inboxes = self.with(|state, now| {
+            state.client.close(now, now + timeout);
+            std::mem::take(&mut state.consumers)
+        });
+        let mut wakers = Vec::new();
+        for inbox in inboxes.into_values() {
+            inbox.close(&mut wakers);
+        }
+        for waker in wakers {
+            waker.wake();
+        }
     }
 
     /// Ends everything that waits: the driver is gone, or the client closed.

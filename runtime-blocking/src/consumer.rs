@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use klamm_engine::{
-    ConsumeError, Event, FetchedBatch, InvalidConfig, Isolation, NotAssigned, OffsetReset, StartAt, Str,
-    block_on, block_on_until,
+    AdminError, ConsumeError, Event, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NotAssigned,
+    OffsetReset, PerItem, StartAt, Str, block_on, block_on_until,
 };
 
 use crate::options;
@@ -109,6 +109,44 @@ impl Consumer {
     #[must_use]
     pub fn assignment(&self) -> Vec<(Str, i32)> {
         self.inner.assignment()
+    }
+
+    /// Asks for the first record of each partition whose timestamp (milliseconds since 1970) is not before the one
+    /// given; its offset is `None` if there is no such record. No position moves.
+    ///
+    /// # Errors
+    ///
+    /// No broker answered within 60 s.
+    pub fn offsets_for_times<T: AsRef<str>>(
+        &self,
+        of: impl IntoIterator<Item = (T, i32, i64)> + Send,
+    ) -> Result<PerItem<(Str, i32), ListedOffset>, AdminError> {
+        block_on(self.inner.offsets_for_times(of))
+    }
+
+    /// Asks for the oldest offset that each partition still has.
+    ///
+    /// # Errors
+    ///
+    /// As [`offsets_for_times`](Self::offsets_for_times).
+    pub fn beginning_offsets<T: AsRef<str>>(
+        &self,
+        of: impl IntoIterator<Item = (T, i32)> + Send,
+    ) -> Result<PerItem<(Str, i32), ListedOffset>, AdminError> {
+        block_on(self.inner.beginning_offsets(of))
+    }
+
+    /// Asks for the end of each partition, as far as this consumer may see. What the last fetch told of it is
+    /// [`end_offset`](Self::end_offset), which asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// As [`offsets_for_times`](Self::offsets_for_times).
+    pub fn end_offsets<T: AsRef<str>>(
+        &self,
+        of: impl IntoIterator<Item = (T, i32)> + Send,
+    ) -> Result<PerItem<(Str, i32), ListedOffset>, AdminError> {
+        block_on(self.inner.end_offsets(of))
     }
 
     /// Closes the consumer. Calls that wait for records end with [`ConsumeError::Closed`].

@@ -31,6 +31,7 @@ mod clock;
 mod conditions;
 mod connection;
 mod current;
+mod divergence;
 mod net;
 mod network;
 mod queue;
@@ -59,10 +60,11 @@ pub use builder::WorldBuilder;
 pub use clock::SimulatedClock;
 pub use conditions::{Chunking, Host, Latency, NetworkConfig};
 pub use current::Simulated;
+pub use divergence::{Divergence, run_twice};
 pub use network::Network;
 pub use resolver::{Endpoint, Resolution};
 pub use schedule::{Schedule, interleavings};
-pub use stuck::{Stuck, WaitingActor, WaitingClient};
+pub use stuck::{Stuck, StuckReason, WaitingActor, WaitingClient};
 pub use trace::{TraceKind, TraceRecord};
 
 use state::{Body, Kind, State, entity};
@@ -119,6 +121,10 @@ impl World {
         WorldBuilder::default()
     }
 
+    fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.inner, &other.inner)
+    }
+
     fn state(&self) -> RefMut<'_, State> {
         self.inner.state.borrow_mut()
     }
@@ -129,8 +135,12 @@ impl World {
         self.inner.time.now()
     }
 
-    /// Lets everything happen until an instant, and the time be that instant.
+    /// Lets everything happen until an instant, and the time be that instant. Within an actor of the world nothing
+    /// happens: actors [`sleep`](Self::sleep).
     pub fn run_until(&self, at: Instant) {
+        if current::is_in(self) {
+            return;
+        }
         while matches!(self.step(at), Step::Ran) {}
         if self.now() < at {
             self.inner.time.set(at);
@@ -146,6 +156,9 @@ impl World {
     ///
     /// A client that lives always has something to do: it refreshes what it knows of the cluster.
     pub fn run_until_idle(&self, limit: Duration) -> bool {
+        if current::is_in(self) {
+            return false;
+        }
         let until = self.now() + limit;
         loop {
             match self.step(until) {
@@ -166,6 +179,9 @@ impl World {
     /// It was not ready within `limit`, or nothing is left to happen that could make it so: who waits for what.
     /// It is also an error to call this within an actor of the same world, which should simply await the future.
     pub fn block_on<F: Future>(&self, future: F, limit: Duration) -> Result<F::Output, Box<Stuck>> {
+        if current::is_in(self) {
+            return Err(Box::new(self.stuck(StuckReason::Nested)));
+        }
         let until = self.now() + limit;
         let mut future = pin!(future);
         let (node, waker) = {
@@ -188,39 +204,14 @@ impl World {
                 }
                 Step::Later => {
                     self.inner.time.set(until);
-                    break Err(Box::new(self.stuck(false)));
+                    break Err(Box::new(self.stuck(StuckReason::TimeOver)));
                 }
-                Step::Idle => break Err(Box::new(self.stuck(true))),
+                Step::Idle => break Err(Box::new(self.stuck(StuckReason::Deadlock))),
             }
         };
         let body = self.state().nodes.remove(node);
         drop(body);
         result
-    }
-
-    fn stuck(&self, is_deadlock: bool) -> Stuck {
-        let (at, mut state) = (self.now(), self.state());
-        let (mut actors, mut clients) = (Vec::new(), Vec::new());
-        let state = &mut *state;
-        for (_, node) in state.nodes.iter() {
-            match &node.body {
-                Body::Actor(_) | Body::Root => {
-                    actors.push(WaitingActor { name: node.name.clone(), since: node.ran_at });
-                }
-                Body::Control(Some(task)) => {
-                    let client = node.client.and_then(|id| state.clients.get(id));
-                    clients.push(WaitingClient {
-                        name: client.map(|client| client.name.clone()).unwrap_or_default(),
-                        diagnosis: task.diagnosis(),
-                        paused_until: client
-                            .and_then(|client| client.paused_until)
-                            .filter(|until| *until > at),
-                    });
-                }
-                _ => {}
-            }
-        }
-        Stuck { at, is_deadlock, actors, clients }
     }
 
     /// Begins to configure a client that finds the cluster at all its brokers. Everything that is connected under one

@@ -6,7 +6,7 @@ use klamm_protocol::{ErrorCode, Str, messages::AnyResponse};
 
 use super::{Action, Client, Table};
 use crate::{
-    ConsumerId, Entropy, Instant, PartitionIndex,
+    ConsumerId, Entropy, Instant, PartitionIndex, WallTime,
     cluster::{Address, Broker, Leader},
     connection::RequestError,
     consumer::{Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, PartitionLeader, StartAt},
@@ -25,12 +25,13 @@ struct Entry {
 pub(super) struct Consumers {
     entropy: Entropy,
     next_id: u32,
+    wall_time: Option<(Instant, WallTime)>,
     table: Table<ConsumerId, Entry>,
 }
 
 impl Consumers {
     pub(super) const fn new(entropy: Entropy) -> Self {
-        Self { entropy, next_id: 0, table: Table::new() }
+        Self { entropy, next_id: 0, wall_time: None, table: Table::new() }
     }
 
     fn get(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
@@ -93,7 +94,10 @@ impl Client {
         self.consumers.next_id = self.consumers.next_id.wrapping_add(1);
         let entropy = self.consumers.entropy.fork(u64::from(id.0));
         let config = ConsumerConfig { replica_max_age: self.config.cluster.max_age, ..config };
-        let consumer = Consumer::new(id, config, entropy);
+        let mut consumer = Consumer::new(id, config, entropy);
+        if let Some((at, wall_time)) = self.consumers.wall_time {
+            consumer.handle_wall_time(at, wall_time);
+        }
         let entry = Entry { consumer, topics: BTreeSet::new(), closed: self.lifecycle.is_closing() };
         self.consumers.table.insert(id, entry);
         id
@@ -118,6 +122,14 @@ impl Client {
             self.tell_leaders(now, id);
         }
         indices
+    }
+
+    /// What time it is on the wall now; see [`Consumer::handle_wall_time`].
+    pub fn handle_wall_time(&mut self, now: Instant, wall_time: WallTime) {
+        self.consumers.wall_time = Some((now, wall_time));
+        for entry in self.consumers.table.values_mut() {
+            entry.consumer.handle_wall_time(now, wall_time);
+        }
     }
 
     /// A consumer, to ask it.

@@ -202,6 +202,10 @@ impl Links {
     /// A node did not do well: the next attempt to connect to it pauses, longer each time.
     pub(super) fn failed(&mut self, now: Instant, node: Node) {
         let health = self.health.entry(node).or_default();
+        if health.pause_until.is_some_and(|until| until > now) {
+            // A node has a connection for each purpose. That all are lost at once is one failure.
+            return;
+        }
         health.failures = health.failures.saturating_add(1);
         let pause = self.backoff.delay(health.failures, &mut self.entropy);
         health.pause_until = Some(now + pause);

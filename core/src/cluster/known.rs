@@ -17,8 +17,20 @@ use crate::{BrokerId, PartitionIndex};
 
 /// Before this version brokers might tell the epoch of another leader than the one they name.
 const RELIABLE_EPOCHS: i16 = 9;
-/// After so many answers in a row with an older leader epoch it is believed that epochs began anew.
+/// After so many answers in a row with an older leader epoch it is believed that epochs began anew, where no topic id
+/// tells.
 const MAX_REGRESSIONS: u8 = 5;
+
+/// Whether a topic is the one that had its name before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lineage {
+    /// It has the same id.
+    Same,
+    /// It has another id.
+    Other,
+    /// The brokers are older than topic ids (KIP-516), or it was not known.
+    Unknown,
+}
 
 /// What is known of a partition that has a number.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +90,13 @@ impl Known {
     ) -> (bool, bool) {
         let before = self.topics.remove(name);
         let before_id = before.as_ref().map_or(Uuid::ZERO, |topic| topic.id);
-        let recreated = !before_id.is_zero() && !answer.topic_id.is_zero() && before_id != answer.topic_id;
+        let have_ids = !before_id.is_zero() && !answer.topic_id.is_zero();
+        let recreated = have_ids && before_id != answer.topic_id;
+        let lineage = match (have_ids, recreated) {
+            (true, false) => Lineage::Same,
+            (true, true) => Lineage::Other,
+            (false, _) => Lineage::Unknown,
+        };
         let id = if answer.topic_id.is_zero() { before_id } else { answer.topic_id };
         probe!(TopicRecreated, recreated);
         let mut changed = before.is_none() || recreated;
@@ -94,7 +112,7 @@ impl Known {
             let index = known_number(old, numbers, partition.partition_index)
                 .unwrap_or_else(|| numbers.intern(name, partition.partition_index));
             let slot = self.slot(index);
-            changed |= slot.absorb(partition, version, recreated);
+            changed |= slot.absorb(partition, version, lineage);
             complete &= slot.partition.as_ref().is_some_and(|p| p.leader.is_some() && is_usable(p.error));
             partitions.push(index);
         }
@@ -200,15 +218,22 @@ impl Known {
 
 impl Slot {
     /// Takes what an answer says. Returns whether anything changed.
-    fn absorb(&mut self, answer: &MetadataResponsePartition, version: i16, recreated: bool) -> bool {
+    fn absorb(&mut self, answer: &MetadataResponsePartition, version: i16, lineage: Lineage) -> bool {
         let told = if version < RELIABLE_EPOCHS { -1 } else { answer.leader_epoch };
-        let seen =
-            self.partition.as_ref().filter(|_| !recreated).map_or(-1, |partition| partition.leader_epoch);
-        let most = if planted!(EpochRegress) { 0 } else { MAX_REGRESSIONS };
+        let seen = self
+            .partition
+            .as_ref()
+            .filter(|_| lineage != Lineage::Other)
+            .map_or(-1, |partition| partition.leader_epoch);
+        let most = match lineage {
+            _ if planted!(EpochRegress) => 0,
+            Lineage::Same => u8::MAX,
+            Lineage::Other | Lineage::Unknown => MAX_REGRESSIONS,
+        };
         if (0..seen).contains(&told) && self.regressions < most {
             // This broker has not heard of the newest leader yet.
             probe!(EpochRegressRefused);
-            self.regressions += 1;
+            self.regressions = if lineage == Lineage::Same { 0 } else { self.regressions + 1 };
             return false;
         }
         let restarted = (0..seen).contains(&told);

@@ -36,6 +36,9 @@ pub enum OffsetReset {
     /// Continue with the first record whose timestamp (milliseconds since 1970) is not before this one; with
     /// what is written from now on if there is none.
     Timestamp(i64),
+    /// Continue with the first record that is not older than this (`by_duration`, KIP-1106); with what is written
+    /// from now on if there is none.
+    Duration(Duration),
     /// Report it and stop the partition until it is sought.
     None,
 }
@@ -50,6 +53,13 @@ pub enum StartAt {
     /// The first record whose timestamp (milliseconds since 1970) is not before this one; [`StartAt::Latest`]
     /// if there is none.
     Timestamp(i64),
+    /// The first record that is not older than this when the leader is asked (KIP-1106); [`StartAt::Latest`] if there
+    /// is none.
+    Duration(Duration),
+    /// So many offsets after the oldest record that the broker still has, but not after the end.
+    AfterEarliest(u64),
+    /// So many offsets before the end, but not before the oldest record that the broker still has.
+    BeforeLatest(u64),
     /// This offset. If it does not exist, [`ConsumerConfig::offset_reset`] decides.
     Offset(i64),
     /// This offset, and the leader epoch of the record before it: whether the log was truncated below it

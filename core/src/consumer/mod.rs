@@ -61,7 +61,7 @@ pub use self::{
     reader::{BatchReader, ChunkReader, OwnedBatch, OwnedHeader, OwnedRecord},
 };
 use crate::{
-    Backoff, BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, cluster::Cluster,
+    Backoff, BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, WallTime, cluster::Cluster,
     connection::RequestError, earliest, timers::Deadlines,
 };
 
@@ -70,7 +70,7 @@ use crate::{
 pub struct Consumer {
     id: ConsumerId,
     config: ConsumerConfig,
-    entropy: Entropy,
+    outside: Outside,
     partitions: BTreeMap<PartitionIndex, Partition>,
     nodes: BTreeMap<BrokerId, Node>,
     requests: BTreeMap<u64, UnderWay>,
@@ -81,6 +81,22 @@ pub struct Consumer {
     /// The last assignment epoch and the last request number that were given out.
     last: u64,
     closed: bool,
+}
+
+/// What comes from outside without being asked for.
+#[derive(Clone, Debug)]
+struct Outside {
+    entropy: Entropy,
+    /// The wall time at an instant.
+    wall_time: (Instant, WallTime),
+}
+
+impl Outside {
+    fn wall_time(&self, now: Instant) -> WallTime {
+        let (at, WallTime(millis)) = self.wall_time;
+        let since = i64::try_from(now.since(at).as_millis()).unwrap_or(i64::MAX);
+        WallTime(millis.saturating_add(since))
+    }
 }
 
 /// What is to be looked at before the consumer can rest.
@@ -132,7 +148,7 @@ impl Consumer {
         Self {
             id,
             config,
-            entropy,
+            outside: Outside { entropy, wall_time: (Instant::ZERO, WallTime::default()) },
             partitions: BTreeMap::new(),
             nodes: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -165,6 +181,12 @@ impl Consumer {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let wake_at = self.nodes.values().fold(None, |first, node| earliest(first, node.wake_at));
         earliest(wake_at, self.agenda.replicas.next())
+    }
+
+    /// What time it is on the wall now, for places that are given by age. From then on that is reckoned; it is to be
+    /// told again now and then, as wall clocks are set.
+    pub const fn handle_wall_time(&mut self, now: Instant, wall_time: WallTime) {
+        self.outside.wall_time = (now, wall_time);
     }
 
     /// Time passed.
@@ -288,7 +310,7 @@ impl Consumer {
     fn backoff(&mut self, failures: u32) -> Duration {
         let initial = Duration::from_millis(self.config.retry_backoff_ms.into());
         let max = Duration::from_millis(self.config.retry_backoff_max_ms.into());
-        Backoff { initial, max }.delay(failures, &mut self.entropy)
+        Backoff { initial, max }.delay(failures, &mut self.outside.entropy)
     }
 }
 

@@ -47,7 +47,7 @@ impl Consumer {
         node.wake_at = node.roster.first_retry();
         let find = core::mem::take(&mut node.roster.find);
         let validate = core::mem::take(&mut node.roster.validate);
-        self.ask_offsets(broker, find.into_iter().collect(), validate.into_iter().collect());
+        self.ask_offsets(now, broker, find.into_iter().collect(), validate.into_iter().collect());
         self.ask_fetch(now, broker);
     }
 

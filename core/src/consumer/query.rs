@@ -1,6 +1,6 @@
 //! What can be asked of a consumer.
 
-use super::{AssignmentEpoch, Consumer, ConsumerEvent, PositionState};
+use super::{AssignmentEpoch, Consumer, ConsumerEvent, Isolation, PositionState};
 use crate::PartitionIndex;
 
 impl Consumer {
@@ -68,6 +68,12 @@ impl Consumer {
     #[must_use]
     pub fn is_paused(&self, index: PartitionIndex) -> bool {
         self.partitions.get(&index).is_some_and(|partition| partition.paused)
+    }
+
+    /// Which records of transactions are visible.
+    #[must_use]
+    pub const fn isolation(&self) -> Isolation {
+        self.config.isolation
     }
 
     /// The bytes that are requested or held, as the budget counts them.

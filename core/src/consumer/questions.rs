@@ -14,7 +14,7 @@ use super::{
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
-    position::{Place, Verdict},
+    position::{Listing, Place, Verdict},
 };
 use crate::{BrokerId, Instant, PartitionIndex};
 
@@ -25,13 +25,15 @@ impl Consumer {
     /// Asks a broker where places are, and whether positions are valid.
     pub(super) fn ask_offsets(
         &mut self,
+        now: Instant,
         broker: BrokerId,
         find: Vec<PartitionIndex>,
         validate: Vec<PartitionIndex>,
     ) {
         let timeout_ms = self.config.request_timeout_ms;
         if !find.is_empty() {
-            let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp());
+            let wall = self.outside.wall_time(now);
+            let about = |partition: &Partition| Some(partition.position.to_find()?.place.timestamp(wall));
             let (number, questions) = self.questions(&find, about);
             let wait = i32::try_from(timeout_ms).unwrap_or(i32::MAX);
             let plain = self.nodes.get(&broker).is_some_and(|node| node.without_isolation);
@@ -96,21 +98,27 @@ impl Consumer {
         if listed.offset < 0 {
             match wish.place {
                 // Version 0 found no segment that begins before the time: all of the log may be after it.
-                Place::Timestamp(_) if version == 0 => partition.position.fall_back(Place::Earliest),
-                Place::Timestamp(_) => {
-                    probe!(TimestampBeyondEnd);
-                    partition.position.fall_back(Place::Latest);
+                Place::Timestamp(_) | Place::Duration(_) if version == 0 => {
+                    partition.position.wish_instead(Place::Earliest);
                 }
-                Place::Earliest | Place::Latest => self.retry_later(now, index),
+                Place::Timestamp(_) | Place::Duration(_) => {
+                    probe!(TimestampBeyondEnd);
+                    partition.position.wish_instead(Place::Latest);
+                }
+                _ => self.retry_later(now, index),
             }
             return;
         }
         partition.succeeded();
+        let offset = match wish.place.listed(listed.offset) {
+            Listing::At(offset) => offset,
+            Listing::Next(place) => return partition.position.wish_instead(place),
+        };
         let from = partition.position.consumed().map(|at| at.offset);
-        if let Some(why) = partition.position.found(listed.offset)
+        if let Some(why) = partition.position.found(offset)
             && !(planted!(SilentReset) && why == ResetReason::OutOfRange)
         {
-            self.event(index, ConsumerEvent::Reset { partition: index, from, to: listed.offset, why });
+            self.event(index, ConsumerEvent::Reset { partition: index, from, to: offset, why });
         }
     }
 

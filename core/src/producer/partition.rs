@@ -136,13 +136,19 @@ impl Partition {
             // The backoff was for the old leader.
             self.retry_at = None;
         }
-        if leader.map(|leader| leader.broker) != self.leader.map(|leader| leader.broker) {
+        if leader != self.leader {
             // Two brokers at once could write in any order: so nothing is sent before the old leader has answered.
+            // And even if it is the same broker, its log may have been without this producer in between.
             probe!(LeaderMovedInFlight, leader.is_some() && self.in_flight > 0);
             probe!(ResendToNewLeader, leader.is_some() && self.is_resending());
             self.proven_on = None;
         }
         self.leader = leader;
+    }
+
+    /// The topic is another one of the same name, whose log does not know this producer.
+    pub(super) const fn topic_replaced(&mut self) {
+        self.proven_on = None;
     }
 
     /// How many requests with fresh batches may be in flight.

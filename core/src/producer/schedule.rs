@@ -128,7 +128,12 @@ impl Producer {
     pub(super) fn look_up(&mut self, now: Instant, cluster: &Cluster) {
         if self.news.cluster_version != Some(cluster.version()) {
             self.news.cluster_version = Some(cluster.version());
-            self.topics.update(|name| cluster.topic(name).map(|topic| topic.id));
+            let replaced = self.topics.update(|name| cluster.topic(name).map(|topic| topic.id));
+            for state in self.partitions.iter_mut().flatten() {
+                if state.name.is_some_and(|(topic, _)| replaced.contains(&topic)) {
+                    state.topic_replaced();
+                }
+            }
             self.news.unresolved.clear();
             for index in self.known_partitions() {
                 self.resolve(now, index, cluster);

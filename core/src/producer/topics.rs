@@ -1,6 +1,9 @@
 //! The topics that a producer writes to.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use klamm_protocol::{Str, Uuid};
 
@@ -41,12 +44,17 @@ impl Topics {
         self.by_name.get(name).copied()
     }
 
-    /// Takes the ids anew.
-    pub(super) fn update(&mut self, id_of: impl Fn(&Str) -> Option<Uuid>) {
-        for topic in &mut self.list {
+    /// Takes the ids anew. Returns the topics that were replaced by others of the same name.
+    pub(super) fn update(&mut self, id_of: impl Fn(&Str) -> Option<Uuid>) -> BTreeSet<usize> {
+        let mut replaced = BTreeSet::new();
+        for (at, topic) in self.list.iter_mut().enumerate() {
             if let Some(id) = id_of(&topic.name) {
+                if !topic.id.is_zero() && topic.id != id {
+                    replaced.insert(at);
+                }
                 topic.id = id;
             }
         }
+        replaced
     }
 }

@@ -50,7 +50,11 @@ impl Inbox {
         self.end(End::Stopped, wakers);
     }
 
-    pub(super) fn end(&self, end: End, wakers: &mut Vec<Waker>) {
+    pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
+        self.end(End::Closed, wakers);
+    }
+
+    fn end(&self, end: End, wakers: &mut Vec<Waker>) {
         let mut state = lock(&self.state);
         state.end.get_or_insert(end);
         state.items.clear();

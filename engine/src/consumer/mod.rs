@@ -4,6 +4,7 @@ mod batch;
 mod builder;
 mod event;
 mod inbox;
+mod offsets;
 
 use std::{fmt, sync::Arc};
 
@@ -184,7 +185,7 @@ impl Consumer {
             state.consumers.remove(&self.id);
         });
         let mut wakers = Vec::new();
-        self.inbox.end(End::Closed, &mut wakers);
+        self.inbox.close(&mut wakers);
         for waker in wakers {
             waker.wake();
         }

@@ -111,6 +111,28 @@ fn records_without_a_key_keep_away_from_partitions_without_a_leader() {
 }
 
 #[test]
+fn a_client_that_is_closed_ends_its_consumers_while_its_producers_still_deliver() {
+    let mut bench = Bench::new();
+    let consumer = bench.kafka.consumer().build().unwrap();
+    consumer.assign([("t", 0, StartAt::Offset(0))]);
+    bench.broker.answers_produce = false;
+    let producer = producer(&mut bench);
+    let receipt = bench.run(producer.enqueue(Record::to("t").value("v"))).unwrap();
+    bench.wait(1_000);
+    let kafka = bench.kafka.clone();
+    let mut closing = Box::pin(kafka.close());
+    assert!(poll(&mut closing).is_pending());
+    bench.wait(100);
+    assert!(matches!(consumer.try_next(), Some(Err(ConsumeError::Closed))));
+    assert!(
+        receipt.try_get().is_none() && poll(&mut closing).is_pending(),
+        "the record is still to be delivered"
+    );
+    bench.wait(31_000);
+    assert!(poll(&mut closing).is_ready() && receipt.try_get().is_some());
+}
+
+#[test]
 fn a_consumer_that_is_closed_says_so_at_once() {
     let mut bench = Bench::new();
     bench.broker.records = 3;

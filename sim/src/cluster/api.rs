@@ -1,5 +1,6 @@
 //! What the brokers do with requests: one file an API.
 
+mod alter_configs;
 mod answers;
 mod api_versions;
 mod cluster_description;
@@ -12,6 +13,7 @@ mod describe_groups;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leader_epoch;
@@ -104,8 +106,11 @@ apis! {
     OFFSET_FOR_LEADER_EPOCH =>
         klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     DESCRIBE_CONFIGS => klamm_protocol::messages::describe_configs::DescribeConfigsRequest,
+    ALTER_CONFIGS => klamm_protocol::messages::alter_configs::AlterConfigsRequest,
     CREATE_PARTITIONS => klamm_protocol::messages::create_partitions::CreatePartitionsRequest,
     DELETE_GROUPS => klamm_protocol::messages::delete_groups::DeleteGroupsRequest,
+    INCREMENTAL_ALTER_CONFIGS =>
+        klamm_protocol::messages::incremental_alter_configs::IncrementalAlterConfigsRequest,
     OFFSET_DELETE => klamm_protocol::messages::offset_delete::OffsetDeleteRequest,
     DESCRIBE_CLUSTER => klamm_protocol::messages::describe_cluster::DescribeClusterRequest,
     DESCRIBE_TOPIC_PARTITIONS =>

@@ -11,6 +11,25 @@ pub enum Host {
     Client(ClientId),
     /// The machine of a broker, by its id.
     Broker(i32),
+    /// The machines of all clients, of those to come as well.
+    EveryClient,
+    /// The machines of all brokers.
+    EveryBroker,
+}
+
+impl Host {
+    /// Whether this names the other one, by itself or among others.
+    pub(super) fn includes(self, other: Self) -> bool {
+        self == other || self == other.every()
+    }
+
+    /// All of its kind.
+    const fn every(self) -> Self {
+        match self {
+            Self::Client(_) | Self::EveryClient => Self::EveryClient,
+            Self::Broker(_) | Self::EveryBroker => Self::EveryBroker,
+        }
+    }
 }
 
 /// How long bytes are under way.
@@ -160,12 +179,24 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn rule(&self, from: Host, to: Host) -> Option<&Rule> {
-        if self.between.is_empty() { None } else { self.between.get(&(from, to)) }
+    /// What holds from one host to another: what was said of the two goes before what was said of all.
+    pub(super) fn rule(&self, from: Host, to: Host) -> Rule {
+        let mut all = Rule::default();
+        if self.between.is_empty() {
+            return all;
+        }
+        let pairs = [(from, to), (from.every(), to), (from, to.every()), (from.every(), to.every())];
+        for rule in pairs.iter().filter_map(|pair| self.between.get(pair)) {
+            all.block = all.block.or(rule.block);
+            all.latency = all.latency.or(rule.latency);
+            all.chunking = all.chunking.or(rule.chunking);
+            all.bandwidth = all.bandwidth.or(rule.bandwidth);
+        }
+        all
     }
 
     pub(super) fn block(&self, from: Host, to: Host) -> Option<Block> {
-        self.rule(from, to)?.block
+        self.rule(from, to).block
     }
 
     pub(super) fn entry(&mut self, from: Host, to: Host) -> &mut Rule {

@@ -258,7 +258,12 @@ impl Driven {
         let address = self.task.address();
         let targets = match state.resolve(&address.host, address.port) {
             Ok(targets) => targets,
-            Err(why) => {
+            // Until the client gives up.
+            Err(None) => {
+                self.stage = Stage::Resolving { until: Instant::MAX };
+                return false;
+            }
+            Err(Some(why)) => {
                 self.task.handle_unresolved(now, why);
                 return true;
             }
@@ -284,7 +289,7 @@ impl Driven {
             state.tell(&Observation::Wire(self.id, Wire::Connecting(self.client, broker)));
         }
         let rule = state.net.rules.rule(Host::Client(self.client), peer);
-        let latency = rule.and_then(|rule| rule.latency).unwrap_or(state.net.config.latency);
+        let latency = rule.latency.unwrap_or(state.net.config.latency);
         let until = state.now() + latency.draw(&mut self.draws) + latency.draw(&mut self.draws);
         self.stage = Stage::Connecting { targets, until, tries: 0 };
     }
@@ -326,14 +331,15 @@ fn attempt(state: &State, client: ClientId, target: Endpoint) -> Attempt {
 
 impl State {
     /// What is at an address.
-    fn resolve(&self, host: &str, port: u16) -> Result<Vec<Endpoint>, String> {
+    fn resolve(&self, host: &str, port: u16) -> Result<Vec<Endpoint>, Option<String>> {
         match self.net.resolver.get(host) {
             Some(Resolution::To(endpoints)) => Ok(endpoints.clone()),
-            Some(Resolution::Fails(why)) => Err(why.clone()),
+            Some(Resolution::Fails(why)) => Err(Some(why.clone())),
+            Some(Resolution::Hangs) => Err(None),
             None => match self.cluster.broker_at(host, port) {
                 Some(broker) => Ok(vec![Endpoint::Broker(broker)]),
                 None if self.cluster.has_host(host) => Ok(vec![Endpoint::Refusing]),
-                None => Err(format!("no address is known for {host}")),
+                None => Err(Some(format!("no address is known for {host}"))),
             },
         }
     }

@@ -26,6 +26,11 @@ pub(super) fn with<R>(world: &World, client: Option<ClientId>, work: impl FnOnce
     work()
 }
 
+/// Whether an actor of this world is being polled.
+pub(super) fn is_in(world: &World) -> bool {
+    CURRENT.with(|current| current.borrow().as_ref().is_some_and(|(known, _)| known.is(world)))
+}
+
 fn current() -> Result<(World, Option<ClientId>), String> {
     CURRENT
         .with(|current| current.borrow().clone())

@@ -137,7 +137,7 @@ impl State {
         let Net { config, rules, sockets, .. } = &mut self.net;
         let Some(Some(socket)) = sockets.get_mut(index) else { return };
         let (from, to) = socket.route(way);
-        let rule = rules.rule(from, to).copied().unwrap_or_default();
+        let rule = rules.rule(from, to);
         let link = socket.link(way);
         if link.black_hole {
             return;
@@ -212,6 +212,7 @@ impl State {
     fn arrive(&mut self, index: usize, way: Way, mut bytes: Bytes) {
         let Some(socket) = self.net.socket(index) else { return };
         let link = socket.link(way);
+        bytes = link.flip(bytes);
         let mut is_cut = false;
         if let Some(left) = &mut link.reset_after {
             let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -416,7 +417,7 @@ fn push_pieces(
 }
 
 /// How long so many bytes take.
-fn time_for(bytes: usize, bandwidth: u64) -> Duration {
-    let nanos = u128::try_from(bytes).unwrap_or(0) * 1_000_000_000 / u128::from(bandwidth.max(1));
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+pub(super) fn time_for(bytes: usize, bandwidth: u64) -> Duration {
+    let nanos = (u128::try_from(bytes).unwrap_or(0) * 1_000_000_000).checked_div(u128::from(bandwidth));
+    Duration::from_nanos(nanos.and_then(|nanos| u64::try_from(nanos).ok()).unwrap_or(u64::MAX))
 }

@@ -1,9 +1,11 @@
 //! Faults of the network, by name.
 
+use std::time::Duration;
+
 use super::{
     Chunking, Endpoint, Host, Latency, Resolution, World,
     conditions::{Block, Door},
-    net::Way,
+    net::{Way, time_for},
     state::State,
     trace::TraceKind,
     wire::Payload,
@@ -71,24 +73,31 @@ impl<'a> Network<'a> {
         });
     }
 
-    /// The connections that exist between two hosts are half open from now on: nothing arrives, and nobody is told.
-    pub fn black_hole(&self, one: Host, other: Host) {
-        self.order("black hole", |state| {
-            for index in state.sockets_between(one, other) {
-                state.swallow(index, Way::Up);
-                state.swallow(index, Way::Down);
+    /// The connections that exist from `from` to `to` are half open from now on: nothing arrives, and nobody is told.
+    pub fn black_hole_one_way(&self, from: Host, to: Host) {
+        self.order("black hole one way", |state| {
+            for index in state.sockets_between(from, to) {
+                for way in [Way::Up, Way::Down] {
+                    state.swallow(index, way, from, to);
+                }
             }
         });
     }
 
-    /// Breaks a connection at once. Returns whether there is one.
+    /// As [`black_hole_one_way`](Self::black_hole_one_way), in both directions: as when a machine is switched off, or
+    /// a router on the way forgets its connections.
+    pub fn black_hole(&self, one: Host, other: Host) {
+        self.black_hole_one_way(one, other);
+        self.black_hole_one_way(other, one);
+    }
+
+    /// Breaks a connection at once: both ends are told. Returns whether there was one that the broker knew.
     pub fn reset(&self, connection: ConnectionId) -> bool {
         let mut found = false;
         self.order("reset", |state| {
-            if let Some(index) = state.net.index(connection) {
-                found = true;
-                state.break_socket(index);
-            }
+            let Some(index) = state.net.index(connection) else { return };
+            found = state.net.socket(index).is_some_and(|socket| !socket.far.is_closed);
+            state.break_socket(index);
         });
         found
     }
@@ -101,22 +110,33 @@ impl<'a> Network<'a> {
             let index = state.net.index(connection);
             if let Some(socket) = index.and_then(|index| state.net.socket(index)) {
                 found = true;
-                let way = if at == Side::Broker { Way::Up } else { Way::Down };
-                socket.link(way).reset_after = Some(bytes);
+                socket.link(way_to(at)).reset_after = Some(bytes);
             }
         });
         found
     }
 
-    /// A broker's machine tells one end of a connection that it is broken, and the other end nothing: the end that is
-    /// told is `at`. Returns whether there is such a connection.
+    /// One bit of what arrives at one end is flipped, after so many bytes that are as they were sent. Returns whether
+    /// there is such a connection.
+    pub fn flip_bit(&self, connection: ConnectionId, at: Side, after: u64) -> bool {
+        let mut found = false;
+        self.order("flip bit", |state| {
+            let index = state.net.index(connection);
+            if let Some(socket) = index.and_then(|index| state.net.socket(index)) {
+                found = true;
+                socket.link(way_to(at)).flip_after = Some(after);
+            }
+        });
+        found
+    }
+
+    /// One end of a connection, `at`, is told that it is broken, and the other end is told nothing. Returns whether there is such a connection.
     pub fn reset_one_side(&self, connection: ConnectionId, at: Side) -> bool {
         let mut found = false;
         self.order("reset one side", |state| {
             if let Some(index) = state.net.index(connection) {
                 found = true;
-                let way = if at == Side::Broker { Way::Up } else { Way::Down };
-                state.send(index, way, Payload::Reset);
+                state.send(index, way_to(at), Payload::Reset);
             }
         });
         found
@@ -147,9 +167,17 @@ impl<'a> Network<'a> {
         self.order("chunking", |state| state.net.rules.entry(from, to).chunking = chunking);
     }
 
-    /// How many bytes a second pass from `from` to `to` on each connection; `None`: as configured.
+    /// How many bytes a second pass from `from` to `to` on each connection, 0: none; `None`: as configured. What is
+    /// under way and would take longer than with the new bandwidth arrives at once.
     pub fn bandwidth(&self, from: Host, to: Host, bytes_per_second: Option<u64>) {
-        self.order("bandwidth", |state| state.net.rules.entry(from, to).bandwidth = bytes_per_second);
+        self.order("bandwidth", |state| {
+            state.net.rules.entry(from, to).bandwidth = bytes_per_second;
+            for index in state.sockets_between(from, to) {
+                for way in [Way::Up, Way::Down] {
+                    state.hasten(index, way);
+                }
+            }
+        });
     }
 
     /// What a name resolves to from now on; `None`: to the broker that has it.
@@ -176,19 +204,46 @@ impl<'a> Network<'a> {
     }
 }
 
+/// The direction that ends at one end.
+const fn way_to(at: Side) -> Way {
+    match at {
+        Side::Broker => Way::Up,
+        Side::Client | Side::Network => Way::Down,
+    }
+}
+
 impl State {
+    /// What is under way in a direction takes no longer than it has to.
+    fn hasten(&mut self, index: usize, way: Way) {
+        let now = self.now();
+        let Some(socket) = self.net.socket(index) else { return };
+        let (from, to) = socket.route(way);
+        let (rule, config) = (self.net.rules.rule(from, to), &self.net.config);
+        let latency = rule.latency.unwrap_or(config.latency).base;
+        let bandwidth = rule.bandwidth.or(config.bandwidth);
+        if let Some(socket) = self.net.socket(index) {
+            let link = socket.link(way);
+            let needed = bandwidth.map_or(Duration::ZERO, |bandwidth| time_for(link.bytes(), bandwidth));
+            link.hasten(now + latency + needed);
+        }
+        self.arm_link(index, way);
+    }
+
     fn block(&mut self, from: Host, to: Host, block: Option<Block>) {
         self.net.rules.entry(from, to).block = block;
         self.arm_links();
     }
 
-    /// Nothing of this direction ever arrives.
-    fn swallow(&mut self, index: usize, way: Way) {
+    /// Nothing of this direction ever arrives, if it is from `from` to `to`.
+    fn swallow(&mut self, index: usize, way: Way, from: Host, to: Host) {
         let Some(socket) = self.net.socket(index) else { return };
-        let link = socket.link(way);
-        link.black_hole = true;
-        link.clear();
-        self.arm_link(index, way);
+        let route = socket.route(way);
+        if from.includes(route.0) && to.includes(route.1) {
+            let link = socket.link(way);
+            link.black_hole = true;
+            link.clear();
+            self.arm_link(index, way);
+        }
     }
 
     /// Looks anew at what may pass.
@@ -202,8 +257,10 @@ impl State {
     fn sockets_between(&mut self, one: Host, other: Host) -> Vec<usize> {
         let mut indexes = self.net.indexes();
         indexes.retain(|index| {
-            let route = self.net.socket(*index).map(|socket| socket.route(Way::Up));
-            route == Some((one, other)) || route == Some((other, one))
+            let Some((near, far)) = self.net.socket(*index).map(|socket| socket.route(Way::Up)) else {
+                return false;
+            };
+            (one.includes(near) && other.includes(far)) || (one.includes(far) && other.includes(near))
         });
         indexes
     }

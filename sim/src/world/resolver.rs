@@ -22,6 +22,8 @@ pub enum Resolution {
     To(Vec<Endpoint>),
     /// Resolution fails, with these words.
     Fails(String),
+    /// There is no answer.
+    Hangs,
 }
 
 /// The names that do not resolve as they should.

@@ -71,6 +71,12 @@ pub(super) struct Node {
     pub(super) ran_at: Instant,
 }
 
+impl Node {
+    pub(super) fn is_woken_by(&self, waker: &Waker) -> bool {
+        self.wake.as_ref().is_some_and(|(_, own)| own.will_wake(waker))
+    }
+}
+
 /// Who was woken since the last look.
 #[derive(Debug, Default)]
 pub(super) struct Woken(Mutex<Vec<(u32, u32)>>);

@@ -42,6 +42,8 @@ pub(super) struct Link {
     last: Instant,
     /// How many bytes may still arrive before the connection is reset.
     pub(super) reset_after: Option<u64>,
+    /// How many bytes arrive as they were sent before a bit of one does not.
+    pub(super) flip_after: Option<u64>,
     /// Since when the network has let nothing pass that was there to pass.
     pub(super) stuck_since: Option<Instant>,
     /// What is sent from now on vanishes.
@@ -57,6 +59,7 @@ impl Link {
             bytes: 0,
             last: Instant::ZERO,
             reset_after: None,
+            flip_after: None,
             stuck_since: None,
             black_hole: false,
         }
@@ -91,6 +94,30 @@ impl Link {
     /// Whether the first segment is bytes.
     pub(super) fn begins_with_data(&self) -> bool {
         matches!(self.queue.front(), Some(Segment { payload: Payload::Data(_), .. }))
+    }
+
+    /// What is under way arrives at this instant at the latest.
+    pub(super) fn hasten(&mut self, at: Instant) {
+        self.last = self.last.min(at);
+        for segment in &mut self.queue {
+            segment.arrives = segment.arrives.min(at);
+        }
+    }
+
+    /// The bytes, in which a bit is flipped if it is their turn.
+    pub(super) fn flip(&mut self, bytes: Bytes) -> Bytes {
+        let Some(left) = self.flip_after else { return bytes };
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if left >= len {
+            self.flip_after = Some(left - len);
+            return bytes;
+        }
+        self.flip_after = None;
+        let mut flipped = bytes.to_vec();
+        if let Some(byte) = usize::try_from(left).ok().and_then(|index| flipped.get_mut(index)) {
+            *byte ^= 1 << self.draws.below(8);
+        }
+        flipped.into()
     }
 
     /// Forgets what is under way.

@@ -48,6 +48,8 @@ requests! {
     DELETE_TOPICS => delete_topics::DeleteTopicsRequest,
     INIT_PRODUCER_ID => init_producer_id::InitProducerIdRequest,
     OFFSET_FOR_LEADER_EPOCH => offset_for_leader_epoch::OffsetForLeaderEpochRequest,
+    ALTER_CONFIGS => alter_configs::AlterConfigsRequest,
+    INCREMENTAL_ALTER_CONFIGS => incremental_alter_configs::IncrementalAlterConfigsRequest,
     DESCRIBE_CONFIGS => describe_configs::DescribeConfigsRequest,
     CREATE_PARTITIONS => create_partitions::CreatePartitionsRequest,
     DESCRIBE_CLUSTER => describe_cluster::DescribeClusterRequest,

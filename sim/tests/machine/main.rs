@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod admin;
+mod configs;
 mod events;
 mod every_version;
 mod faults;

@@ -1,4 +1,12 @@
 //! The world: determinism, faults of the network, processes.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod bench;
+mod buffers;
+mod clocks;
+mod connecting;
+mod interleavings;
+mod links;
+mod processes;
 mod round_trip;
+mod stuck;

@@ -3,11 +3,14 @@
 use core::time::Duration;
 use std::vec::Vec;
 
+use klamm_protocol::Str;
+
 use super::{World, cluster};
 use crate::{
-    ConnectionId, OperationId,
+    BrokerId, ConnectionId, OperationId, Purpose,
     admin::AdminCommand,
     client::{Action, Done},
+    cluster::Node,
     connection::{CloseReason, Progress},
 };
 
@@ -46,6 +49,26 @@ fn a_slow_broker_is_given_more_time_to_be_set_up_with_each_timeout() {
         world.wait();
     }
     assert_eq!(world.setup_timeout, Duration::from_secs(10), "a success ends the growth");
+}
+
+#[test]
+fn a_broker_that_is_lost_for_all_purposes_at_once_has_failed_once() {
+    let mut world = World::connected();
+    let node = Node::Broker(BrokerId(1));
+    let purposes = [Purpose::General, Purpose::Produce, Purpose::Fetch];
+    let connections: Vec<_> =
+        purposes.iter().filter_map(|purpose| world.client.connect(world.now, node, *purpose)).collect();
+    world.drain();
+    let begun = world.now;
+    for connection in connections {
+        world.close(connection, CloseReason::ConnectFailed(Str::from("refused")));
+    }
+    let again = world.client.connect(world.now, node, Purpose::Produce).unwrap();
+    while !world.connections.contains_key(&again) {
+        world.wait();
+    }
+    // 50 ms, give or take a fifth; after three failures it would be 200 ms.
+    assert!(world.now - begun <= Duration::from_millis(60), "{:?}", world.now - begun);
 }
 
 #[test]

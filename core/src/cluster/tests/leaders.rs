@@ -1,6 +1,9 @@
 //! Partitions, their leaders and the epochs of these.
 
-use klamm_protocol::{ErrorCode, Str, messages::metadata::MetadataResponsePartition};
+use klamm_protocol::{
+    ErrorCode, Str, Uuid,
+    messages::metadata::{MetadataResponsePartition, MetadataResponseTopic},
+};
 
 use super::world::{World, broker, id, response, topic};
 use crate::{
@@ -33,16 +36,21 @@ fn a_recreated_topic_begins_with_new_epochs() {
 }
 
 #[test]
-fn epochs_that_stay_old_are_believed_in_the_end() {
-    let mut world = World::with_topic(&[(1, 50)]);
-    for _ in 0..5 {
+fn epochs_that_stay_old_are_believed_in_the_end_unless_the_topic_has_an_id() {
+    for (topic_id, believed) in [(Uuid::ZERO, (2, 1)), (Uuid([7; 16]), (1, 50))] {
+        let mut world = World::started();
+        let of = |leader, epoch| MetadataResponseTopic { topic_id, ..topic("t", &[(leader, epoch)]) };
+        world.cluster.want_topic("t");
+        world.answer(&response(&[of(1, 50)]));
+        for _ in 0..5 {
+            world.cluster.request_refresh();
+            world.answer_later(&response(&[of(2, 1)]));
+            assert_eq!(world.leader(0), Some((1, 50)));
+        }
         world.cluster.request_refresh();
-        world.answer_later(&response(&[topic("t", &[(2, 1)])]));
-        assert_eq!(world.leader(0), Some((1, 50)));
+        world.answer_later(&response(&[of(2, 1)]));
+        assert_eq!(world.leader(0), Some(believed));
     }
-    world.cluster.request_refresh();
-    world.answer_later(&response(&[topic("t", &[(2, 1)])]));
-    assert_eq!(world.leader(0), Some((2, 1)));
 }
 
 #[test]

@@ -17,9 +17,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use core::time::Duration;
+
 pub use self::table::PositionState;
 use self::table::{Input, next};
 use super::{OffsetReset, ResetReason, StartAt};
+use crate::WallTime;
 
 /// A place that only the leader can turn into an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,25 @@ pub(super) enum Place {
     Latest,
     /// The first record not before this time, in milliseconds since 1970.
     Timestamp(i64),
+    /// The first record that is not older than this.
+    Duration(Duration),
+    /// So many offsets after the oldest record.
+    AfterEarliest(u64),
+    /// So many offsets before the end.
+    BeforeLatest(u64),
+    /// This offset, or the oldest record if that comes after it.
+    NotBeforeEarliest(i64),
+    /// This offset, or the end if that comes before it.
+    NotAfterLatest(i64),
+}
+
+/// What follows from what the leader said of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    /// The place has this offset.
+    At(i64),
+    /// This is to be asked next.
+    Next(Place),
 }
 
 impl Place {
@@ -39,16 +61,37 @@ impl Place {
             OffsetReset::Earliest => Some(Self::Earliest),
             OffsetReset::Latest => Some(Self::Latest),
             OffsetReset::Timestamp(timestamp) => Some(Self::Timestamp(timestamp)),
+            OffsetReset::Duration(duration) => Some(Self::Duration(duration)),
             OffsetReset::None => None,
         }
     }
 
-    /// The timestamp by which ListOffsets names the place.
-    pub(super) const fn timestamp(self) -> i64 {
+    /// The timestamp by which ListOffsets names the place, or what it depends on, at a time of the day.
+    pub(super) fn timestamp(self, wall: WallTime) -> i64 {
         match self {
-            Self::Earliest => -2,
-            Self::Latest => -1,
+            Self::Earliest | Self::AfterEarliest(_) | Self::NotBeforeEarliest(_) => -2,
+            Self::Latest | Self::BeforeLatest(_) | Self::NotAfterLatest(_) => -1,
             Self::Timestamp(timestamp) => timestamp,
+            Self::Duration(duration) => {
+                let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+                wall.0.saturating_sub(millis).max(0)
+            }
+        }
+    }
+
+    /// What follows from the offset that the leader listed.
+    pub(super) fn listed(self, offset: i64) -> Listing {
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        match self {
+            Self::Earliest | Self::Latest | Self::Timestamp(_) | Self::Duration(_) => Listing::At(offset),
+            Self::AfterEarliest(count) => {
+                Listing::Next(Self::NotAfterLatest(offset.saturating_add(signed(count))))
+            }
+            Self::BeforeLatest(count) => {
+                Listing::Next(Self::NotBeforeEarliest(offset.saturating_sub(signed(count))))
+            }
+            Self::NotBeforeEarliest(wanted) => Listing::At(wanted.max(offset)),
+            Self::NotAfterLatest(wanted) => Listing::At(wanted.min(offset)),
         }
     }
 }
@@ -136,6 +179,9 @@ impl Position {
             StartAt::Earliest => Place::Earliest,
             StartAt::Latest => Place::Latest,
             StartAt::Timestamp(timestamp) => Place::Timestamp(timestamp),
+            StartAt::Duration(duration) => Place::Duration(duration),
+            StartAt::AfterEarliest(count) => Place::AfterEarliest(count),
+            StartAt::BeforeLatest(count) => Place::BeforeLatest(count),
             StartAt::Offset(offset) => {
                 let offset = offset + i64::from(planted!(SeekMissesByOne));
                 self.take(Input::SeekOffset);
@@ -154,8 +200,9 @@ impl Position {
         self.wish = Some(Wish { place, why: ResetReason::Asked });
     }
 
-    /// The leader knows no record at or after the wished timestamp: the end is wished instead.
-    pub(super) const fn fall_back(&mut self, place: Place) {
+    /// Another place is wished instead: the leader knows no record at or after a timestamp, or the wish depends on two
+    /// places.
+    pub(super) const fn wish_instead(&mut self, place: Place) {
         if let Some(wish) = &mut self.wish {
             wish.place = place;
         }

@@ -295,7 +295,9 @@ impl Brokers {
                     let offset = match partition.timestamp {
                         -1 => log.end,
                         -2 => log.start,
-                        timestamp => timestamp,
+                        // The timestamp of a record is its offset.
+                        timestamp if timestamp >= log.end => -1,
+                        timestamp => timestamp.max(log.start),
                     };
                     let mut answer = ListOffsetsPartitionResponse {
                         partition_index: partition.partition_index,

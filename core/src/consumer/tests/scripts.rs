@@ -5,6 +5,7 @@ mod fetching;
 mod positions;
 mod rare;
 mod replicas;
+mod seeks;
 
 use std::{vec, vec::Vec};
 

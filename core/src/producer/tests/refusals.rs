@@ -4,8 +4,11 @@ use core::time::Duration;
 use std::{format, vec::Vec};
 
 use klamm_protocol::{
-    ErrorCode, Str,
-    messages::produce::{LeaderIdAndEpoch, NodeEndpoint},
+    ErrorCode, Str, Uuid,
+    messages::{
+        metadata::{MetadataResponsePartition, MetadataResponseTopic},
+        produce::{LeaderIdAndEpoch, NodeEndpoint},
+    },
 };
 
 use super::fixture::{Fixture, Produced, Received, Reply, ok, refuse, response};
@@ -136,6 +139,42 @@ fn a_new_leader_has_to_acknowledge_something_first_as_well() {
     assert_eq!(f.answer_next(&ok(0, 1)).broker, BrokerId(1));
     f.push(0, "c");
     assert_eq!(f.requests.len(), 2);
+}
+
+#[test]
+fn a_leader_that_was_away_has_to_acknowledge_something_first_as_well() {
+    let mut f = Fixture::new(1, 2, ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() });
+    f.prove(0);
+    // The same broker, of a newer epoch.
+    f.metadata(2, &[0]);
+    f.push(0, "a");
+    f.push(0, "b");
+    assert_eq!(f.requests.len(), 1);
+    f.answer_next(&ok(0, 1));
+    f.push(0, "c");
+    assert_eq!(f.requests.len(), 2);
+}
+
+#[test]
+fn a_topic_that_replaced_another_has_to_acknowledge_something_first_as_well() {
+    let mut f = Fixture::new(1, 1, ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() });
+    f.prove(0);
+    let leader = f.cluster.leader(PartitionIndex(0)).unwrap();
+    let partition = MetadataResponsePartition {
+        leader_id: leader.broker.0,
+        leader_epoch: leader.epoch,
+        ..MetadataResponsePartition::default()
+    };
+    let replaced = MetadataResponseTopic {
+        name: Some(Str::from("t")),
+        topic_id: Uuid([8; 16]),
+        partitions: Vec::from([partition]),
+        ..MetadataResponseTopic::default()
+    };
+    f.metadata_of(1, replaced);
+    f.push(0, "a");
+    f.push(0, "b");
+    assert_eq!(f.requests.len(), 1);
 }
 
 #[test]

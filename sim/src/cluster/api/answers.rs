@@ -79,6 +79,7 @@ macro_rules! replaceable {
 }
 
 plain! {
+    m::alter_configs::AlterConfigsResponse,
     m::api_versions::ApiVersionsResponse,
     m::delete_groups::DeleteGroupsResponse,
     m::describe_cluster::DescribeClusterResponse,
@@ -87,6 +88,7 @@ plain! {
     m::fetch::FetchResponse,
     m::find_coordinator::FindCoordinatorResponse,
     m::heartbeat::HeartbeatResponse,
+    m::incremental_alter_configs::IncrementalAlterConfigsResponse,
     m::init_producer_id::InitProducerIdResponse,
     m::join_group::JoinGroupResponse,
     m::leave_group::LeaveGroupResponse,

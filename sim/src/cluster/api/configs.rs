@@ -19,9 +19,9 @@ pub(crate) mod source {
 }
 
 /// Kinds of resources.
-mod resource {
-    pub(super) const TOPIC: i8 = 2;
-    pub(super) const BROKER: i8 = 4;
+pub(super) mod resource {
+    pub(crate) const TOPIC: i8 = 2;
+    pub(crate) const BROKER: i8 = 4;
 }
 
 impl Serve for DescribeConfigsRequest {

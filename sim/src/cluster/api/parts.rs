@@ -96,6 +96,7 @@ macro_rules! split_by_topic {
 }
 
 whole! {
+    m::alter_configs::AlterConfigsRequest,
     m::api_versions::ApiVersionsRequest,
     m::delete_groups::DeleteGroupsRequest,
     m::describe_cluster::DescribeClusterRequest,
@@ -103,6 +104,7 @@ whole! {
     m::describe_groups::DescribeGroupsRequest,
     m::find_coordinator::FindCoordinatorRequest,
     m::heartbeat::HeartbeatRequest,
+    m::incremental_alter_configs::IncrementalAlterConfigsRequest,
     m::init_producer_id::InitProducerIdRequest,
     m::join_group::JoinGroupRequest,
     m::leave_group::LeaveGroupRequest,
