@@ -25,7 +25,7 @@
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
 //! | `quotas`, `handlers` | how much clients may send, and how much brokers do at once |
-//! | `release` | which Kafka release each broker runs |
+//! | `release`, `features` | which Kafka release each broker runs, and what the cluster uses of it |
 //! | `events` | what happened, for observers |
 //! | `commands` | what a test may do to the cluster |
 
@@ -36,6 +36,7 @@ mod config;
 mod controller;
 mod events;
 mod faults;
+mod features;
 mod fetching;
 mod groups;
 mod handlers;
@@ -64,6 +65,7 @@ pub use quotas::Quota;
 
 use events::Events;
 use faults::Faults;
+use features::Features;
 use groups::Groups;
 use handlers::Handlers;
 use links::{Due, Links};
@@ -117,6 +119,7 @@ pub struct Cluster {
     changes: Vec<Change>,
     faults: Faults,
     quotas: Quotas,
+    features: Features,
     events: Events,
     /// Memory for decompressing.
     scratch: Scratch,
@@ -172,6 +175,7 @@ impl Cluster {
             changes: vec![Change::Brokers],
             faults: Faults::new(config.seed),
             quotas: Quotas::default(),
+            features: Features::of_new(config.release),
             events: Events::default(),
             scratch: Scratch::new(),
             config,

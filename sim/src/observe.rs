@@ -495,6 +495,8 @@ pub enum ClusterEvent {
 pub enum Refusal {
     /// The frame is too short to say what it is.
     TooShort,
+    /// The frame has so many bytes, more than `socket.request.max.bytes`.
+    TooLong(usize),
     /// The broker's release has no such API.
     UnknownApi(ApiKey),
     /// The broker's release lacks this version of the API; not told for `ApiVersions`, whose refusal is how versions

@@ -3,6 +3,7 @@
 mod alter_configs;
 mod answers;
 mod api_versions;
+mod blame;
 mod cluster_description;
 mod configs;
 mod create_partitions;
@@ -44,6 +45,9 @@ use super::links::{Call, ConnectionId};
 use super::{Cluster, Origin};
 use crate::Release;
 use crate::observe::Refusal;
+
+/// No request is longer (`socket.request.max.bytes`).
+const MAX_REQUEST_BYTES: usize = 100 << 20;
 
 /// What becomes of a request.
 pub(crate) enum Reply<T> {
@@ -153,6 +157,9 @@ impl Cluster {
 
     /// Reads the header, if this is a request that the broker knows.
     fn accept(&self, connection: ConnectionId, frame: Bytes) -> Result<(Call, Option<Str>, Reader), Refusal> {
+        if frame.len() > MAX_REQUEST_BYTES {
+            return Err(Refusal::TooLong(frame.len()));
+        }
         let Some(&[a, b, c, d]) = frame.first_chunk() else { return Err(Refusal::TooShort) };
         let (api, version) = (ApiKey(i16::from_be_bytes([a, b])), i16::from_be_bytes([c, d]));
         let known = self.links.advertised(connection).and_then(|advertised| advertised.range(api.0));
@@ -189,7 +196,11 @@ impl Cluster {
         }
         let reply = match self.strike(origin, call, &mut request) {
             Some(reply) => reply,
-            None => request.serve(self, origin),
+            None => {
+                let reply = request.serve(self, origin);
+                self.blame(origin, call, &reply);
+                reply
+            }
         };
         match reply {
             Reply::Now(response) => self.respond(origin.now, connection, &response),

@@ -3,10 +3,10 @@ use klamm_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResp
 use klamm_protocol::messages::metadata::MetadataRequest;
 use klamm_protocol::messages::{RequestHeader, ResponseHeader};
 use klamm_protocol::wire::{Reader, Writer};
-use klamm_protocol::{ErrorCode, Message, Str};
+use klamm_protocol::{ApiKey, ErrorCode, Message, Str};
 use klamm_sim::Release;
 use klamm_sim::cluster::Output;
-use klamm_sim::observe::ClusterEvent;
+use klamm_sim::observe::{ClusterEvent, Refusal};
 
 use crate::wire::{Got, Wire};
 
@@ -159,4 +159,51 @@ fn every_release_answers_metadata_in_all_its_versions() {
             assert_eq!(response.brokers.len(), 1, "{release} v{version}");
         }
     }
+}
+
+#[test]
+fn features_follow_the_release_and_the_cluster() {
+    let told = |response: &ApiVersionsResponse| {
+        let supported: Vec<_> = response
+            .supported_features
+            .iter()
+            .map(|key| format!("{} {}-{}", key.name, key.min_version, key.max_version))
+            .collect();
+        let used: Vec<_> = response
+            .finalized_features
+            .iter()
+            .map(|key| format!("{} {}", key.name, key.max_version_level))
+            .collect();
+        (supported.join(", "), used.join(", "), response.finalized_features_epoch)
+    };
+    let mut wire = Wire::with_topic(1, "3.9");
+    let expected = ("metadata.version 1-21".to_owned(), "metadata.version 21".to_owned(), 0);
+    assert_eq!(told(&wire.ask(1, 3, &software())), expected);
+    let mut wire = Wire::with_topic(2, "4.2");
+    assert_eq!(told(&wire.ask(1, 3, &software())).0, "metadata.version 7-29");
+    let (supported, used, _) = told(&wire.ask(1, 4, &software()));
+    assert!(supported.contains("transaction.version 0-2") && used.contains("transaction.version 2"));
+    wire.cluster.set_feature("transaction.version", 1);
+    wire.cluster.set_feature("group.version", 0);
+    wire.cluster.set_release(2, "3.9".parse().unwrap());
+    let (supported, used, epoch) = told(&wire.ask(2, 3, &software()));
+    assert_eq!((supported.as_str(), epoch), ("metadata.version 1-21", 2));
+    assert!(used.contains("transaction.version 1") && !used.contains("group.version"));
+    let none = told(&Wire::with_topic(1, "2.8").ask(1, 3, &software()));
+    assert_eq!(none, (String::new(), String::new(), -1));
+}
+
+#[test]
+fn requests_that_are_not_allowed_are_told_of() {
+    let mut wire = Wire::with_topic(1, "4.2");
+    wire.cluster.record_events(true);
+    let bad = ApiVersionsRequest { client_software_name: Str::from("-"), ..software() };
+    wire.ask(1, 3, &bad);
+    let event = wire.cluster.poll_event();
+    let reason = Refusal::Invalid(ApiKey::API_VERSIONS, ErrorCode::INVALID_REQUEST);
+    assert!(matches!(event, Some(ClusterEvent::Refused { reason: told, .. }) if told == reason));
+    wire.inject("error code=INVALID_REQUEST api=ApiVersions");
+    wire.ask(1, 3, &software());
+    assert!(matches!(wire.cluster.poll_event(), Some(ClusterEvent::Injected { .. })));
+    assert_eq!(wire.cluster.poll_event(), None, "nobody is to blame");
 }

@@ -13,6 +13,11 @@ const FUTURE_TAG: u32 = 9_999;
 pub(crate) trait Answer: Message {
     fn set_throttle_time(&mut self, millis: i32);
 
+    /// The error of the request as a whole, in responses that have one.
+    fn error(&self) -> ErrorCode {
+        ErrorCode::NONE
+    }
+
     /// Adds a tagged field that nobody knows.
     fn add_unknown_tag(&mut self);
 
@@ -42,6 +47,19 @@ macro_rules! plain {
     ($($response:path),* $(,)?) => {
         $(impl Answer for $response {
             common!();
+        })*
+    };
+}
+
+/// Responses whose only error is that of the whole, or whose entries are somebody else's to change.
+macro_rules! whole {
+    ($($response:path),* $(,)?) => {
+        $(impl Answer for $response {
+            common!();
+
+            fn error(&self) -> ErrorCode {
+                self.error_code
+            }
         })*
     };
 }
@@ -80,15 +98,18 @@ macro_rules! replaceable {
 
 plain! {
     m::alter_configs::AlterConfigsResponse,
-    m::api_versions::ApiVersionsResponse,
     m::delete_groups::DeleteGroupsResponse,
-    m::describe_cluster::DescribeClusterResponse,
     m::describe_configs::DescribeConfigsResponse,
     m::describe_groups::DescribeGroupsResponse,
+    m::incremental_alter_configs::IncrementalAlterConfigsResponse,
+}
+
+whole! {
+    m::api_versions::ApiVersionsResponse,
+    m::describe_cluster::DescribeClusterResponse,
     m::fetch::FetchResponse,
     m::find_coordinator::FindCoordinatorResponse,
     m::heartbeat::HeartbeatResponse,
-    m::incremental_alter_configs::IncrementalAlterConfigsResponse,
     m::init_producer_id::InitProducerIdResponse,
     m::join_group::JoinGroupResponse,
     m::leave_group::LeaveGroupResponse,

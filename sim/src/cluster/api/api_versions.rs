@@ -1,9 +1,13 @@
 //! ApiVersions (18).
 
-use klamm_protocol::messages::api_versions::{ApiVersion, ApiVersionsRequest, ApiVersionsResponse};
-use klamm_protocol::{ApiKey, ErrorCode};
+use klamm_protocol::messages::api_versions::{
+    ApiVersion, ApiVersionsRequest, ApiVersionsResponse, FinalizedFeatureKey, SupportedFeatureKey,
+};
+use klamm_protocol::{ApiKey, ErrorCode, Str};
 
 use super::{Reply, Serve};
+use crate::Release;
+use crate::cluster::features;
 use crate::cluster::links::Call;
 use crate::cluster::{Cluster, Origin};
 use crate::observe::Refusal;
@@ -21,8 +25,13 @@ impl Serve for ApiVersionsRequest {
         }
         let advertised = cluster.links.advertised(origin.connection);
         let apis = advertised.iter().flat_map(|advertised| advertised.apis.iter());
-        let api_keys = apis.map(|range| api_version(*range)).collect();
-        Reply::Now(ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() })
+        Reply::Now(ApiVersionsResponse {
+            api_keys: apis.map(|range| api_version(*range)).collect(),
+            supported_features: supported_features(cluster.release_of(origin.connection), origin.version),
+            finalized_features_epoch: cluster.features.epoch,
+            finalized_features: cluster.features.levels.iter().map(finalized_feature).collect(),
+            ..ApiVersionsResponse::default()
+        })
     }
 
     fn refuse(&self, error: ErrorCode) -> ApiVersionsResponse {
@@ -52,6 +61,28 @@ impl Cluster {
         };
         self.links.answer_as_version(origin.connection, 0);
         self.respond(origin.now, origin.connection, &response);
+    }
+}
+
+/// The features that a release supports. Clients that ask in older versions would misunderstand a lowest level of 0,
+/// and are not told of such features.
+fn supported_features(release: Release, version: i16) -> Vec<SupportedFeatureKey> {
+    let told = features::supported(release).iter().filter(|(_, min, ..)| *min > 0 || version >= 4);
+    told.map(|(name, min_version, max_version, _)| SupportedFeatureKey {
+        name: Str::from_static(name),
+        min_version: *min_version,
+        max_version: *max_version,
+        ..SupportedFeatureKey::default()
+    })
+    .collect()
+}
+
+fn finalized_feature((name, level): (&String, &i16)) -> FinalizedFeatureKey {
+    FinalizedFeatureKey {
+        name: Str::copy_of(name),
+        max_version_level: *level,
+        min_version_level: *level,
+        ..FinalizedFeatureKey::default()
     }
 }
 

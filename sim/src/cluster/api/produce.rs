@@ -49,7 +49,10 @@ impl Serve for ProduceRequest {
                         waiting.extend(appended.waits.map(|slot| Slot { place, ..slot }));
                         succeeded(partition.index, &appended)
                     }
-                    Err(refusal) => cluster.refused(origin, (&name, partition.index), refusal, &mut response),
+                    Err(refusal) => {
+                        cluster.blame_records(origin.connection, &refusal);
+                        cluster.refused(origin, (&name, partition.index), refusal, &mut response)
+                    }
                 });
             }
             response.responses.push(TopicProduceResponse {

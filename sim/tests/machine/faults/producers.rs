@@ -1,10 +1,13 @@
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use klamm_protocol::compression::Compression;
 use klamm_protocol::messages::init_producer_id::InitProducerIdRequest;
 use klamm_protocol::records::Stamp;
 use klamm_protocol::{ErrorCode, RecordBytes};
 use klamm_sim::cluster::ClusterConfig;
+use klamm_sim::observe::{ClusterEvent, Refusal};
 
 use crate::wire::{Wire, batch};
 
@@ -56,4 +59,20 @@ fn producers_expire_where_they_were_told_to() {
     assert_eq!(wire.produce(8, sequenced(0, 1)).error_code, ErrorCode::NONE);
     wire.inject("expire-producers");
     assert_eq!(wire.produce(8, sequenced(0, 2)).error_code, ErrorCode::UNKNOWN_PRODUCER_ID);
+}
+
+#[test]
+fn records_that_no_client_should_send_are_told_of() {
+    let mut wire = Wire::with_topic(1, "4.2");
+    let mut bytes = sequenced(0, 0).into_bytes().to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    wire.cluster.record_events(true);
+    let refused = wire.produce(9, RecordBytes::from(Bytes::from(bytes)));
+    assert_eq!(refused.error_code, ErrorCode::CORRUPT_MESSAGE);
+    let event = wire.cluster.poll_event();
+    let Some(ClusterEvent::Refused { reason: Refusal::Records(code, _), .. }) = event else {
+        panic!("{event:?}")
+    };
+    assert_eq!(code, ErrorCode::CORRUPT_MESSAGE);
 }
