@@ -16,6 +16,9 @@ mod error_code;
 mod ints;
 mod message;
 pub mod messages;
+#[cfg(feature = "planted-bugs")]
+#[doc(hidden)]
+pub mod planted;
 mod record_bytes;
 pub mod records;
 pub mod schema;

@@ -14,7 +14,7 @@ use super::{
     errors::remedy,
     offsets::{self, EpochEnd, Listed, Question},
     partition::Partition,
-    position::{Listing, Place, Verdict},
+    position::{At, Listing, Place, Verdict},
 };
 use crate::{BrokerId, Instant, PartitionIndex};
 
@@ -115,7 +115,9 @@ impl Consumer {
             Listing::Next(place) => return partition.position.wish_instead(place),
         };
         let from = partition.position.consumed().map(|at| at.offset);
-        if let Some(why) = partition.position.found(offset)
+        // With the epoch it can be asked after a change of the leader whether the log was truncated below.
+        let epoch = if offset == listed.offset { listed.leader_epoch } else { -1 };
+        if let Some(why) = partition.position.found(At { offset, epoch })
             && !(planted!(SilentReset) && why == ResetReason::OutOfRange)
         {
             self.event(index, ConsumerEvent::Reset { partition: index, from, to: offset, why });

@@ -18,6 +18,7 @@ thread_local! {
 pub fn plant(bug: PlantedBug) -> Planted {
     ON.set(Some(bug));
     ASKED.set(0);
+    klamm_protocol::planted::let_decoders_disagree(bug == PlantedBug::DecodersDisagree);
     Planted(PhantomData)
 }
 
@@ -29,6 +30,7 @@ pub struct Planted(PhantomData<*const ()>);
 impl Drop for Planted {
     fn drop(&mut self) {
         ON.set(None);
+        klamm_protocol::planted::let_decoders_disagree(false);
     }
 }
 

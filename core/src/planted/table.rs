@@ -99,6 +99,8 @@ table! {
     SessionEpochStuck breaks [23] within 50,
     /// Older leader epochs are believed.
     EpochRegress breaks [24] within 300,
+    /// Records that are decoded at once have other offsets than those that are decoded one by one.
+    DecodersDisagree breaks [25] within 50,
     /// Some requests have the correlation id of the one before.
     CorrelationReused breaks [39] within 50,
     /// A request is sent before the broker said which versions it has.

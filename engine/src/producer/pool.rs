@@ -13,7 +13,7 @@ use std::{
 use klamm_core::{
     Entropy, PartitionIndex, ProducerHandle,
     client::{Client, Done},
-    probe,
+    planted, probe,
     producer::{
         BatchId, Outcome, ProducerConfig, Seal, SealResult, SealedPartition, partitioner::Partitioner,
     },
@@ -182,7 +182,13 @@ impl Pool {
             Ok(accepted) => Ok(accepted),
             Err(Blocked::Room(missing)) => Err(NotPlaced::Room(missing)),
             Err(Blocked::Refused(error)) => {
-                Err(NotPlaced::Refused(SendError::Record { topic: entry.name.clone(), error }))
+                let mut topic = entry.name.clone();
+                if planted!(SecretInError) {
+                    topic = record.with_ref(timestamp, |record| {
+                        Str::from(String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned())
+                    });
+                }
+                Err(NotPlaced::Refused(SendError::Record { topic, error }))
             }
             Err(Blocked::Closed) => Err(NotPlaced::Refused(SendError::Closed)),
         }

@@ -251,7 +251,10 @@ impl Records {
         } else {
             Bytes::from(plain)
         };
-        Ok(Self { payload, kind, batch_at: batch.position(), batch_offset: batch.base_offset() })
+        let batch_offset = batch.base_offset();
+        #[cfg(feature = "planted-bugs")]
+        let batch_offset = batch_offset + i64::from(crate::planted::decoders_disagree());
+        Ok(Self { payload, kind, batch_at: batch.position(), batch_offset })
     }
 
     /// The records, in order, borrowed.

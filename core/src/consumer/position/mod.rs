@@ -209,10 +209,10 @@ impl Position {
     }
 
     /// The place has this offset. Returns why it was asked for; `None` if nobody asks any more.
-    pub(super) fn found(&mut self, offset: i64) -> Option<ResetReason> {
+    pub(super) fn found(&mut self, at: At) -> Option<ResetReason> {
         let wish = self.to_find()?;
         self.take(Input::Found);
-        self.set(At { offset, epoch: -1 });
+        self.set(at);
         Some(wish.why)
     }
 

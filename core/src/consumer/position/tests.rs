@@ -71,11 +71,11 @@ fn a_place_is_found_once() {
     position.seek(StartAt::Latest);
     assert_eq!(position.to_find(), Some(Wish { place: Place::Latest, why: ResetReason::Asked }));
     assert_eq!(position.to_fetch(), None);
-    assert_eq!(position.found(17), Some(ResetReason::Asked));
-    assert_eq!(position.to_fetch(), Some(At { offset: 17, epoch: -1 }));
-    assert_eq!(position.consumed(), Some(At { offset: 17, epoch: -1 }));
-    assert_eq!(position.found(99), None, "nobody asks any more");
-    assert_eq!(position.to_fetch(), Some(At { offset: 17, epoch: -1 }));
+    assert_eq!(position.found(At { offset: 17, epoch: 4 }), Some(ResetReason::Asked));
+    assert_eq!(position.to_fetch(), Some(At { offset: 17, epoch: 4 }));
+    assert_eq!(position.consumed(), Some(At { offset: 17, epoch: 4 }));
+    assert_eq!(position.found(At { offset: 99, epoch: 4 }), None, "nobody asks any more");
+    assert_eq!(position.to_fetch(), Some(At { offset: 17, epoch: 4 }));
 }
 
 #[test]

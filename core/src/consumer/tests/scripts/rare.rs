@@ -51,6 +51,25 @@ fn a_time_after_the_last_record_is_the_end() {
 }
 
 #[test]
+fn a_place_that_was_found_is_validated_after_a_change_of_the_leader() {
+    let mut world = by_hand(config(), StartAt::Latest);
+    let mut found = listed(40);
+    found.topics[0].partitions[0].leader_epoch = 3;
+    reply(&mut world, 6, found);
+    world.drain();
+    assert_eq!(world.consumer.position_epoch(P0), Some(3));
+    world.lose(0, false);
+    world.log(0).epoch = 4;
+    world.tell_leader(0);
+    world.advance(2_000);
+    world.drain();
+    let AnyRequest::OffsetForLeaderEpoch(request) = &*world.requests[0].request else {
+        panic!("{:?}", world.requests)
+    };
+    assert_eq!(request.topics[0].partitions[0].leader_epoch, 3);
+}
+
+#[test]
 fn epochs_of_a_topic_say_nothing_of_another_one_with_its_name() {
     let mut world = by_hand(config(), StartAt::OffsetAndEpoch { offset: 9, leader_epoch: 3 });
     let leader =
