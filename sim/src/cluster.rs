@@ -216,6 +216,7 @@ impl Cluster {
     /// Time passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.handle_pauses(now);
         self.handle_replication_timeout(now);
         while let Some((connection, due)) = self.links.due(now) {
             match due {

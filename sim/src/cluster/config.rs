@@ -90,6 +90,9 @@ pub struct LimitConfig {
     /// `num.io.threads`: requests that a broker works on at once while it is [slow](super::Fault::slow). Default: any
     /// number; a real broker's is 8.
     pub request_handlers: usize,
+    /// `broker.session.timeout.ms`: how long a broker may be [paused](super::Fault::pause) before the controller gives
+    /// it up. Default 9 seconds.
+    pub broker_session_timeout: Duration,
 }
 
 impl Default for LimitConfig {
@@ -100,6 +103,7 @@ impl Default for LimitConfig {
             producer_id_expiration: Duration::from_secs(86_400),
             connections_max_idle: None,
             request_handlers: usize::MAX,
+            broker_session_timeout: Duration::from_secs(9),
         }
     }
 }

@@ -25,6 +25,7 @@ mod damage;
 mod fault;
 mod fetches;
 mod legal;
+mod pauses;
 mod rules;
 mod text;
 
@@ -121,7 +122,12 @@ pub const FAULTS: &[Entry] = &[
     entry("empty-fetch", FaultKind::EmptyFetch, &[], "A fetch is answered at once and without records."),
     entry("cut-batch", FaultKind::CutBatch, &[], "The last of several fetched batches is cut short."),
     entry("unknown-tag", FaultKind::UnknownTag, &[], "The answer has a tagged field that nobody knows."),
-    entry("pause", FaultKind::Pause(SECOND), &["time"], "The broker reads and sends nothing for a while."),
+    entry(
+        "pause",
+        FaultKind::Pause(SECOND),
+        &["time"],
+        "The broker does nothing for a while; if it is long, others lead meanwhile.",
+    ),
     entry("disconnect", FaultKind::Disconnect, &[], "The broker closes its connections."),
     entry("evict-sessions", FaultKind::EvictSessions, &[], "The broker forgets all fetch sessions."),
     entry("expire-producers", FaultKind::ExpireProducers, &[], "Partitions forget idempotent producers."),

@@ -17,6 +17,7 @@ use link::{Link, Wait};
 use pauses::Pauses;
 
 pub(crate) use link::{Instead, Work};
+pub(crate) use pauses::Pause;
 
 /// A connection, as the driver knows it. Not to be used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -286,10 +287,6 @@ impl Links {
 
     /// A connection whose time has come, and what is to be done about it.
     pub(crate) fn due(&mut self, now: Instant) -> Option<(ConnectionId, Due)> {
-        while let Some(broker) = self.pauses.over(now) {
-            let connections = self.of_broker(broker);
-            self.runnable.extend(connections);
-        }
         if let Some((connection, due)) = self.due_idle(now) {
             return Some((connection, due));
         }
@@ -340,14 +337,27 @@ impl Links {
         Some((connection, Due::Nothing))
     }
 
-    /// A broker does nothing before `until`.
-    pub(crate) fn pause(&mut self, broker: i32, until: Instant) {
-        self.pauses.begin(broker, until);
+    /// A broker pauses, or longer than it was to. Returns false if it is paused already.
+    pub(crate) fn pause(&mut self, broker: i32, pause: Pause) -> bool {
+        self.pauses.begin(broker, pause)
     }
 
     /// A broker died: it is not paused any more.
     pub(crate) fn forget_pause(&mut self, broker: i32) {
         self.pauses.forget(broker);
+    }
+
+    /// A paused broker that the controller gives up now.
+    pub(crate) fn next_fenced(&mut self, now: Instant) -> Option<i32> {
+        self.pauses.fenced(now)
+    }
+
+    /// A broker whose pause is over: its connections may be read again.
+    pub(crate) fn next_resumed(&mut self, now: Instant) -> Option<(i32, Pause)> {
+        let (broker, pause) = self.pauses.over(now)?;
+        let connections = self.of_broker(broker);
+        self.runnable.extend(connections);
+        Some((broker, pause))
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

@@ -33,7 +33,7 @@ impl Cluster {
         };
         known.is_up = false;
         known.sessions.clear();
-        self.links.forget_pause(broker);
+        self.forget_pause(broker);
         for connection in self.links.of_broker(broker) {
             self.close(connection);
         }

@@ -15,7 +15,7 @@ impl Cluster {
     pub fn inject(&mut self, now: Instant, fault: &Fault) {
         match fault.kind {
             FaultKind::Pause(time) => {
-                self.brokers_of(fault).into_iter().for_each(|broker| self.links.pause(broker, now + time));
+                self.brokers_of(fault).into_iter().for_each(|broker| self.pause(now, broker, now + time));
             }
             FaultKind::Disconnect => self.disconnect(fault),
             FaultKind::EvictSessions => {

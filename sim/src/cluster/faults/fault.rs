@@ -34,7 +34,9 @@ pub enum FaultKind {
     CutBatch,
     /// The answer carries a tagged field of some future release, in versions that may have them.
     UnknownTag,
-    /// The broker reads and sends nothing for so long, then goes on.
+    /// The broker does nothing for so long, then goes on: it neither reads nor sends, follows nobody, and hears of
+    /// nothing. After [`LimitConfig::broker_session_timeout`](super::super::LimitConfig::broker_session_timeout) others
+    /// lead its partitions, which it learns only after it has served the requests that waited: a zombie.
     Pause(Duration),
     /// The broker closes its connections.
     Disconnect,

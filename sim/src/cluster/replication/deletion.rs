@@ -60,12 +60,7 @@ impl Turn<'_> {
 
     /// A broker goes down: what it was sent or sent is lost, and what it has not flushed may be, too.
     pub(crate) fn lose_broker(&mut self, broker: i32, keep_unflushed: bool) {
-        for slot in 0..self.partition.replicas.len() {
-            let replica = &self.partition.replicas[slot];
-            if replica.broker == broker || replica.belief.leader == broker {
-                self.stop_fetching(slot);
-            }
-        }
+        self.lose_all_messages(broker);
         let flushes = self.peers.flushes_until(self.now);
         let Some(replica) = self.partition.replica_mut(broker) else { return };
         if !keep_unflushed {
@@ -73,6 +68,16 @@ impl Turn<'_> {
             replica.truncate(replica.flushed.offset);
         }
         replica.forget_everything();
+    }
+
+    /// Messages from and to a broker are lost.
+    pub(crate) fn lose_all_messages(&mut self, broker: i32) {
+        for slot in 0..self.partition.replicas.len() {
+            let replica = &self.partition.replicas[slot];
+            if replica.broker == broker || replica.belief.leader == broker {
+                self.stop_fetching(slot);
+            }
+        }
     }
 
     /// Messages between two brokers are lost.

@@ -44,6 +44,8 @@ pub(crate) struct Peers {
     pairs: BTreeMap<(i32, i32), Option<Duration>>,
     /// Brokers that are down.
     pub(crate) down: BTreeSet<i32>,
+    /// Brokers that stand still.
+    pub(crate) paused: BTreeSet<i32>,
     /// Brokers that the controller does not reach.
     pub(crate) isolated: BTreeSet<i32>,
     timers: BTreeMap<(Instant, u64), Step>,
@@ -66,10 +68,10 @@ impl Peers {
 
     /// How long a message between two brokers takes. `None`: it does not arrive.
     pub(crate) fn latency(&self, a: i32, b: i32) -> Option<Duration> {
-        if self.pairs.is_empty() && self.down.is_empty() {
+        if self.pairs.is_empty() && self.down.is_empty() && self.paused.is_empty() {
             return Some(self.latency);
         }
-        if self.down.contains(&a) || self.down.contains(&b) {
+        if [a, b].iter().any(|broker| self.down.contains(broker) || self.paused.contains(broker)) {
             return None;
         }
         self.pairs.get(&pair(a, b)).copied().unwrap_or(Some(self.latency))

@@ -91,10 +91,10 @@ fn a_paused_broker_does_nothing_and_then_everything() {
     wire.advance(2 * SECOND);
     assert_eq!(wire.next::<MetadataResponse>(), (None, Got::Nothing));
     wire.advance(SECOND);
-    assert!(matches!(wire.next::<FetchResponse>(), (Some(at), Got::Response(_)) if at == waiting));
     for _ in 0..3 {
         assert!(matches!(wire.next::<MetadataResponse>(), (Some(at), Got::Response(_)) if at == paused));
     }
+    assert!(matches!(wire.next::<FetchResponse>(), (Some(at), Got::Response(_)) if at == waiting));
     assert_eq!(wire.next::<MetadataResponse>(), (None, Got::Nothing));
 }
 
@@ -182,4 +182,50 @@ fn brokers_of_different_releases_side_by_side() {
     wire.cluster.set_release(2, "4.0".parse().unwrap());
     wire.cluster.restart(2);
     assert_eq!(newest(&wire.ask(2, 0, &versions)), Some(17));
+}
+
+/// Produces to partition 0 of `t` at a broker and returns the connection.
+fn produce_at(wire: &mut Wire, broker: i32, acks: i16, value: &str) -> klamm_sim::cluster::ConnectionId {
+    let connection = wire.connect(broker);
+    let request = wire.produce_request(9, acks, plain(&[value]));
+    wire.send(connection, 9, &request);
+    connection
+}
+
+#[test]
+fn a_leader_that_pauses_too_long_is_a_zombie_for_a_moment() {
+    let mut wire = Wire::with_topic(2, "4.2");
+    let leader = wire.cluster.partition("t", 0).unwrap().leader.unwrap();
+    let other = 3 - leader;
+    wire.inject(&format!("pause time=20s broker={leader}"));
+    for (seconds, led_by) in [(8, leader), (1, other), (10, other)] {
+        wire.advance(seconds * SECOND);
+        assert_eq!(wire.cluster.partition("t", 0).unwrap().leader, Some(led_by));
+    }
+    // One producer has not heard of the new leader; what it is told to be written is lost.
+    let stale = produce_at(&mut wire, leader, 1, "lost");
+    produce_at(&mut wire, other, -1, "kept");
+    assert!(matches!(wire.next::<ProduceResponse>().1, Got::Response(_)));
+    assert_eq!(wire.next::<ProduceResponse>().1, Got::Nothing);
+    wire.advance(SECOND);
+    let (connection, Got::Response(told)) = wire.next::<ProduceResponse>() else { panic!("no answer") };
+    assert_eq!((connection, told.responses[0].partition_responses[0].error_code.0), (Some(stale), 0));
+    assert_eq!(wire.values(), ["kept"]);
+    assert_eq!(wire.cluster.partition("t", 0).unwrap().isr.len(), 2);
+    produce_at(&mut wire, leader, 1, "refused");
+    let Got::Response(told) = wire.next::<ProduceResponse>().1 else { panic!("no answer") };
+    assert_eq!(told.responses[0].partition_responses[0].error_code, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+}
+
+#[test]
+fn a_follower_that_pauses_holds_up_the_others_and_catches_up() {
+    let mut wire = Wire::with_topic(2, "4.2");
+    let leader = wire.cluster.partition("t", 0).unwrap().leader.unwrap();
+    let follower = 3 - leader;
+    wire.inject(&format!("pause time=500ms broker={follower}"));
+    let waiting = produce_at(&mut wire, leader, -1, "a");
+    assert_eq!(wire.next::<ProduceResponse>().1, Got::Nothing);
+    wire.advance(Duration::from_millis(500));
+    assert!(matches!(wire.next::<ProduceResponse>(), (Some(at), Got::Response(_)) if at == waiting));
+    assert_eq!(wire.cluster.replica("t", 0, follower).unwrap().log_end_offset, 1);
 }
