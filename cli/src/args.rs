@@ -254,7 +254,8 @@ pub(crate) struct Consume {
     #[arg(long)]
     pub(crate) from_beginning: bool,
 
-    /// Where to start: an offset, earliest, latest, -N (N before the end), or @MILLISECONDS since 1970
+    /// Where to start: an offset, earliest, latest, -N (N before the end), -90m or -2h (that long ago; also s and d),
+    /// or @MILLISECONDS since 1970
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true)]
     pub(crate) offset: Option<String>,
 
@@ -282,6 +283,14 @@ pub(crate) struct Consume {
     /// Which records of transactions to show
     #[arg(long, value_enum, default_value_t = Isolation::ReadUncommitted)]
     pub(crate) isolation: Isolation,
+
+    /// Where this client is, to read from replicas in the same rack
+    #[arg(long, value_name = "RACK", default_value = "", hide_default_value = true)]
+    pub(crate) rack: String,
+
+    /// Say on standard error what each partition waits for, while no records come
+    #[arg(long)]
+    pub(crate) explain: bool,
 
     #[command(flatten)]
     pub(crate) cluster: Cluster,

@@ -1,5 +1,7 @@
 //! `klamm consume`.
 
+mod explain;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -7,6 +9,7 @@ use std::{
 
 use klamm_blocking::{Consumer, Event, FetchedBatch, Isolation, Kafka, OffsetSpec, StartAt};
 
+use self::explain::Explaining;
 use crate::{
     args::{self, Consume},
     connect::{admin, connect, timeout},
@@ -28,11 +31,12 @@ pub(crate) fn run(args: &Consume) -> Outcome {
     let kafka = connect(&args.cluster)?;
     let partitions = partitions(&kafka, args)?;
     let ends = if args.exit_at_end { Some(ends(&kafka, args, &partitions)?) } else { None };
-    let start_at = start_at(&kafka, args, &start, &partitions)?;
+    let start_at = start_at(&kafka, args, start, &partitions)?;
     let consumer = kafka
         .consumer()
         .assign(start_at.iter().map(|(partition, start)| (args.topic.as_str(), *partition, *start)))
         .isolation(isolation(args))
+        .client_rack(&args.rack)
         .build()
         .map_err(CliError::usage)?;
     let mut reading = Reading {
@@ -43,6 +47,7 @@ pub(crate) fn run(args: &Consume) -> Outcome {
         progress: Progress::start("consumed", args.count),
         left: args.count,
         ends,
+        explaining: args.explain.then(|| Explaining::new(&args.topic, partitions)),
     };
     reading.read_all(&kafka, &consumer)?;
     reading.progress.finish();
@@ -50,35 +55,41 @@ pub(crate) fn run(args: &Consume) -> Outcome {
 }
 
 /// Where `--offset` and `--from-beginning` say to start.
-enum Start {
-    At(StartAt),
-    BeforeEnd(i64),
-}
-
-fn start(args: &Consume) -> Result<Start, CliError> {
+fn start(args: &Consume) -> Result<StartAt, CliError> {
     let Some(text) = args.offset.as_deref() else {
-        let start = if args.from_beginning { StartAt::Earliest } else { StartAt::Latest };
-        return Ok(Start::At(start));
+        return Ok(if args.from_beginning { StartAt::Earliest } else { StartAt::Latest });
     };
     let parsed = match text {
-        "earliest" | "beginning" => Some(Start::At(StartAt::Earliest)),
-        "latest" | "end" => Some(Start::At(StartAt::Latest)),
+        "earliest" | "beginning" => Some(StartAt::Earliest),
+        "latest" | "end" => Some(StartAt::Latest),
         _ => match (text.strip_prefix('@'), text.strip_prefix('-')) {
-            (Some(time), _) => number(time).map(|time| Start::At(StartAt::Timestamp(time))),
-            (None, Some(back)) => number(back).map(Start::BeforeEnd),
-            (None, None) => number(text).map(|offset| Start::At(StartAt::Offset(offset))),
+            (Some(time), _) => number(time).map(StartAt::Timestamp),
+            (None, Some(back)) => match back.parse() {
+                Ok(count) => Some(StartAt::BeforeLatest(count)),
+                Err(_) => duration(back).map(StartAt::Duration),
+            },
+            (None, None) => number(text).map(StartAt::Offset),
         },
     };
     parsed.ok_or_else(|| {
         CliError::usage(format!(
-            "--offset {text}: use an offset such as 42, earliest, latest, -10 (ten before the end) \
-             or @1700000000000 (milliseconds since 1970)"
+            "--offset {text}: use an offset such as 42, earliest, latest, -10 (ten before the end), -2h (two hours ago; \
+             also s, m and d) or @1700000000000 (milliseconds since 1970)"
         ))
     })
 }
 
 fn number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| *number >= 0)
+}
+
+/// A number and a unit: `90s`, `15m`, `2h`, `7d`.
+fn duration(text: &str) -> Option<Duration> {
+    let (unit, seconds) = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]
+        .into_iter()
+        .find(|(unit, _)| text.ends_with(unit))?;
+    let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    Some(Duration::from_secs(count.checked_mul(seconds)?))
 }
 
 /// The partitions to consume, checked against the topic's.
@@ -122,24 +133,15 @@ fn ends(kafka: &Kafka, args: &Consume, partitions: &[i32]) -> Result<BTreeMap<i3
 fn start_at(
     kafka: &Kafka,
     args: &Consume,
-    start: &Start,
+    start: StartAt,
     partitions: &[i32],
 ) -> Result<Vec<(i32, StartAt)>, CliError> {
     match start {
-        Start::At(StartAt::Offset(offset)) => {
+        StartAt::Offset(offset) => {
             let (first, ends) = (earliest(kafka, args, partitions)?, ends(kafka, args, partitions)?);
-            within(&args.topic, *offset, &first, &ends)
+            within(&args.topic, offset, &first, &ends)
         }
-        Start::At(at) => Ok(partitions.iter().map(|partition| (*partition, *at)).collect()),
-        Start::BeforeEnd(back) => {
-            let earliest = earliest(kafka, args, partitions)?;
-            let ends = ends(kafka, args, partitions)?;
-            let from = |(partition, end): (&i32, &i64)| {
-                let first = earliest.get(partition).copied().unwrap_or(0);
-                (*partition, StartAt::Offset(end.saturating_sub(*back).max(first)))
-            };
-            Ok(ends.iter().map(from).collect())
-        }
+        at => Ok(partitions.iter().map(|partition| (*partition, at)).collect()),
     }
 }
 
@@ -206,6 +208,7 @@ struct Reading {
     /// Where each partition ends, if the end is to end us; partitions that reached theirs are taken out.
     ends: Option<BTreeMap<i32, i64>>,
     silence: Silence,
+    explaining: Option<Explaining>,
 }
 
 impl Reading {
@@ -222,6 +225,9 @@ impl Reading {
             match event {
                 Some(Event::Batch(batch)) => {
                     self.silence.end();
+                    if let Some(explaining) = &mut self.explaining {
+                        explaining.end();
+                    }
                     self.print(&batch)?;
                 }
                 Some(Event::End { partition, .. }) => self.ended(partition),
@@ -232,7 +238,13 @@ impl Reading {
                     )));
                 }
                 Some(_) => {}
-                None => self.silence.check(kafka)?,
+                None => {
+                    let lines = self.explaining.as_mut().map(|explaining| explaining.lines(consumer));
+                    for line in lines.unwrap_or_default() {
+                        self.progress.say(&line);
+                    }
+                    self.silence.check(kafka)?;
+                }
             }
         }
         Ok(())

@@ -1,6 +1,9 @@
 //! Progress on long work, on standard error, only when a person is there to see it.
 
-use std::{io::IsTerminal, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -41,6 +44,12 @@ impl Progress {
     /// Records counted so far.
     pub(crate) fn records(&self) -> u64 {
         self.records
+    }
+
+    /// Writes a line to standard error, above this one.
+    pub(crate) fn say(&self, line: &str) {
+        // Nothing can be said if standard error is gone.
+        self.bar.suspend(|| drop(writeln!(std::io::stderr(), "klamm: {line}")));
     }
 
     /// Takes the line off the screen.

@@ -59,7 +59,7 @@ pub use klamm_core::{
     client::{AddressFailure, TopicUnavailable},
     cluster::Address,
     connection::CloseReason,
-    consumer::{Isolation, OffsetReset, PartitionErrorKind, ResetReason, StartAt},
+    consumer::{Explanation, Isolation, OffsetReset, PartitionErrorKind, ResetReason, StartAt},
     producer::{Acks, ProduceError, ProduceErrorKind, partitioner::Partitioner},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use klamm_engine::{
-    AdminError, ConsumeError, Event, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NotAssigned,
-    OffsetReset, PerItem, StartAt, Str, block_on, block_on_until,
+    AdminError, ConsumeError, Event, Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset,
+    NotAssigned, OffsetReset, PerItem, StartAt, Str, block_on, block_on_until,
 };
 
 use crate::options;
@@ -103,6 +103,12 @@ impl Consumer {
     #[must_use]
     pub fn lag(&self, topic: &str, partition: i32) -> Option<u64> {
         self.inner.lag(topic, partition)
+    }
+
+    /// Why nothing comes from a partition: what it waits for next.
+    #[must_use]
+    pub fn explain(&self, topic: &str, partition: i32) -> Explanation {
+        self.inner.explain(topic, partition)
     }
 
     /// The partitions that are assigned.

@@ -37,10 +37,10 @@ pub use kafka::{Kafka, KafkaBuilder};
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, BrokerDescription, BrokerId, CloseReason,
     ClusterDescription, Compression, ConnectError, ConsumeError, CreatedTopic, Effect, ErrorCode, Event,
-    FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic, NotAssigned, OffsetReset, OffsetSpec,
-    PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PerItem, ProduceError,
-    ProduceErrorKind, Record, RecordMetadata, ResetReason, SendError, StartAt, Str, TopicDescription,
-    TopicListing, TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
+    Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic, NotAssigned, OffsetReset,
+    OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PerItem,
+    ProduceError, ProduceErrorKind, Record, RecordMetadata, ResetReason, SendError, StartAt, Str,
+    TopicDescription, TopicListing, TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
 };
 pub use producer::{Producer, ProducerBuilder, Receipt};
 

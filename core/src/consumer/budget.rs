@@ -70,6 +70,11 @@ impl Budget {
         self.waiting.front().copied()
     }
 
+    /// Whether a broker waits for bytes.
+    pub(super) fn waits(&self, broker: BrokerId) -> bool {
+        self.waiting.contains(&broker)
+    }
+
     /// A broker does not wait for bytes any more.
     pub(super) fn leave(&mut self, broker: BrokerId) {
         self.waiting.retain(|each| *each != broker);

@@ -20,6 +20,7 @@ mod chunk;
 mod commands;
 mod config;
 mod errors;
+mod explain;
 mod fetched;
 mod headers;
 mod lookup;
@@ -52,6 +53,7 @@ pub use self::{
     chunk::{Aborted, AssignmentEpoch, Chunk, Ticket},
     commands::NotAssigned,
     config::{ConsumerConfig, InvalidConfig, Isolation, OffsetReset, StartAt},
+    explain::Explanation,
     lookup::{ListedOffset, LookupError, LookupOutput, OffsetLookup, OffsetQuery, OffsetResult, OffsetSpec},
     output::{
         Assignment, ConsumerEvent, ConsumerOutput, LeaderHint, PartitionError, PartitionErrorKind,

@@ -8,8 +8,8 @@ use crate::Instant;
 pub(super) struct Node {
     pub(super) roster: Roster,
     pub(super) session: FetchSession,
-    /// The fetch under way.
-    pub(super) fetching: Option<u64>,
+    /// Since when a fetch is under way.
+    pub(super) fetching: Option<Instant>,
     /// How many requests are under way.
     pub(super) under_way: usize,
     /// How many requests failed as a whole, in a row.

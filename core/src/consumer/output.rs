@@ -1,6 +1,7 @@
 //! What a consumer says: requests to send, chunks to hand out, events to report.
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
@@ -152,6 +153,19 @@ pub enum PartitionErrorKind {
     NoProgress,
     /// The bytes returned are no record batches.
     Corrupt,
+}
+
+impl fmt::Display for PartitionErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "{code}"),
+            Self::NoPosition => f.write_str("there is no position to begin at"),
+            Self::OutOfRange => f.write_str("the offset does not exist any more, or not yet"),
+            Self::BatchTooLarge => f.write_str("a batch is larger than a fetch may be"),
+            Self::NoProgress => f.write_str("the broker returned nothing that can be used"),
+            Self::Corrupt => f.write_str("the records are corrupt"),
+        }
+    }
 }
 
 impl ConsumerEvent {

@@ -86,7 +86,7 @@ impl Consumer {
     fn send_fetch(&mut self, now: Instant, broker: BrokerId, granted: usize) {
         let number = self.next_number();
         let Some(node) = self.nodes.get_mut(&broker) else { return };
-        node.fetching = Some(number);
+        node.fetching = Some(now);
         let have_ids = node.roster.ready_without_id == 0;
         let changed = core::mem::take(&mut node.roster.changed);
         let (indices, unwanted) = if node.session.prepare(have_ids) {

@@ -107,19 +107,7 @@ impl fmt::Display for PartitionTrouble {
         if let Some(offset) = self.offset {
             write!(f, ", offset {offset}")?;
         }
-        match self.kind {
-            PartitionErrorKind::Code(code) => write!(f, ": {code}")?,
-            PartitionErrorKind::NoPosition => f.write_str(": there is no position to begin at")?,
-            PartitionErrorKind::OutOfRange => {
-                f.write_str(": the offset does not exist any more, or not yet")?
-            }
-            PartitionErrorKind::BatchTooLarge => f.write_str(": a batch is larger than a fetch may be")?,
-            PartitionErrorKind::NoProgress => {
-                f.write_str(": the broker returned nothing that can be used")?
-            }
-            PartitionErrorKind::Corrupt => f.write_str(": the records are corrupt")?,
-            _ => f.write_str(": reading fails")?,
-        }
+        write!(f, ": {}", self.kind)?;
         if let Some(cure) = self.cure() {
             write!(f, " ({cure})")?;
         }

@@ -10,7 +10,7 @@ use std::{fmt, sync::Arc};
 
 use klamm_core::{
     ConsumerId, PartitionIndex,
-    consumer::{ConsumerEvent, PartitionError, StartAt},
+    consumer::{ConsumerEvent, Explanation, PartitionError, StartAt},
     probe,
 };
 use klamm_protocol::{Str, records::ReadOptions};
@@ -165,6 +165,19 @@ impl Consumer {
     #[must_use]
     pub fn lag(&self, topic: &str, partition: i32) -> Option<u64> {
         self.query(topic, partition, klamm_core::consumer::Consumer::lag)
+    }
+
+    /// Why nothing comes from a partition: what it waits for next.
+    #[must_use]
+    pub fn explain(&self, topic: &str, partition: i32) -> Explanation {
+        let now = self.client.shared.clock.now();
+        self.client.shared.ask(|state| {
+            let Some(consumer) = state.client.consumer(self.id) else { return Explanation::Closed };
+            match state.client.cluster().partitions().get(topic, partition) {
+                Some(index) => consumer.explain(now, index),
+                None => Explanation::NotAssigned,
+            }
+        })
     }
 
     /// The partitions that are assigned.

@@ -167,6 +167,12 @@ impl FetchSession {
         self.epoch = 0;
     }
 
+    /// Whether the last request had a partition fetched from there.
+    pub(super) fn has(&self, index: PartitionIndex, from: Option<From>) -> bool {
+        let member = self.members.get(&index);
+        member.is_some_and(|member| !member.stale && Some(member.wanted.from) == from)
+    }
+
     /// The partitions of an open session.
     #[cfg(test)]
     pub(super) fn open_members(&self) -> impl Iterator<Item = &PartitionIndex> {
@@ -176,7 +182,6 @@ impl FetchSession {
     /// Whether nothing is to be told of a partition: it is known from where it is fetched, or all will be told.
     #[cfg(test)]
     pub(super) fn knows(&self, index: PartitionIndex, from: Option<From>) -> bool {
-        let member = self.members.get(&index);
-        self.is_full() || member.is_some_and(|member| !member.stale && Some(member.wanted.from) == from)
+        self.is_full() || self.has(index, from)
     }
 }

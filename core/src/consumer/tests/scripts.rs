@@ -1,6 +1,7 @@
 //! Behaviours one by one.
 
 mod commands;
+mod explain;
 mod fetching;
 mod positions;
 mod rare;
