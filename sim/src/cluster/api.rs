@@ -9,8 +9,11 @@ mod configs;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
+mod delete_records;
 mod delete_topics;
 mod describe_groups;
+mod describe_log_dirs;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -106,13 +109,16 @@ apis! {
     API_VERSIONS => klamm_protocol::messages::api_versions::ApiVersionsRequest,
     CREATE_TOPICS => klamm_protocol::messages::create_topics::CreateTopicsRequest,
     DELETE_TOPICS => klamm_protocol::messages::delete_topics::DeleteTopicsRequest,
+    DELETE_RECORDS => klamm_protocol::messages::delete_records::DeleteRecordsRequest,
     INIT_PRODUCER_ID => klamm_protocol::messages::init_producer_id::InitProducerIdRequest,
     OFFSET_FOR_LEADER_EPOCH =>
         klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     DESCRIBE_CONFIGS => klamm_protocol::messages::describe_configs::DescribeConfigsRequest,
     ALTER_CONFIGS => klamm_protocol::messages::alter_configs::AlterConfigsRequest,
+    DESCRIBE_LOG_DIRS => klamm_protocol::messages::describe_log_dirs::DescribeLogDirsRequest,
     CREATE_PARTITIONS => klamm_protocol::messages::create_partitions::CreatePartitionsRequest,
     DELETE_GROUPS => klamm_protocol::messages::delete_groups::DeleteGroupsRequest,
+    ELECT_LEADERS => klamm_protocol::messages::elect_leaders::ElectLeadersRequest,
     INCREMENTAL_ALTER_CONFIGS =>
         klamm_protocol::messages::incremental_alter_configs::IncrementalAlterConfigsRequest,
     OFFSET_DELETE => klamm_protocol::messages::offset_delete::OffsetDeleteRequest,

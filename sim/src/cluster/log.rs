@@ -98,7 +98,6 @@ impl Log {
     }
 
     /// Bytes stored.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> u64 {
         self.bytes - self.entries.front().map_or(self.bytes, |entry| entry.bytes_before)
     }

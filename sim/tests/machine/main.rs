@@ -10,6 +10,7 @@ mod fetch;
 mod framing;
 mod groups;
 mod lookups;
+mod partitions;
 mod produce;
 mod replication;
 mod wire;

@@ -107,6 +107,7 @@ plain! {
 whole! {
     m::api_versions::ApiVersionsResponse,
     m::describe_cluster::DescribeClusterResponse,
+    m::describe_log_dirs::DescribeLogDirsResponse,
     m::fetch::FetchResponse,
     m::find_coordinator::FindCoordinatorResponse,
     m::heartbeat::HeartbeatResponse,
@@ -121,6 +122,8 @@ replaceable! {
     m::produce::ProduceResponse: responses by name & topic_id, partition_responses by index;
     m::offset_commit::OffsetCommitResponse: topics by name & topic_id, partitions by partition_index;
     m::offset_delete::OffsetDeleteResponse: topics by name, partitions by partition_index;
+    m::delete_records::DeleteRecordsResponse: topics by name, partitions by partition_index;
+    m::elect_leaders::ElectLeadersResponse: replica_election_results by topic, partition_result by partition_id;
     m::create_topics::CreateTopicsResponse: topics by name;
     m::create_partitions::CreatePartitionsResponse: results by name;
     m::delete_topics::DeleteTopicsResponse: responses by name & topic_id;

@@ -102,6 +102,7 @@ whole! {
     m::describe_cluster::DescribeClusterRequest,
     m::describe_configs::DescribeConfigsRequest,
     m::describe_groups::DescribeGroupsRequest,
+    m::describe_log_dirs::DescribeLogDirsRequest,
     m::find_coordinator::FindCoordinatorRequest,
     m::heartbeat::HeartbeatRequest,
     m::incremental_alter_configs::IncrementalAlterConfigsRequest,
@@ -117,6 +118,7 @@ split_by_partition! {
         answered if |request| request.acks != 0;
     m::offset_commit::OffsetCommitRequest: topics(name, topic_id), partitions(partition_index);
     m::offset_delete::OffsetDeleteRequest: topics(name), partitions(partition_index);
+    m::delete_records::DeleteRecordsRequest: topics(name), partitions(partition_index);
 }
 
 split_by_topic! {
@@ -204,5 +206,31 @@ impl Parts for m::offset_fetch::OffsetFetchRequest {
 impl Parts for m::describe_topic_partitions::DescribeTopicPartitionsRequest {
     fn touches(&self, spot: &Spot, _: &Sessions) -> bool {
         self.topics.is_empty() || self.topics.iter().any(|topic| spot.has_topic(&topic.name, Uuid::ZERO))
+    }
+}
+
+impl Parts for m::elect_leaders::ElectLeadersRequest {
+    const CAN_SPLIT: bool = true;
+
+    fn touches(&self, spot: &Spot, _: &Sessions) -> bool {
+        self.topic_partitions.iter().flatten().any(|topic| {
+            topic.partitions.iter().any(|partition| spot.has(&topic.topic, Uuid::ZERO, *partition))
+        })
+    }
+
+    fn take_part(&mut self, spot: &Spot) -> Option<Self> {
+        let mut part = self.clone();
+        let keep = |topics: &mut Vec<m::elect_leaders::TopicPartitions>, here: bool| {
+            for topic in topics.iter_mut() {
+                let wanted = topic.partitions.iter().copied();
+                let name = &topic.topic;
+                topic.partitions =
+                    wanted.filter(|index| spot.has(name, Uuid::ZERO, *index) == here).collect();
+            }
+            topics.retain(|topic| !topic.partitions.is_empty());
+            !topics.is_empty()
+        };
+        keep(self.topic_partitions.as_mut()?, false);
+        keep(part.topic_partitions.as_mut()?, true).then_some(part)
     }
 }
