@@ -1,7 +1,8 @@
 //! Real Apache Kafka brokers, started through `tests/kafka/kafka` from Kafka's own jars.
 //!
 //! A cluster belongs to the test process that asked for it: the harness deletes it once that process is gone,
-//! however it ended. With `KLAMM_KEEP_KAFKA=1` clusters stay, and the next run finds them ready.
+//! however it ended. With `KLAMM_KEEP_KAFKA=1` clusters stay, and the next run finds them ready; any other value
+//! becomes part of their names.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -47,9 +48,14 @@ impl RealKafka {
     /// # Errors
     /// When the harness fails; the error has what it said, with the end of the broker's log.
     pub fn start(name: &str, options: RealKafkaOptions) -> Outcome<Self> {
-        let kept = std::env::var_os("KLAMM_KEEP_KAFKA").is_some();
+        let keeper = std::env::var("KLAMM_KEEP_KAFKA").ok();
+        let kept = keeper.is_some();
         let process = std::process::id().to_string();
-        let name = if kept { format!("klamm-{name}") } else { format!("klamm-{process}-{name}") };
+        let name = match keeper.as_deref() {
+            Some("1") => format!("klamm-{name}"),
+            Some(keeper) => format!("klamm-{keeper}-{name}"),
+            None => format!("klamm-{process}-{name}"),
+        };
         let mut command = harness("start", &name);
         command.args(["--version", &options.version, "--brokers", &options.brokers.to_string()]);
         command.args(["--security", &options.security, "--timeout", "180"]);

@@ -45,10 +45,9 @@ impl Batch<'_> {
         if base.append_time.is_some() {
             return refuse("its timestamps are said to be the broker's");
         }
-        if self.producer_id() != NO_PRODUCER_ID
-            && (self.producer_id() < 0 || self.producer_epoch() < 0 || self.base_sequence() < 0)
-        {
-            return refuse("its producer id comes without epoch or sequence");
+        // Any negative id is none, and what an epoch is worth is for the producer's state to say.
+        if self.producer_id() > NO_PRODUCER_ID && self.base_sequence() < 0 {
+            return refuse("its producer id comes without a sequence");
         }
         if self.is_transactional() && self.producer_id() == NO_PRODUCER_ID {
             return refuse("it is transactional without a producer id");

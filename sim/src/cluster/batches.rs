@@ -8,8 +8,8 @@ use klamm_core::WallTime;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::compression::Compression;
 use klamm_protocol::records::{
-    Assignment, Batch, Batches, Corrupt, CorruptReason, NO_PRODUCER_ID, ReadOptions, Scratch, TimestampType,
-    Timestamps, assign,
+    Assignment, Batch, Batches, Corrupt, CorruptReason, NO_PRODUCER_ID, NO_TIMESTAMP, ReadOptions, Scratch,
+    TimestampType, Timestamps, Validated, assign,
 };
 
 use super::log::{Log, Store, Stored};
@@ -27,15 +27,43 @@ const SCRATCH_BYTES: usize = 4 << 20;
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
+    /// The places of the records that are wrong, if it is some of them.
+    pub(crate) records: Vec<i32>,
+    /// Found before the partition was asked, so that nothing is told of its log.
+    is_of_request: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), records: Vec::new(), is_of_request: false }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::INVALID_RECORD, message)
+    }
+
+    fn of_request(self) -> Self {
+        Self { is_of_request: true, ..self }
+    }
+
+    /// Whether the answer says in words what is wrong: with single records, or with the form of all of them.
+    pub(crate) fn is_told_in_words(&self) -> bool {
+        !self.records.is_empty() || self.is_of_request && self.code == ErrorCode::CORRUPT_MESSAGE
+    }
+
+    /// Whether the answer says where the partition's log begins.
+    pub(crate) fn tells_start(&self) -> bool {
+        !self.is_of_request
+            && !matches!(
+                self.code,
+                ErrorCode::CORRUPT_MESSAGE
+                    | ErrorCode::INVALID_TOPIC_EXCEPTION
+                    | ErrorCode::MESSAGE_TOO_LARGE
+                    | ErrorCode::NOT_LEADER_OR_FOLLOWER
+                    | ErrorCode::RECORD_LIST_TOO_LARGE
+                    | ErrorCode::UNKNOWN_TOPIC_ID
+                    | ErrorCode::UNKNOWN_TOPIC_OR_PARTITION
+            )
     }
 }
 
@@ -51,6 +79,8 @@ impl From<Corrupt> for Refusal {
             CorruptReason::Checksum { .. } | CorruptReason::Length(_) | CorruptReason::UnknownFormat(_) => {
                 ErrorCode::CORRUPT_MESSAGE
             }
+            // What a broker did not expect to fail.
+            CorruptReason::UnknownCodec(_) | CorruptReason::Decompress(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
             _ => ErrorCode::INVALID_RECORD,
         };
         Self::new(code, corrupt.to_string())
@@ -115,21 +145,15 @@ pub(crate) fn check_batch(
     // The checksum has been checked.
     let options = ReadOptions { check_crc: false, ..read_options(limits) };
     let found = batch.validate(scratch, &options)?;
-    if limits.compacted {
-        check_keys(&batch, &options, scratch)?;
-    }
+    check_records(&batch, &found, limits, wall_time, (&options, &mut *scratch))?;
     scratch.shrink_to(SCRATCH_BYTES);
-    let latest = wall_time.0.saturating_add(limits.timestamp_after_max_ms);
-    if !limits.log_append_time && found.max_timestamp > latest {
-        let text = format!("Timestamp {} is later than {latest}.", found.max_timestamp);
-        return Err(Refusal::new(ErrorCode::INVALID_TIMESTAMP, text));
-    }
     let max_timestamp = if limits.log_append_time { wall_time.0 } else { found.max_timestamp };
     let stored = Stored { offsets: i64::from(found.count), max_timestamp };
     let batch = AcceptedBatch {
-        bytes: records.clone(),
+        // Without what may lie behind it, too short to be another batch.
+        bytes: records.slice(..batch.len()),
         stored,
-        sequenced: (batch.producer_id() != NO_PRODUCER_ID).then(|| Sequenced {
+        sequenced: (batch.producer_id() > NO_PRODUCER_ID).then(|| Sequenced {
             producer_id: batch.producer_id(),
             producer_epoch: batch.producer_epoch(),
             base_sequence: batch.base_sequence(),
@@ -143,34 +167,66 @@ pub(crate) fn check_batch(
 
 /// The only batch that there may be, if its format and codec fit the version of the request.
 fn single_batch(records: &Bytes, version: i16) -> Result<Batch<'_>, Refusal> {
-    let exactly_one = || {
-        let text = format!(
-            "Produce requests with version {version} must have exactly one record batch per partition"
-        );
-        Refusal::invalid(text)
+    let refuse = |code: ErrorCode, what: &str| {
+        Refusal::new(code, format!("Produce requests with version {version} {what}")).of_request()
     };
-    let batch = Batches::new(records).next().ok_or_else(exactly_one)??;
+    let exactly_one =
+        || refuse(ErrorCode::INVALID_RECORD, "must have exactly one record batch per partition");
+    // A batch that claims an impossible size is found before the partition is asked, other damage by its log.
+    let unreadable = |corrupt: Corrupt| match corrupt.reason {
+        CorruptReason::Length(_) | CorruptReason::UnknownFormat(_) => Refusal::from(corrupt).of_request(),
+        _ => Refusal::from(corrupt),
+    };
+    let mut batches = Batches::new(records);
+    let batch = batches.next().ok_or_else(exactly_one)?.map_err(unreadable)?;
     if batch.magic() != 2 {
-        let text = format!("Produce requests with version {version} are only allowed to contain format 2");
-        return Err(Refusal::invalid(text));
+        return Err(refuse(ErrorCode::INVALID_RECORD, "are only allowed to contain format 2"));
     }
-    if batch.len() != records.len() {
+    if batches.next().transpose().map_err(unreadable)?.is_some() {
         return Err(exactly_one());
     }
     if batch.compression() == Compression::Zstd && version < 7 {
-        let text = format!("Produce requests with version {version} may not use zstd compression");
-        return Err(Refusal::new(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, text));
+        return Err(refuse(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE, "may not use zstd compression"));
     }
     Ok(batch)
 }
 
-fn check_keys(batch: &Batch<'_>, options: &ReadOptions, scratch: &mut Scratch) -> Result<(), Refusal> {
-    for record in batch.open(scratch, options)? {
-        if record?.key.is_none() {
-            return Err(Refusal::invalid("Compacted topic cannot accept message without key"));
+/// Checks each record's key and timestamp; what is wrong is told record by record (KIP-467).
+fn check_records(
+    batch: &Batch<'_>,
+    found: &Validated,
+    limits: &Limits,
+    wall_time: WallTime,
+    (options, scratch): (&ReadOptions, &mut Scratch),
+) -> Result<(), Refusal> {
+    let earliest = wall_time.0.saturating_sub(limits.timestamp_before_max_ms);
+    let latest = wall_time.0.saturating_add(limits.timestamp_after_max_ms);
+    let checks_time = !limits.log_append_time
+        && (found.max_timestamp > latest || limits.timestamp_before_max_ms < i64::MAX);
+    if !limits.compacted && !checks_time {
+        return Ok(());
+    }
+    let is_timely = |timestamp: i64| timestamp == NO_TIMESTAMP || (earliest..=latest).contains(&timestamp);
+    let (mut wrong, mut is_time_wrong) = (Vec::new(), false);
+    for (index, record) in (0..).zip(batch.open(scratch, options)?) {
+        let record = record?;
+        if limits.compacted && record.key.is_none() {
+            wrong.push(index);
+        } else if checks_time && !is_timely(record.timestamp) {
+            is_time_wrong = true;
+            wrong.push(index);
         }
     }
-    Ok(())
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let refusal = if is_time_wrong {
+        let text = format!("Timestamps of records should be within {earliest} and {latest}.");
+        Refusal::new(ErrorCode::INVALID_TIMESTAMP, text)
+    } else {
+        Refusal::invalid("Compacted topic cannot accept message without key")
+    };
+    Err(Refusal { records: wrong, ..refusal })
 }
 
 /// Appends an accepted batch and returns its offset.

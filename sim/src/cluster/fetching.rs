@@ -126,7 +126,7 @@ impl Cluster {
         let mut sum = 0;
         for (key, wanted) in partitions {
             let (_, replica) = self.readable(origin, key, wanted).ok()?;
-            if diverging(replica, wanted).is_some() {
+            if wanted.max_bytes < 0 || diverging(replica, wanted).is_some() {
                 return None;
             }
             let bytes = replica.log.readable_bytes(wanted.offset, replica.high_watermark);
@@ -139,15 +139,21 @@ impl Cluster {
     pub(crate) fn read(&self, origin: &Origin, fetch: &Fetch) -> Vec<Result<Found, ErrorCode>> {
         let mut room = usize::try_from(fetch.max_bytes).unwrap_or(0).min(MAX_BYTES);
         let hard_limit = fetch.version < 3;
+        // Since 4.0 brokers do not look at what they send: who asks is expected to know every codec.
+        let version =
+            if self.config.release.at_least([4, 0, 0]) { fetch.version.max(10) } else { fetch.version };
         let mut is_empty = true;
         let read = |(key, wanted): &(Key, Wanted)| {
             let (partition, replica) = self.readable(origin, key, wanted)?;
+            if wanted.max_bytes < 0 || fetch.max_bytes < 0 {
+                return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+            }
             let first = match (hard_limit, is_empty) {
                 (true, _) => FirstBatch::Cut,
                 (false, true) => FirstBatch::Whole,
                 (false, false) => FirstBatch::WholeOrNothing,
             };
-            let found = read_replica(&partition.store, replica, wanted, room, first, fetch.version)?;
+            let found = read_replica(&partition.store, replica, wanted, room, first, version)?;
             room = room.saturating_sub(found.records.len());
             is_empty &= found.records.is_empty();
             Ok(found)

@@ -194,7 +194,7 @@ impl Sessions {
 
     /// Opens a session for what a full response told. 0: there is no room for one.
     pub(crate) fn open(&mut self, now: Instant, by_topic_id: bool, told: &[(Key, Wanted, Told)]) -> i32 {
-        if told.is_empty() || !self.make_room(now) {
+        if !self.make_room(now) {
             return 0;
         }
         let id = loop {

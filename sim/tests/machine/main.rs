@@ -12,5 +12,6 @@ mod groups;
 mod lookups;
 mod partitions;
 mod produce;
+mod refusals;
 mod replication;
 mod wire;

@@ -60,7 +60,11 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
         ("half a batch", cut, ErrorCode::INVALID_RECORD),
         ("no batch", RecordBytes::default(), ErrorCode::INVALID_RECORD),
         ("a base offset", damaged(7, 9), ErrorCode::INVALID_RECORD),
-        ("no transaction", batch(&["a"], Compression::None, &transactional), ErrorCode::INVALID_TXN_STATE),
+        (
+            "no transaction",
+            batch(&["a"], Compression::None, &transactional),
+            ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        ),
         ("too large", plain(&["x".repeat(1_100_000).as_str()]), ErrorCode::MESSAGE_TOO_LARGE),
     ] {
         let result = wire.produce(9, records);

@@ -1,5 +1,6 @@
 //! Fetch (1) with sessions (KIP-227).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use klamm_protocol::messages::fetch::{
@@ -24,6 +25,9 @@ impl Serve for FetchRequest {
         let header = Header { id: self.session_id, epoch: self.session_epoch, by_topic_id };
         let wanted = wanted(&self, by_topic_id);
         let forgotten = forgotten(&self, by_topic_id);
+        if !matches!(self.isolation_level, 0 | 1) {
+            return Reply::Now(failed(ErrorCode::UNKNOWN_SERVER_ERROR));
+        }
         let Some(sessions) = cluster.sessions(origin.broker) else { return Reply::Close };
         let context = match sessions.request(origin.now, header, &wanted, &forgotten) {
             Ok(context) => context,
@@ -74,19 +78,27 @@ fn topic_ref(name: &Str, id: Uuid, by_topic_id: bool) -> TopicRef {
     if by_topic_id { TopicRef::Id(id) } else { TopicRef::Name(name.clone()) }
 }
 
+/// What a request asks for; of a partition that it names more than once, what it asks for last.
 fn wanted(request: &FetchRequest, by_topic_id: bool) -> Vec<(Key, Wanted)> {
     let mut all = Vec::new();
+    let mut places = BTreeMap::new();
     for topic in &request.topics {
         let name = topic_ref(&topic.topic, topic.topic_id, by_topic_id);
-        all.extend(topic.partitions.iter().map(|partition| {
+        for partition in &topic.partitions {
             let wanted = Wanted {
                 offset: partition.fetch_offset,
                 max_bytes: partition.partition_max_bytes,
-                leader_epoch: partition.current_leader_epoch,
+                // Any negative one is none.
+                leader_epoch: partition.current_leader_epoch.max(-1),
                 last_epoch: partition.last_fetched_epoch,
             };
-            ((name.clone(), partition.partition), wanted)
-        }));
+            let key = (name.clone(), partition.partition);
+            let place = *places.entry(key.clone()).or_insert(all.len());
+            match all.get_mut(place) {
+                Some((_, known)) => *known = wanted,
+                None => all.push((key, wanted)),
+            }
+        }
     }
     all
 }
@@ -158,9 +170,12 @@ impl Cluster {
     pub(crate) fn answer_fetch(&mut self, origin: &Origin, fetch: &Fetch) -> FetchResponse {
         let mut response = FetchResponse::default();
         let mut opened = Vec::new();
-        let results = self.read(origin, fetch);
         let fault = self.fetch_fault(origin.connection);
-        for ((key, wanted), result) in fetch.partitions.iter().zip(results) {
+        let read = self.read(origin, fetch);
+        let mut results: Vec<_> = fetch.partitions.iter().zip(read).collect();
+        // What nobody knows comes last.
+        results.sort_by_key(|(_, result)| result.as_ref().is_err_and(|error| is_unknown(*error)));
+        for ((key, wanted), result) in results {
             let result = fault.iter().fold(result, |result, fault| fault.happen(key, result));
             let partition = match result {
                 Ok(found) => data(key.1, found, fetch.committed_only),
@@ -204,6 +219,9 @@ impl Cluster {
         response: &mut FetchResponse,
     ) -> PartitionData {
         let mut result = nothing(key.1, error);
+        if is_unknown(error) {
+            result.aborted_transactions = Some(Vec::new());
+        }
         let names_leader =
             matches!(error, ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::FENCED_LEADER_EPOCH);
         let partition = self.topic_seen(origin.broker, &key.0).and_then(|topic| topic.partition(key.1));
@@ -225,6 +243,10 @@ impl Cluster {
         }
         result
     }
+}
+
+const fn is_unknown(error: ErrorCode) -> bool {
+    matches!(error, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID)
 }
 
 /// Puts a partition into the response, beside the one before if that is of the same topic.

@@ -15,6 +15,9 @@ impl Serve for InitProducerIdRequest {
                 if id.is_empty() { ErrorCode::INVALID_REQUEST } else { ErrorCode::UNSUPPORTED_VERSION };
             return Reply::Now(self.refuse(error));
         }
+        if (self.producer_id == -1) != (self.producer_epoch == -1) {
+            return Reply::Now(self.refuse(ErrorCode::INVALID_REQUEST));
+        }
         let producer_id = cluster.next_producer_id;
         cluster.next_producer_id += 1;
         // Only a fault has a new id begin anywhere else than at 0.

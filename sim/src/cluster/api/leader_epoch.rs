@@ -52,7 +52,8 @@ fn end_of_epoch(
 ) -> Result<EpochEndOffset, ErrorCode> {
     let topic = TopicRef::Name(topic.clone());
     let (_, replica) = cluster.led(origin, &topic, wanted.partition, wanted.current_leader_epoch)?;
-    let end = replica.log.end_of_epoch(wanted.leader_epoch);
+    let is_told = wanted.leader_epoch != -1;
+    let end = is_told.then(|| replica.log.end_of_epoch(wanted.leader_epoch)).flatten();
     let (leader_epoch, end_offset) = end.unwrap_or((-1, -1));
     Ok(EpochEndOffset { partition: wanted.partition, leader_epoch, end_offset, ..EpochEndOffset::default() })
 }

@@ -25,13 +25,22 @@ const FIRST_WITH_NOT_AVAILABLE: i16 = 5;
 
 impl Serve for ListOffsetsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListOffsetsResponse> {
+        if self.isolation_level != 0 && self.isolation_level != 1 {
+            return Reply::Now(self.refuse(ErrorCode::UNKNOWN_SERVER_ERROR));
+        }
         let repeated = repeated(&self);
-        Reply::Now(answer(&self, |topic, wanted| {
+        let mut response = answer(&self, |topic, wanted| {
             if repeated.contains(&(topic, wanted.partition_index)) {
                 return failed(wanted, ErrorCode::INVALID_REQUEST);
             }
             list(cluster, origin, topic, wanted).unwrap_or_else(|error| failed(wanted, error))
-        }))
+        });
+        // What is named more than once is answered once.
+        for topic in &mut response.topics {
+            let mut answered = BTreeSet::new();
+            topic.partitions.retain(|partition| answered.insert(partition.partition_index));
+        }
+        Reply::Now(response)
     }
 
     fn refuse(&self, error: ErrorCode) -> ListOffsetsResponse {
@@ -116,6 +125,8 @@ fn list(
         _ if origin.version < 4 => None,
         LATEST => Some(replica.belief.leader_epoch),
         _ if offset < 0 => None,
+        // An empty log begins in the epoch of its leader.
+        _ if offset == log.end_offset() => Some(replica.belief.leader_epoch),
         _ => log.epochs.at(offset),
     };
     Ok(ListOffsetsPartitionResponse {

@@ -1,12 +1,14 @@
 //! Produce (0).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use klamm_protocol::messages::produce::{
-    LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
-    ProduceResponse, TopicProduceData, TopicProduceResponse,
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
+use klamm_protocol::records::Batches;
 use klamm_protocol::{ErrorCode, RecordBytes, Str};
 
 use super::{Reply, Serve};
@@ -29,14 +31,17 @@ const FIRST_WITH_TOPIC_ID: i16 = 13;
 const FIRST_WITH_LEADER: i16 = 10;
 
 impl Serve for ProduceRequest {
-    fn serve(mut self, cluster: &mut Cluster, origin: &Origin) -> Reply<ProduceResponse> {
+    fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ProduceResponse> {
         if !matches!(self.acks, -1..=1) {
             return Reply::Now(self.refuse(ErrorCode::INVALID_REQUIRED_ACKS));
+        }
+        if self.transactional_id.is_none() && self.topic_data.iter().any(has_transactional_records) {
+            return Reply::Now(self.refuse(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
         }
         let mut failed = false;
         let mut response = ProduceResponse::default();
         let mut waiting = Vec::new();
-        for (place, topic) in self.topic_data.iter_mut().enumerate() {
+        for (place, topic) in merged(self.topic_data, origin.version).iter_mut().enumerate() {
             let name = topic_ref(topic, origin.version);
             let mut partition_responses = Vec::new();
             for partition in &mut topic.partition_data {
@@ -51,7 +56,7 @@ impl Serve for ProduceRequest {
                     }
                     Err(refusal) => {
                         cluster.blame_records(origin.connection, &refusal);
-                        cluster.refused(origin, (&name, partition.index), refusal, &mut response)
+                        cluster.refused(origin, (&name, partition.index), &refusal, &mut response)
                     }
                 });
             }
@@ -75,7 +80,7 @@ impl Serve for ProduceRequest {
     }
 
     fn refuse(&self, error: ErrorCode) -> ProduceResponse {
-        let refused = |partition: &PartitionProduceData| without_offset(partition.index, error, None);
+        let refused = |partition: &PartitionProduceData| without_offset(partition.index, error);
         let topic = |topic: &TopicProduceData| TopicProduceResponse {
             name: topic.name.clone(),
             topic_id: topic.topic_id,
@@ -87,6 +92,41 @@ impl Serve for ProduceRequest {
             ..ProduceResponse::default()
         }
     }
+}
+
+fn has_transactional_records(topic: &TopicProduceData) -> bool {
+    let is_transactional = |partition: &PartitionProduceData| {
+        let records = partition.records.as_ref().map(|records| records.clone().into_bytes());
+        let first = records.as_ref().and_then(|records| Batches::new(records).next());
+        first.is_some_and(|batch| batch.is_ok_and(|batch| batch.is_transactional()))
+    };
+    topic.partition_data.iter().any(is_transactional)
+}
+
+/// Every topic and partition once: of a partition that is named more than once, the last records.
+fn merged(topics: Vec<TopicProduceData>, version: i16) -> Vec<TopicProduceData> {
+    let mut places: BTreeMap<(TopicRef, Option<i32>), usize> = BTreeMap::new();
+    let mut all: Vec<TopicProduceData> = Vec::new();
+    for mut topic in topics {
+        let name = topic_ref(&topic, version);
+        let partitions = std::mem::take(&mut topic.partition_data);
+        if partitions.is_empty() {
+            continue;
+        }
+        let place = *places.entry((name.clone(), None)).or_insert(all.len());
+        if place == all.len() {
+            all.push(topic);
+        }
+        let Some(known) = all.get_mut(place).map(|topic| &mut topic.partition_data) else { continue };
+        for partition in partitions {
+            let place = *places.entry((name.clone(), Some(partition.index))).or_insert(known.len());
+            match known.get_mut(place) {
+                Some(earlier) => *earlier = partition,
+                None => known.push(partition),
+            }
+        }
+    }
+    all
 }
 
 fn topic_ref(topic: &TopicProduceData, version: i16) -> TopicRef {
@@ -113,14 +153,13 @@ fn succeeded(index: i32, appended: &Appended) -> PartitionProduceResponse {
     }
 }
 
-fn without_offset(index: i32, error_code: ErrorCode, error_message: Option<Str>) -> PartitionProduceResponse {
+fn without_offset(index: i32, error_code: ErrorCode) -> PartitionProduceResponse {
     PartitionProduceResponse {
         index,
         error_code,
         base_offset: -1,
         log_append_time_ms: -1,
         log_start_offset: -1,
-        error_message,
         ..PartitionProduceResponse::default()
     }
 }
@@ -191,11 +230,25 @@ impl Cluster {
         &self,
         origin: &Origin,
         (topic, index): (&TopicRef, i32),
-        refusal: Refusal,
+        refusal: &Refusal,
         response: &mut ProduceResponse,
     ) -> PartitionProduceResponse {
-        let message = (!refusal.message.is_empty()).then(|| Str::from(refusal.message));
-        let mut result = without_offset(index, refusal.code, message);
+        let told = refusal.is_told_in_words().then(|| Str::copy_of(&refusal.message));
+        let record_error = |batch_index: &i32| BatchIndexAndErrorMessage {
+            batch_index: *batch_index,
+            batch_index_error_message: told.clone(),
+            ..BatchIndexAndErrorMessage::default()
+        };
+        let mut result = PartitionProduceResponse {
+            record_errors: refusal.records.iter().map(record_error).collect(),
+            error_message: told.clone(),
+            ..without_offset(index, refusal.code)
+        };
+        if refusal.tells_start()
+            && let Ok((_, replica)) = self.hosted(origin, topic, index, -1)
+        {
+            result.log_start_offset = replica.log.start_offset();
+        }
         let leader = self.topic_seen(origin.broker, topic).and_then(|topic| topic.partition(index));
         if refusal.code == ErrorCode::NOT_LEADER_OR_FOLLOWER
             && origin.version >= FIRST_WITH_LEADER
@@ -271,6 +324,8 @@ impl Turn<'_> {
             let epoch = replica.belief.leader_epoch;
             let base_offset = batches::append(&mut replica.log, store, batch, epoch, append_time);
             if let Some(sequenced) = &batch.sequenced {
+                // A repetition is told the batch's highest timestamp, whoever set it.
+                let log_append_time_ms = append_time.unwrap_or(batch.stored.max_timestamp);
                 replica.remember(sequenced, Written { base_offset, log_append_time_ms });
             }
         }

@@ -1,0 +1,77 @@
+//! The cases, by what they ask for.
+
+use std::collections::BTreeSet;
+
+use klamm_protocol::ApiKey;
+use klamm_tests::Outcome;
+
+use crate::case::Case;
+
+mod fetch;
+mod frames;
+mod lookups;
+mod produce;
+mod sequences;
+mod sessions;
+
+/// The APIs that the embedded broker serves. What else Kafka lists is in `sim/FIDELITY.md`.
+const SERVED: &[ApiKey] = &[
+    ApiKey::PRODUCE,
+    ApiKey::FETCH,
+    ApiKey::LIST_OFFSETS,
+    ApiKey::METADATA,
+    ApiKey::OFFSET_COMMIT,
+    ApiKey::OFFSET_FETCH,
+    ApiKey::FIND_COORDINATOR,
+    ApiKey::JOIN_GROUP,
+    ApiKey::HEARTBEAT,
+    ApiKey::LEAVE_GROUP,
+    ApiKey::SYNC_GROUP,
+    ApiKey::DESCRIBE_GROUPS,
+    ApiKey::LIST_GROUPS,
+    ApiKey::API_VERSIONS,
+    ApiKey::CREATE_TOPICS,
+    ApiKey::DELETE_TOPICS,
+    ApiKey::INIT_PRODUCER_ID,
+    ApiKey::OFFSET_FOR_LEADER_EPOCH,
+    ApiKey::DESCRIBE_CONFIGS,
+    ApiKey::ALTER_CONFIGS,
+    ApiKey::CREATE_PARTITIONS,
+    ApiKey::DELETE_GROUPS,
+    ApiKey::INCREMENTAL_ALTER_CONFIGS,
+    ApiKey::OFFSET_DELETE,
+    ApiKey::DESCRIBE_CLUSTER,
+    ApiKey::DESCRIBE_TOPIC_PARTITIONS,
+];
+
+/// Every case.
+pub(crate) fn all() -> Vec<Case> {
+    [
+        frames::cases(),
+        produce::cases(),
+        sequences::cases(),
+        fetch::cases(),
+        sessions::cases(),
+        lookups::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Every known difference has its heading in `sim/FIDELITY.md`, and names are unique.
+pub(crate) fn check_explanations(cases: Vec<Case>) -> Outcome<()> {
+    let text = include_str!("../../../../sim/FIDELITY.md");
+    let mut names = BTreeSet::new();
+    for case in cases {
+        for known in &case.known {
+            if !text.lines().any(|line| line.strip_prefix("### ") == Some(known.why)) {
+                return Err(format!("{}: {:?} is no heading of sim/FIDELITY.md", case.name, known.why).into());
+            }
+        }
+        if !names.insert(case.name.clone()) {
+            return Err(format!("there are two cases {}", case.name).into());
+        }
+    }
+    Ok(())
+}
