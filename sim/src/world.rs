@@ -1,8 +1,7 @@
 //! A world in simulated time: clients, network and cluster, driven by one queue of events.
 //!
-//! A [`World`] has brokers (one [`Cluster`] machine), a network, and actors: futures of
-//! applications that use the real client, with the real bytes on simulated connections. Time is simulated: it jumps to
-//! the next event, so a day of waiting takes no longer than what happens in it. One seed gives one run.
+//! A [`World`] has brokers (one [`Cluster`] machine), a network, and actors: futures of applications that use the real
+//! client, with the real bytes on simulated connections. One seed gives one run.
 //!
 //! ```
 //! use std::time::Duration;
@@ -23,6 +22,82 @@
 //! assert_eq!(offset, Some((0, Some(b"3 apples".to_vec()))));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Time
+//!
+//! Time is simulated and jumps to the next event, so a day of waiting takes no longer than what happens in it. Actors
+//! wait with [`World::sleep`] and [`World::timeout`]; a runtime's own timers do not work here. The world goes on only
+//! while [`World::block_on`], [`World::run_for`] and the like are called.
+//!
+//! ```
+//! use std::time::Duration;
+//! use klamm_sim::World;
+//!
+//! let world = World::builder().build();
+//! let began = world.now();
+//! world.block_on(world.sleep(Duration::from_secs(24 * 3600)), Duration::MAX)?;
+//! assert!(world.now() - began >= Duration::from_secs(24 * 3600));
+//! # Ok::<(), Box<klamm_sim::world::Stuck>>(())
+//! ```
+//!
+//! # Actors and clients
+//!
+//! [`World::spawn`] starts an actor. [`World::kafka`] configures a client; everything that is connected under one name
+//! is one client process, which can be [killed](World::kill_client) or [paused](World::pause_client) as a whole,
+//! together with the actors that were [spawned in it](World::spawn_in). Code that connects by itself does so with
+//! [`Kafka::builder`](klamm_engine::Kafka::builder) of this module's [`Kafka`], to `broker-1:9092` and so on.
+//!
+//! # Faults
+//!
+//! [`World::network`] has those of the network, [`World::cluster`] lends out the [`Cluster`] for those of brokers, by
+//! name as well:
+//!
+//! ```
+//! use std::time::Duration;
+//! use klamm_engine::Record;
+//! use klamm_sim::{World, world::{Endpoint, Host}};
+//!
+//! let world = World::builder().seed(1).build();
+//! // The next two produce requests are refused, and broker 2 dies after a second.
+//! world.cluster(|cluster, now| {
+//!     cluster.inject(now, &"error code=NOT_LEADER_OR_FOLLOWER api=Produce times=2".parse()?);
+//!     Ok::<_, klamm_sim::cluster::FaultError>(())
+//! })?;
+//! let clock = world.clone();
+//! drop(world.spawn("fault", async move {
+//!     clock.sleep(Duration::from_secs(1)).await;
+//!     clock.cluster(|cluster, now| cluster.kill(now, 2));
+//! }));
+//! // The first address of broker 1 leads nowhere; what broker 3 sends to anybody gets lost on the way.
+//! world.network().resolve_to("broker-1", [Endpoint::Refusing, Endpoint::Broker(1)]);
+//! world.network().partition_one_way(Host::Broker(3), Host::EveryClient);
+//! let heal = world.clone();
+//! drop(world.spawn("heal", async move {
+//!     heal.sleep(Duration::from_secs(20)).await;
+//!     heal.network().heal();
+//! }));
+//! let app = world.kafka("app");
+//! let written = world.block_on(async move {
+//!     let producer = app.connect().await?.producer().build()?;
+//!     Ok::<_, Box<dyn std::error::Error>>(producer.send(Record::to("t").value("v")).await?)
+//! }, Duration::from_secs(300))??;
+//! assert_eq!(written.offset, Some(0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Chance
+//!
+//! How long bytes are under way, in which pieces they arrive, and how long a task that was woken waits for its turn is
+//! drawn from the seed, separately for each connection and task. Tasks of one client (its control task, one for each
+//! connection, the actors that use it) take their turns one by one, so what happens between them differs from seed to
+//! seed as it does with threads. [`run_twice`] tells whether an application is determined by its world, and
+//! [`interleavings`] walks through all orders of a small one.
+//!
+//! # What counts as an event
+//!
+//! [`World::events`] counts turns of nodes, each of which is one entry taken out of the queue: an actor is polled, a
+//! control task or a connection's task is driven, a piece of bytes arrives, the cluster or sleepers do what is due.
+//! Timers that are set anew count when they go off, and only if something is due then.
 
 mod actor;
 mod builder;

@@ -42,7 +42,7 @@ impl std::error::Error for Divergence {}
 ///     drop(world.spawn("app", async move { kafka.connect().await.map(drop) }));
 ///     world.run_for(Duration::from_secs(5));
 /// })?;
-/// assert!(world.events() > 20);
+/// assert!(world.events() > 10);
 /// # Ok::<(), klamm_sim::world::Divergence>(())
 /// ```
 ///
