@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::records::LegacyFormat;
-use klamm_protocol::{ErrorCode, RecordBytes};
+use klamm_protocol::{ErrorCode, RecordBytes, Str};
 
 use super::links::ConnectionId;
 use super::log::{FirstBatch, Slice, Store};
@@ -27,6 +27,8 @@ pub(crate) struct Fetch {
     pub(crate) min_bytes: u64,
     pub(crate) max_bytes: i32,
     pub(crate) committed_only: bool,
+    /// Where the consumer stands, if it said so and it matters.
+    pub(crate) rack: Option<Str>,
     /// Bytes that can be read so far.
     pub(crate) available: u64,
 }
@@ -54,6 +56,8 @@ pub(crate) struct Found {
     pub(crate) log_start_offset: i64,
     /// (epoch, end offset) where the reader's log diverges (KIP-595).
     pub(crate) diverging: Option<(i32, i64)>,
+    /// The replica that the consumer shall read from instead (KIP-392).
+    pub(crate) preferred: Option<i32>,
 }
 
 impl Cluster {
@@ -69,9 +73,8 @@ impl Cluster {
             TopicRef::Name(_) => ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
             TopicRef::Id(_) => ErrorCode::UNKNOWN_TOPIC_ID,
         };
-        let image = self.topic_seen(origin.broker, topic).ok_or(unknown)?;
+        let (topic, image) = self.topic_at(origin.broker, topic).ok_or(unknown)?;
         image.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
-        let topic = self.topics.by_id(image.id).ok_or(unknown)?;
         let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
         let replica = partition.replica(origin.broker).filter(|replica| replica.belief.is_heard());
         let replica = replica.ok_or(ErrorCode::NOT_LEADER_OR_FOLLOWER)?;
@@ -121,12 +124,35 @@ impl Cluster {
         Ok((partition, replica))
     }
 
+    /// Whom a consumer shall read from instead of the leader: of the replicas in sync that stand where it does and have
+    /// what it wants the one that has most, as Kafka's `RackAwareReplicaSelector` chooses. `None`: the leader itself.
+    fn preferred(&self, fetch: &Fetch, partition: &Partition, leader: &Replica, offset: i64) -> Option<i32> {
+        let rack = fetch.rack.as_ref().filter(|_| leader.leads())?;
+        let stands_there = |broker: i32| {
+            let node = self.node_seen(fetch.broker, broker).filter(|node| node.is_alive);
+            node.is_some_and(|node| node.rack.as_ref() == Some(rack))
+        };
+        if stands_there(leader.broker) {
+            return None;
+        }
+        let followers = partition.replicas.iter().zip(&leader.leading.followers);
+        let fits = followers.filter(|(follower, progress)| {
+            leader.belief.isr.contains(&follower.broker)
+                && progress.end >= offset
+                && follower.log.start_offset() <= offset
+                && stands_there(follower.broker)
+        });
+        fits.max_by_key(|(_, progress)| (progress.end, progress.caught_up_at))
+            .map(|(follower, _)| follower.broker)
+    }
+
     /// The bytes that a fetch could get now; `None`: something has to be told at once.
-    pub(crate) fn available(&self, origin: &Origin, partitions: &[(Key, Wanted)]) -> Option<u64> {
+    pub(crate) fn available(&self, origin: &Origin, fetch: &Fetch) -> Option<u64> {
         let mut sum = 0;
-        for (key, wanted) in partitions {
-            let (_, replica) = self.readable(origin, key, wanted).ok()?;
-            if wanted.max_bytes < 0 || diverging(replica, wanted).is_some() {
+        for (key, wanted) in &fetch.partitions {
+            let (partition, replica) = self.readable(origin, key, wanted).ok()?;
+            let is_told = wanted.max_bytes < 0 || diverging(replica, wanted).is_some();
+            if is_told || self.preferred(fetch, partition, replica, wanted.offset).is_some() {
                 return None;
             }
             let bytes = replica.log.readable_bytes(wanted.offset, replica.high_watermark);
@@ -147,6 +173,9 @@ impl Cluster {
             let (partition, replica) = self.readable(origin, key, wanted)?;
             if wanted.max_bytes < 0 || fetch.max_bytes < 0 {
                 return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
+            }
+            if let Some(preferred) = self.preferred(fetch, partition, replica, wanted.offset) {
+                return Ok(Found { preferred: Some(preferred), ..found(replica) });
             }
             let first = match (hard_limit, is_empty) {
                 (true, _) => FirstBatch::Cut,
@@ -222,12 +251,16 @@ fn read_replica(
         let slice = replica.log.read(store, wanted.offset, replica.high_watermark, limit, first);
         in_format_of(slice, version)?
     };
-    Ok(Found {
-        records,
+    Ok(Found { records, diverging, ..found(replica) })
+}
+
+/// Nothing, of this replica.
+fn found(replica: &Replica) -> Found {
+    Found {
         high_watermark: replica.high_watermark,
         log_start_offset: replica.log.start_offset(),
-        diverging,
-    })
+        ..Found::default()
+    }
 }
 
 /// Batches in a form that the version of the request has.

@@ -145,7 +145,8 @@ impl Log {
 
     /// Copies from a log of another replica what lies between this log's end and `end`.
     pub(crate) fn copy(&mut self, from: &Self, end: i64) {
-        let first = from.entries.partition_point(|entry| entry.base_offset < self.end_offset);
+        // An empty log may begin inside a batch.
+        let first = from.entries.partition_point(|entry| entry.last_offset < self.end_offset);
         for entry in from.entries.range(first..) {
             if entry.last_offset >= end {
                 return;
@@ -156,6 +157,10 @@ impl Log {
 
     /// Begins a new segment if the next batch of `len` bytes would make the newest one larger than `max_bytes`.
     pub(crate) fn roll(&mut self, len: usize, max_bytes: u64) {
+        if self.entries.is_empty() {
+            self.segments.clear();
+            self.bytes_before_segment = self.bytes;
+        }
         let size = self.bytes - self.bytes_before_segment;
         if size > 0 && size + len as u64 > max_bytes.min(CHUNK_BYTES as u64) {
             self.segments.push_back(self.end_offset);

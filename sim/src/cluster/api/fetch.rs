@@ -50,9 +50,11 @@ impl Serve for FetchRequest {
             min_bytes: u64::try_from(self.min_bytes).unwrap_or(0),
             max_bytes: if origin.version < 3 { i32::MAX } else { self.max_bytes },
             committed_only: self.isolation_level == 1,
+            rack: Some(Str::copy_of(&self.rack_id))
+                .filter(|rack| cluster.config.rack_aware_reads && !rack.is_empty()),
             available: 0,
         };
-        let available = cluster.available(origin, &fetch.partitions);
+        let available = cluster.available(origin, &fetch);
         let wait = u64::try_from(self.max_wait_ms).unwrap_or(0);
         let fault = cluster.fetch_fault(origin.connection);
         let is_told_at_once = fault.is_some_and(|fault| fault.is_told_at_once(&fetch.partitions));
@@ -151,6 +153,7 @@ fn data(partition_index: i32, found: Found, committed_only: bool) -> PartitionDa
         diverging_epoch: diverging.unwrap_or_default(),
         aborted_transactions: committed_only.then(Vec::new),
         records: Some(found.records),
+        preferred_read_replica: found.preferred.unwrap_or(-1),
         ..nothing(partition_index, ErrorCode::NONE)
     }
 }
@@ -161,7 +164,7 @@ fn told(partition: &PartitionData) -> Told {
         log_start_offset: partition.log_start_offset,
         is_error: !partition.error_code.is_ok(),
         has_records: partition.records.as_ref().is_some_and(|records| !records.is_empty()),
-        must_tell: partition.diverging_epoch.epoch >= 0,
+        must_tell: partition.diverging_epoch.epoch >= 0 || partition.preferred_read_replica >= 0,
     }
 }
 

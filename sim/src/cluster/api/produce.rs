@@ -187,11 +187,11 @@ impl Cluster {
             return Err(Refusal::from(ErrorCode::INVALID_TOPIC_EXCEPTION));
         }
         self.led(origin, topic, index, -1)?;
+        let unknown = || Refusal::from(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+        let (known, _) = self.topic_at(origin.broker, topic).ok_or_else(unknown)?;
+        let (topic_id, limits) = (known.id(), *known.settings.limits());
         let (wall_time, release) = (self.wall_time, self.release_of(origin.connection));
         let expiration = self.config.limits.producer_id_expiration;
-        let unknown = || Refusal::from(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
-        let topic_id = self.topic_seen(origin.broker, topic).ok_or_else(unknown)?.id;
-        let limits = *self.topics.by_id(topic_id).ok_or_else(unknown)?.settings.limits();
         let turn = self.turn(origin.now, topic_id, index).ok_or_else(unknown)?;
         let slot = turn.partition.slot(origin.broker).ok_or_else(unknown)?;
         if acks == -1 && turn.partition.replicas[slot].belief.isr.len() < turn.wanted_isr {

@@ -45,15 +45,15 @@ impl Log {
         self.epochs.forget_below(offset);
     }
 
-    /// Where the oldest segment ends, which may be the only one.
-    fn first_segment_end(&self) -> i64 {
-        self.segments.front().copied().unwrap_or(self.end_offset)
+    /// Where the oldest segment ends, unless it is the only one.
+    fn first_segment_end(&self) -> Option<i64> {
+        self.segments.iter().copied().find(|base| *base > self.start_offset)
     }
 
     /// Deletes the oldest segments as long as at least `max_bytes` remain. Nothing from `high_watermark` on is
     /// deleted, and neither is the newest segment.
     pub(crate) fn retain_bytes(&mut self, max_bytes: u64, high_watermark: i64) {
-        while let Some(end) = self.segments.front().copied().filter(|end| *end <= high_watermark) {
+        while let Some(end) = self.first_segment_end().filter(|end| *end <= high_watermark) {
             let at = self.entries.partition_point(|entry| entry.base_offset < end);
             let rest = self.entries.get(at).map_or(0, |entry| self.bytes - entry.bytes_before);
             if rest < max_bytes {
@@ -67,7 +67,7 @@ impl Log {
     /// `high_watermark` on is deleted.
     pub(crate) fn retain_since(&mut self, oldest: i64, high_watermark: i64) {
         while self.start_offset < self.end_offset {
-            let end = self.first_segment_end();
+            let end = self.first_segment_end().unwrap_or(self.end_offset);
             let mut segment = self.entries.iter().take_while(|entry| entry.base_offset < end);
             if end > high_watermark || segment.any(|entry| entry.max_timestamp >= oldest) {
                 return;

@@ -206,6 +206,9 @@ fn retention_by_time_deletes_segments_all_of_which_is_old() {
     assert_eq!((log.start_offset(), log.end_offset(), log.len()), (5, 5, 0), "the newest one, too");
     append(&mut log, 0, 64, 1, 60);
     assert_eq!((log.read(5, 6, 1, FirstBatch::Whole).len(), log.len()), (64, 64));
+    assert!(log.segments.is_empty());
+    log.retain_bytes(0, 6);
+    assert_eq!(log.start_offset(), 5);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use klamm_protocol::{Str, Uuid};
 use super::Step;
 use crate::cluster::Cluster;
 use crate::cluster::session::TopicRef;
-use crate::cluster::topics::Leadership;
+use crate::cluster::topics::{Leadership, Topic};
 
 /// A broker as others hear of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -276,6 +276,15 @@ impl Cluster {
             self.images.views.remove(&broker);
         }
         self.believe_image(now, broker, &image);
+    }
+
+    /// A topic that a broker knows, as it is and as the broker knows it.
+    pub(crate) fn topic_at(&self, broker: i32, topic: &TopicRef) -> Option<(&Topic, &TopicImage)> {
+        if self.images.image(broker).is_none() {
+            return self.topics.find(topic).map(|topic| (topic, &topic.image));
+        }
+        let image = self.topic_seen(broker, topic)?;
+        Some((self.topics.by_id(image.id)?, image))
     }
 
     /// A topic as a broker knows it.

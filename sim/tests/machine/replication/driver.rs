@@ -29,6 +29,7 @@ impl Wire {
             self.cluster.handle_timeout(self.now);
         }
         self.now = end;
+        self.cluster.handle_timeout(end);
     }
 
     /// Sends one record to a broker, which may let it wait.
