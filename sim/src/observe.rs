@@ -64,6 +64,8 @@ const NO_KEY: u32 = u32::MAX;
 impl ValueId {
     /// Bytes of an id.
     pub const LEN: usize = 24;
+    /// What every value long enough goes on with after its id: a text that quotes a value is known by it.
+    pub const SECRET: &'static str = "hush:hush";
 
     /// An id for a value of `len` bytes, at least [`ValueId::LEN`] and less than 16 MiB. `seed` is the run's.
     #[must_use]
@@ -89,6 +91,9 @@ impl ValueId {
         value.clear();
         value.extend_from_slice(&self.to_bytes());
         let len = self.value_len();
+        if len >= Self::LEN + Self::SECRET.len() {
+            value.extend_from_slice(Self::SECRET.as_bytes());
+        }
         let mut padding = self.padding();
         while value.len() < len {
             let word = padding.next_u64().to_be_bytes();
@@ -101,10 +106,17 @@ impl ValueId {
     #[must_use]
     pub fn is_whole(self, value: &[u8]) -> bool {
         let Some((id, rest)) = value.split_at_checked(Self::LEN) else { return false };
+        let secret = if rest.len() < Self::SECRET.len() {
+            Some(rest)
+        } else {
+            rest.strip_prefix(Self::SECRET.as_bytes())
+        };
         let mut padding = self.padding();
         value.len() == self.value_len()
             && id == self.to_bytes()
-            && rest.chunks(8).all(|part| part == &padding.next_u64().to_be_bytes()[..part.len()])
+            && secret.is_some_and(|rest| {
+                rest.chunks(8).all(|part| part == &padding.next_u64().to_be_bytes()[..part.len()])
+            })
     }
 
     fn padding(self) -> Draws {

@@ -21,9 +21,13 @@ pub struct Bounds {
     pub failed_fetches_per_second: u32,
     /// Observations without time passing: default 1,000,000.
     pub observations_per_instant: u64,
+    /// Steps of the world for each observation, and for each second that passes: default 100 and 2,000.
+    pub steps_per_observation: u64,
+    /// See [`Bounds::steps_per_observation`].
+    pub steps_per_second: u64,
     /// Whether readers can find out that a log was truncated: default true. Brokers before 2.1 do not tell.
     pub truncation_is_told: bool,
-    /// What may be in no text. Default: nothing.
+    /// What may be in no text, besides the values of records. Default: nothing.
     pub secrets: Vec<String>,
 }
 
@@ -37,6 +41,8 @@ impl Default for Bounds {
             resends_per_second: 25,
             failed_fetches_per_second: 100,
             observations_per_instant: 1_000_000,
+            steps_per_observation: 100,
+            steps_per_second: 2_000,
             truncation_is_told: true,
             secrets: Vec::new(),
         }

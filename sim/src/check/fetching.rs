@@ -49,6 +49,8 @@ pub(super) struct Fetching {
 pub(super) struct Fetcher<'a> {
     pub(super) client: ClientId,
     pub(super) broker: i32,
+    /// The request may be an old one.
+    pub(super) waited: bool,
     pub(super) bounds: &'a Bounds,
     pub(super) oracle: &'a Oracle,
     pub(super) readers: &'a Readers,
@@ -74,7 +76,9 @@ impl Fetching {
             .collect();
         let (client, broker, id, epoch) =
             (fetcher.client, fetcher.broker, request.session_id, request.session_epoch);
-        self.are_wanted(&named, fetcher);
+        if !fetcher.waited {
+            self.are_wanted(&named, fetcher);
+        }
         if epoch <= 0 {
             self.sessions.remove(&(client, broker, id));
             if epoch == 0 {
@@ -99,7 +103,7 @@ impl Fetching {
                 }
             }
         }
-        if let Some(unwanted) = self.unwanted.get_mut(&client) {
+        if let Some(unwanted) = self.unwanted.get(&client).filter(|_| !fetcher.waited) {
             stale(session, unwanted, id, fetcher);
         }
         (id, epoch)

@@ -105,7 +105,7 @@ invariants! {
     /// An accepted record has exactly one outcome, a refused one has none.
     OneOutcome = 6, "one-outcome", Both;
     /// An accepted record has its outcome before the delivery timeout is over.
-    OutcomeInTime = 7, "outcome-in-time", Both;
+    OutcomeInTime = 7, "outcome-in-time", Online;
     /// The batches of a producer id, epoch and partition have sequences without gap or overlap; a batch that is sent
     /// again is the same to the byte; under a new epoch only producer id, epoch, sequence and checksum differ.
     Sequences = 8, "sequences", Both;
@@ -117,7 +117,7 @@ invariants! {
     /// nor its request is larger than configured.
     BatchesValid = 11, "batches-valid", Online;
     /// When a flush ends, everything that was accepted before it began has its outcome.
-    FlushCovers = 12, "flush-covers", Both;
+    FlushCovers = 12, "flush-covers", Online;
     /// While a topic's number of partitions stays the same, all records with one key are in one partition; a record whose
     /// partition the application named is in that one.
     KeysStay = 13, "keys-stay", Online;

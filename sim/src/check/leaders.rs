@@ -44,6 +44,8 @@ pub(super) struct Leaders {
 pub(super) struct Talk<'a> {
     pub(super) client: ClientId,
     pub(super) broker: i32,
+    /// The request may be an old one.
+    pub(super) waited: bool,
     pub(super) bounds: &'a Bounds,
     pub(super) oracle: &'a Oracle,
     pub(super) findings: &'a mut Findings,
@@ -144,7 +146,7 @@ impl Leaders {
     fn is_leader(&self, key: Key, what: &str, talk: &mut Talk<'_>) {
         let Some(learned) = self.learned.get(&key) else { return };
         let is_right = learned.leader == talk.broker || learned.leader < 0 || learned.replica == talk.broker;
-        if is_right || talk.findings.now.at <= learned.at + talk.bounds.handover {
+        if is_right || talk.waited || talk.findings.now.at <= learned.at + talk.bounds.handover {
             return;
         }
         let what = format!(
@@ -164,7 +166,7 @@ impl Leaders {
         let used = self.used.entry(key).or_insert(Used { epoch, at: now });
         if epoch > used.epoch {
             *used = Used { epoch, at: now };
-        } else if epoch < used.epoch && now > used.at + talk.bounds.handover {
+        } else if epoch < used.epoch && !talk.waited && now > used.at + talk.bounds.handover {
             let (last, at) = (used.epoch, used.at);
             let what = format!(
                 "client {} fetched {} from broker {} under epoch {epoch}, and had used {last} since {at}",

@@ -40,6 +40,8 @@ pub(super) struct Link {
     arrived: u64,
     /// The broker asked for patience: since when, and until when.
     throttled: Option<(Instant, Instant)>,
+    /// Since when requests do not wait in the client until they may be sent.
+    ready: Instant,
 }
 
 impl Link {
@@ -53,7 +55,14 @@ impl Link {
             sent: 0,
             arrived: 0,
             throttled: None,
+            ready: Instant::MAX,
         }
+    }
+
+    /// Whether a request that is sent now may have been made long ago, and waited until it could be sent.
+    pub(super) fn waited(&self, now: Instant, bounds: &Bounds) -> bool {
+        let patient = self.throttled.map_or(Instant::ZERO, |(_, until)| until);
+        self.ready == Instant::MAX || now <= self.ready.max(patient) + bounds.handover
     }
 
     /// Produce requests that wait for their answers.
@@ -219,6 +228,7 @@ impl Links {
         let asked = asked?;
         if asked.api == ApiKey::API_VERSIONS {
             link.learn_versions(frame, asked.version);
+            link.ready = findings.now.at;
         }
         Some(asked)
     }

@@ -12,6 +12,11 @@ use super::values::{Close, Fate, Flush, Producer, Value, Values, dense};
 use super::{Bounds, Invariant};
 use crate::observe::{ActorId, Phase, Producing, TopicPartition, ValueId};
 
+/// In the error of a record that no broker answered for.
+const NO_ANSWER: &str = "before the delivery timeout";
+/// A shorter delivery timeout may be over without anything being wrong.
+const PATIENT: Duration = Duration::from_secs(10);
+
 /// What producers promise, checked against the oracle.
 pub(super) struct Promises<'a> {
     pub(super) bounds: &'a Bounds,
@@ -241,6 +246,7 @@ impl Promises<'_> {
         }
         let Some((producer, number)) = self.values.find_mut(id) else { return };
         let (client, closing) = (producer.client, producer.close.is_some());
+        let producer_timeout = Duration::from_nanos(producer.facts.delivery_timeout_ns);
         let Some(value) = producer.value(number).copied() else { return };
         if effect == Effect::None && value.was_appended {
             let what =
@@ -249,7 +255,8 @@ impl Promises<'_> {
         }
         let recovered = self.processes.recovered(client, self.bounds.recovery);
         let exists = self.values.topic(value.topic).is_some_and(|topic| self.oracle.exists(topic));
-        if !closing && exists && recovered.is_some_and(|at| value.since > at) {
+        let had_time = error.contains(NO_ANSWER) && producer_timeout >= PATIENT;
+        if had_time && !closing && exists && recovered.is_some_and(|at| value.since > at) {
             let what = format!(
                 "{} was accepted at {}, when all faults had been over for long enough, and failed: {error}",
                 oracle::name(id),

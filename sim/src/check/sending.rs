@@ -160,6 +160,11 @@ impl Sending {
             }
             return;
         }
+        if self.splits {
+            // What is too large for the broker is divided, and its parts have its sequences.
+            sent.retain(|known| new.base < known.base || known.last < new.last);
+        }
+        let at = sent.partition_point(|known| known.base < new.base);
         let before =
             at.checked_sub(1).and_then(|before| sent.get(before)).filter(|known| known.last >= new.base);
         let after = sent.get(at).filter(|known| known.base <= new.last);

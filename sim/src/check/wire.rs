@@ -46,14 +46,23 @@ pub(super) struct Context<'a> {
     pub(super) findings: &'a mut Findings,
 }
 
+/// Who asks whom.
+#[derive(Clone, Copy)]
+struct Peers {
+    client: ClientId,
+    broker: i32,
+    /// The request may have waited in the client for long.
+    waited: bool,
+}
+
 impl Context<'_> {
-    fn talk(&mut self, client: ClientId, broker: i32) -> Talk<'_> {
-        Talk { client, broker, bounds: self.bounds, oracle: self.oracle, findings: self.findings }
+    fn talk(&mut self, Peers { client, broker, waited }: Peers) -> Talk<'_> {
+        Talk { client, broker, waited, bounds: self.bounds, oracle: self.oracle, findings: self.findings }
     }
 
-    fn fetcher(&mut self, client: ClientId, broker: i32) -> Fetcher<'_> {
+    fn fetcher(&mut self, Peers { client, broker, waited }: Peers) -> Fetcher<'_> {
         let Self { bounds, oracle, readers, .. } = *self;
-        Fetcher { client, broker, bounds, oracle, readers, findings: self.findings }
+        Fetcher { client, broker, waited, bounds, oracle, readers, findings: self.findings }
     }
 }
 
@@ -83,15 +92,20 @@ impl Wires {
         }
         let Some(head) = self.links.check(id, frame, context.bounds, context.findings) else { return };
         let Some(link) = self.links.link_mut(id) else { return };
-        let (client, broker) = (link.client, link.broker);
+        let peers = Peers {
+            client: link.client,
+            broker: link.broker,
+            waited: link.waited(context.findings.now.at, context.bounds),
+        };
+        let Peers { client, broker, .. } = peers;
         let mut session = (0, -1);
         let mut is_answered = true;
         match head.api {
-            ApiKey::PRODUCE => is_answered = self.produce(&head, frame, (client, broker), context),
+            ApiKey::PRODUCE => is_answered = self.produce(&head, frame, peers, context),
             ApiKey::FETCH => {
                 let Some(request) = readable::<FetchRequest>(&head, frame, client, context) else { return };
-                self.leaders.fetch(&request, &mut context.talk(client, broker));
-                session = self.fetching.request(&request, &mut context.fetcher(client, broker));
+                self.leaders.fetch(&request, &mut context.talk(peers));
+                session = self.fetching.request(&request, &mut context.fetcher(peers));
             }
             ApiKey::METADATA => {
                 self.rates.tick(client, Doing::AskingMetadata, context.bounds, context.findings)
@@ -106,15 +120,10 @@ impl Wires {
     }
 
     /// Returns whether the request will be answered.
-    fn produce(
-        &mut self,
-        head: &Head,
-        frame: &Bytes,
-        (client, broker): (ClientId, i32),
-        context: &mut Context<'_>,
-    ) -> bool {
+    fn produce(&mut self, head: &Head, frame: &Bytes, peers: Peers, context: &mut Context<'_>) -> bool {
+        let client = peers.client;
         let Some(request) = readable::<ProduceRequest>(head, frame, client, context) else { return true };
-        self.leaders.produce(&request, &mut context.talk(client, broker));
+        self.leaders.produce(&request, &mut context.talk(peers));
         let Context { bounds, oracle, values, .. } = *context;
         let by_id = head.version >= FIRST_PRODUCE_BY_ID;
         let mut sender = Sender { client, by_id, bounds, oracle, values, findings: context.findings };
@@ -125,27 +134,22 @@ impl Wires {
     fn received(&mut self, id: ConnectionId, frame: &Bytes, context: &mut Context<'_>) {
         let Some(asked) = self.links.answered(id, frame, context.findings) else { return };
         let Some(link) = self.links.link_mut(id) else { return };
-        let (client, broker) = (link.client, link.broker);
-        let throttle_ms = self.answer(&asked, frame, (client, broker), context);
+        let peers = Peers { client: link.client, broker: link.broker, waited: false };
+        let throttle_ms = self.answer(&asked, frame, peers, context);
         if let Some(link) = self.links.link_mut(id) {
             link.throttle(context.findings.now.at, throttle_ms);
         }
     }
 
     /// Looks at an answer; for how long it asks for patience, in milliseconds.
-    fn answer(
-        &mut self,
-        asked: &Asked,
-        frame: &Bytes,
-        (client, broker): (ClientId, i32),
-        context: &mut Context<'_>,
-    ) -> i32 {
+    fn answer(&mut self, asked: &Asked, frame: &Bytes, peers: Peers, context: &mut Context<'_>) -> i32 {
+        let Peers { client, broker, .. } = peers;
         match asked.api {
             ApiKey::PRODUCE => {
                 let Some(response) = links::response::<ProduceRequest>(frame, asked.version) else {
                     return 0;
                 };
-                self.leaders.produce_response(&response, &context.talk(client, broker));
+                self.leaders.produce_response(&response, &context.talk(peers));
                 for partition in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
                     self.produce_error(partition.error_code);
                 }
@@ -153,9 +157,8 @@ impl Wires {
             }
             ApiKey::FETCH => {
                 let Some(response) = links::response::<FetchRequest>(frame, asked.version) else { return 0 };
-                self.leaders.fetch_response(&response, &context.talk(client, broker));
-                let in_vain =
-                    self.fetching.response(&response, asked.session, &mut context.fetcher(client, broker));
+                self.leaders.fetch_response(&response, &context.talk(peers));
+                let in_vain = self.fetching.response(&response, asked.session, &mut context.fetcher(peers));
                 if in_vain {
                     self.rates.tick(client, Doing::FetchingInVain(broker), context.bounds, context.findings);
                 }
@@ -165,7 +168,7 @@ impl Wires {
                 let Some(response) = links::response::<MetadataRequest>(frame, asked.version) else {
                     return 0;
                 };
-                self.leaders.metadata(&response, &context.talk(client, broker));
+                self.leaders.metadata(&response, &context.talk(peers));
                 if asked.version >= FIRST_PATIENT_METADATA { response.throttle_time_ms } else { 0 }
             }
             _ => 0,

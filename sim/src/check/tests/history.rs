@@ -200,7 +200,11 @@ impl History {
     }
 
     pub(super) fn fail(&mut self, number: u64, effect: Effect) -> &mut Self {
-        self.producing(Producing::Failed { value: id(number), effect, error: "no luck" })
+        self.producing(Producing::Failed {
+            value: id(number),
+            effect,
+            error: "no acknowledgement before the delivery timeout",
+        })
     }
 
     /// Records from 0 on are accepted, appended, committed and reported, in partition 0.

@@ -23,6 +23,25 @@ fn nothing_spins() {
 }
 
 #[test]
+fn work_is_done_for_something() {
+    let mut history = History::new();
+    history.pass(9_000).tell(&Observation::Plan("the end"));
+    let (now, observations) = (history.now, history.checker.counts().observations);
+    history.checker.worked(now, observations * 100 + 20_000);
+    assert_eq!(history.checker.violations(), []);
+    history.checker.worked(now, observations * 100 + 20_001);
+    history.breaks(Invariant::NoSpinning);
+}
+
+#[test]
+fn no_value_is_shown() {
+    let mut value = Vec::new();
+    id(0).write_value(&mut value);
+    let text = format!("there is no topic {}", String::from_utf8_lossy(&value));
+    History::new().offer(0).producing(Producing::Refused(id(0), &text)).breaks(Invariant::NoSecret);
+}
+
+#[test]
 fn no_secret_is_shown() {
     let mut history = History::new();
     history.checker.bounds = Bounds { secrets: vec!["hunter2".to_owned()], ..Bounds::default() };

@@ -5,7 +5,8 @@ use klamm_protocol::messages::metadata::{
     MetadataRequest, MetadataResponse, MetadataResponsePartition, MetadataResponseTopic,
 };
 use klamm_protocol::messages::produce::{
-    PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData,
+    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
+    TopicProduceResponse,
 };
 use klamm_protocol::messages::{
     RequestHeader, ResponseHeader, request_header_version, response_header_version,
@@ -204,6 +205,23 @@ fn a_resend_is_the_same_to_the_byte() {
     history.accept(&[0, 2, 4]).connected(1, 1).produce(1, 1, batch_at(0, &[0]));
     let next = batch(&[0, 2], Stamped { producer_epoch: 1, ..UNSTORED }, Compression::None);
     history.produce(1, 2, next).breaks(Invariant::Sequences);
+}
+
+#[test]
+fn what_is_too_large_is_divided() {
+    let divided = |error| {
+        let mut history = History::new();
+        history.accept(&[0, 2, 4]).connected(1, 1).produce(1, 1, batch_at(0, &[0, 2, 4]));
+        let refused = PartitionProduceResponse { error_code: error, ..PartitionProduceResponse::default() };
+        let topic =
+            TopicProduceResponse { partition_responses: vec![refused], ..TopicProduceResponse::default() };
+        let refused = ProduceResponse { responses: vec![topic], ..ProduceResponse::default() };
+        history.answer::<ProduceRequest>(1, 1, 12, &refused);
+        history.produce(1, 2, batch_at(0, &[0])).produce(1, 3, batch_at(1, &[2, 4]));
+        history.found()
+    };
+    assert_eq!(divided(ErrorCode::MESSAGE_TOO_LARGE), []);
+    assert!(divided(ErrorCode::REQUEST_TIMED_OUT).contains(&Invariant::Sequences));
 }
 
 #[test]
