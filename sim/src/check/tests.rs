@@ -23,3 +23,18 @@ fn names_are_unique_and_meanings_are_there() {
         assert!(invariant.meaning().trim().len() > 20, "{invariant}");
     }
 }
+
+#[test]
+fn the_readme_lists_them() {
+    let readme = include_str!("../../README.md");
+    for invariant in Invariant::ALL {
+        let meaning = invariant.meaning().split_whitespace().collect::<Vec<_>>().join(" ");
+        let row = format!(
+            "| {} | {} | {meaning} | {} |",
+            invariant.number(),
+            invariant.name(),
+            invariant.checked()
+        );
+        assert!(readme.contains(&row), "{row}");
+    }
+}
