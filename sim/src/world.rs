@@ -388,6 +388,12 @@ impl World {
         self.state().trace.kept().to_vec()
     }
 
+    /// From now on the order of what happens at the same time is decided in this way. A walk through
+    /// [`interleavings`] need not spend its depth on what comes before that: connecting, for instance.
+    pub fn set_schedule(&self, schedule: Schedule) {
+        self.state().chooser = schedule::Chooser::new(schedule);
+    }
+
     /// For [`Schedule::Path`]: how many alternatives each choice had.
     #[must_use]
     pub fn choices(&self) -> Vec<usize> {
