@@ -239,7 +239,7 @@ impl World {
             match self.step(until) {
                 Step::Ran => {}
                 Step::Idle => return true,
-                Step::Later | Step::Root => {
+                Step::Later | Step::Root | Step::Spinning => {
                     self.inner.time.set(until);
                     return false;
                 }
@@ -282,6 +282,7 @@ impl World {
                     break Err(Box::new(self.stuck(StuckReason::TimeOver)));
                 }
                 Step::Idle => break Err(Box::new(self.stuck(StuckReason::Deadlock))),
+                Step::Spinning => break Err(Box::new(self.stuck(StuckReason::Spinning))),
             }
         };
         let body = self.state().nodes.remove(node);

@@ -137,6 +137,7 @@ impl WorldBuilder {
             trace: Trace::new(self.keep_trace),
             observers: self.observers,
             next_actor: 0,
+            turns_now: 0,
         };
         World { inner: Rc::new(Inner { time, state: RefCell::new(state) }), is_owner: true }
     }

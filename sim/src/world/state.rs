@@ -132,6 +132,8 @@ pub(super) struct State {
     pub(super) trace: Trace,
     pub(super) observers: Vec<Box<dyn Observe>>,
     pub(super) next_actor: u64,
+    /// How many turns were taken at the present instant.
+    pub(super) turns_now: u64,
 }
 
 /// The nodes and when they run.

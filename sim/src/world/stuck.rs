@@ -28,6 +28,8 @@ pub enum StuckReason {
     TimeOver,
     /// Nothing was left to happen that could make it ready.
     Deadlock,
+    /// Actors or tasks woke each other millions of times, and no time passed.
+    Spinning,
     /// It was to be run by an actor of the same world, which should await it.
     Nested,
 }
@@ -37,6 +39,7 @@ impl fmt::Display for StuckReason {
         f.write_str(match self {
             Self::TimeOver => "the time is over",
             Self::Deadlock => "nothing is left to happen",
+            Self::Spinning => "actors or tasks wake each other without end, and no time passes",
             Self::Nested => "block_on was called within an actor of the same world: await the future there",
         })
     }

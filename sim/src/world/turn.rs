@@ -23,7 +23,12 @@ pub(super) enum Step {
     Later,
     /// Nothing is left to do ever.
     Idle,
+    /// Turns are taken without end, and no time passes.
+    Spinning,
 }
+
+/// How many turns may be taken at one instant: more than any number of nodes has something to do for each other.
+const MOST_TURNS: u64 = 1_000_000;
 
 /// What is to be done without the state at hand.
 enum Outside {
@@ -41,6 +46,9 @@ impl World {
             let Some(at) = state.nodes.queue.next_at() else { return Step::Idle };
             if at > until {
                 return Step::Later;
+            }
+            if !state.may_turn(at) {
+                return Step::Spinning;
             }
             let Some(node) = state.next_node() else { return Step::Idle };
             state.time.set(at);
@@ -78,6 +86,15 @@ impl World {
 }
 
 impl State {
+    /// Counts turns that are taken at one instant.
+    fn may_turn(&mut self, at: Instant) -> bool {
+        if at > self.now() {
+            self.turns_now = 0;
+        }
+        self.turns_now += 1;
+        self.turns_now <= MOST_TURNS
+    }
+
     /// Takes the next node out of the queue: where there is a choice, as the schedule has it.
     fn next_node(&mut self) -> Option<u32> {
         if self.chooser.is_seeded() {

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use klamm_core::Instant;
 use klamm_engine::{Record, StartAt};
-use klamm_sim::{Kafka, World};
+use klamm_sim::{
+    Kafka, World,
+    observe::{Observation, Observe},
+    world::WorldBuilder,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -22,7 +27,11 @@ async fn round_trip(kafka: &Kafka, count: usize) -> Vec<String> {
 }
 
 fn run(seed: u64) -> (u64, u64, Vec<String>) {
-    let world = World::builder().seed(seed).build();
+    run_with(World::builder().seed(seed))
+}
+
+fn run_with(builder: WorldBuilder) -> (u64, u64, Vec<String>) {
+    let world = builder.build();
     let builder = world.kafka("numbers");
     let read = world
         .block_on(async { round_trip(&builder.connect().await.unwrap(), 100).await }, LIMIT)
@@ -40,6 +49,19 @@ fn what_is_produced_is_consumed() {
 fn one_seed_gives_one_run_and_another_another() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
+}
+
+/// Sees everything and does nothing.
+struct Blind;
+
+impl Observe for Blind {
+    fn observe(&mut self, _: Instant, _: &Observation<'_>) {}
+}
+
+#[test]
+fn observers_change_nothing() {
+    let watched = run_with(World::builder().seed(1).observer(Box::new(Blind)));
+    assert_eq!(watched, run(1));
 }
 
 #[test]

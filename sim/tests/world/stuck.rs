@@ -1,11 +1,11 @@
 //! What comes to no end is told, and who waits for what.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use klamm_core::Instant;
 use klamm_sim::{
     World,
-    world::{Host, StuckReason},
+    world::{Host, Schedule, StuckReason},
 };
 
 #[test]
@@ -45,4 +45,15 @@ fn what_an_actor_should_await_is_not_run_within_it() {
     };
     assert_eq!(world.block_on(nested, Duration::from_secs(1)).unwrap(), Err(StuckReason::Nested));
     assert!(world.now() < Instant::from_millis(1001));
+}
+
+#[test]
+fn actors_that_spin_are_given_up() {
+    let world = World::builder().schedule(Schedule::Path(Vec::new())).build();
+    let spin = std::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        Poll::<()>::Pending
+    });
+    let stuck = world.block_on(spin, Duration::from_secs(1)).unwrap_err();
+    assert_eq!(stuck.reason, StuckReason::Spinning);
 }
