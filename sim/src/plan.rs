@@ -45,10 +45,12 @@ use std::time::Duration;
 pub use error::PlanError;
 pub use values::Profile;
 
-use action::{ConsumeAction, ProduceAction};
-use fault::Fault;
+pub use action::{ConsumeAction, ProduceAction};
+pub use fault::Fault;
 use setup::{Client, ClusterLine, Consumer, NetworkLine, Producer, Topic};
 use values::{ConsumerName, ProducerName};
+
+use crate::cluster;
 
 /// What a simulated run consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +95,8 @@ pub enum What {
     Consume(ConsumerName, ConsumeAction),
     /// Something goes wrong.
     Fault(Fault),
+    /// Something goes wrong in the brokers; as text it is as [`cluster::FAULTS`] has it.
+    Order(cluster::Fault),
 }
 
 impl Plan {

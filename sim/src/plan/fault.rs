@@ -1,14 +1,12 @@
-//! What goes wrong at a time.
+//! What goes wrong at a time, besides what [`cluster::Fault`](crate::cluster::Fault) has.
 //!
 //! Where a fault has a `for`, it is over after that time; it is over at the end of the plan in any case. `client` and
 //! `broker` that are not named mean any.
 
 use std::time::Duration;
 
-use klamm_protocol::ErrorCode;
-
 use super::line::{line, lines};
-use super::values::{Api, ClientName, Direction, PartitionName, Resolving, TopicName};
+use super::values::{ClientName, Direction, PartitionName, Resolving, TopicName};
 use crate::Release;
 
 const fn secs(secs: u64) -> Duration {
@@ -54,8 +52,6 @@ line! {
         "client" client: Option<ClientName> = None,
         /// To or from which broker.
         "broker" broker: Option<i32> = None,
-        /// Which way.
-        "direction" direction: Direction = Direction::Both,
     }
 }
 
@@ -156,20 +152,6 @@ line! {
 }
 
 line! {
-    /// `flip`: one bit of what is sent next arrives wrong.
-    Flip, "flip", () {
-        /// Whose.
-        "client" client: Option<ClientName> = None,
-        /// To or from which broker.
-        "broker" broker: Option<i32> = None,
-        /// Which way; both is to the client.
-        "direction" direction: Direction = Direction::ToClient,
-        /// After so many bytes.
-        "after" after: u64 = 0,
-    }
-}
-
-line! {
     /// `crash`: a broker dies at once, and comes back.
     Crash, "crash", (
         /// Which.
@@ -178,28 +160,6 @@ line! {
         /// Whether what was not on disk yet is there when it comes back.
         "keep-unflushed" keep_unflushed: bool = true,
         /// When it comes back.
-        "for" lasts: Duration = secs(1),
-    }
-}
-
-line! {
-    /// `stop`: a broker is shut down, hands over what it leads, and comes back.
-    Stop, "stop", (
-        /// Which.
-        "broker" broker: i32,
-    ) {
-        /// When it comes back.
-        "for" lasts: Duration = secs(1),
-    }
-}
-
-line! {
-    /// `freeze`: a broker does nothing for a time, and then goes on as if nothing had been.
-    Freeze, "freeze", (
-        /// Which.
-        "broker" broker: i32,
-    ) {
-        /// How long.
         "for" lasts: Duration = secs(1),
     }
 }
@@ -216,12 +176,36 @@ line! {
 }
 
 line! {
-    /// `slow`: a broker takes longer for every answer.
-    SlowBroker, "slow", (
+    /// `cut-replication`: a broker and others do not follow each other, so that they fall out of sync.
+    CutReplication, "cut-replication", (
         /// Which.
         "broker" broker: i32,
-        /// How much longer.
+    ) {
+        /// From whom; any: from all.
+        "from" from: Option<i32> = None,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `slow-replication`: messages between a broker and all others take longer.
+    SlowReplication, "slow-replication", (
+        /// Which.
+        "broker" broker: i32,
+        /// How long, one way.
         "by" by: Duration,
+    ) {
+        /// For how long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `hold-metadata`: a broker does not hear of changes, and tells what it knew before.
+    HoldMetadata, "hold-metadata", (
+        /// Which.
+        "broker" broker: i32,
     ) {
         /// How long.
         "for" lasts: Duration = secs(1),
@@ -229,11 +213,15 @@ line! {
 }
 
 line! {
-    /// `lag`: a broker does not follow, and so falls out of sync.
-    Lag, "lag", (
+    /// `hide`: a broker leaves a topic or another broker out of the metadata that it tells.
+    Hide, "hide", (
         /// Which.
         "broker" broker: i32,
     ) {
+        /// The topic.
+        "topic" topic: Option<TopicName> = None,
+        /// The other broker.
+        "other" other: Option<i32> = None,
         /// How long.
         "for" lasts: Duration = secs(1),
     }
@@ -244,32 +232,11 @@ line! {
     Elect, "elect", (
         /// Of what.
         "partition" partition: PartitionName,
-        /// Who.
+        /// Who; nothing happens if it has no replica or is not there.
         "broker" broker: i32,
     ) {
         /// Even if it is not in sync: what it lacks is lost.
         "unclean" unclean: bool = false,
-    }
-}
-
-line! {
-    /// `reassign`: the replicas of a partition are others.
-    Reassign, "reassign", (
-        /// Of what.
-        "partition" partition: PartitionName,
-        /// Which.
-        "to" to: Vec<i32>,
-    ) {}
-}
-
-line! {
-    /// `stale`: a broker tells what it knew of the cluster before.
-    Stale, "stale", (
-        /// Which.
-        "broker" broker: i32,
-    ) {
-        /// How long.
-        "for" lasts: Duration = secs(1),
     }
 }
 
@@ -326,32 +293,13 @@ line! {
 }
 
 line! {
-    /// `forget-producers`: a partition forgets the producers that wrote to it.
-    ForgetProducers, "forget-producers", (
+    /// `retain`: a topic keeps so many bytes a partition, from now on, and the oldest records go.
+    Retain, "retain", (
         /// Which.
-        "partition" partition: PartitionName,
+        "topic" topic: TopicName,
+        /// How many.
+        "bytes" bytes: u64,
     ) {}
-}
-
-line! {
-    /// `evict-sessions`: a broker forgets all fetch sessions.
-    EvictSessions, "evict-sessions", (
-        /// Which.
-        "broker" broker: i32,
-    ) {}
-}
-
-line! {
-    /// `throttle`: a broker tells clients to wait, and does not listen meanwhile.
-    Throttle, "throttle", (
-        /// How long clients are told to wait.
-        "by" by: Duration,
-    ) {
-        /// Who.
-        "broker" broker: Option<i32> = None,
-        /// How long.
-        "for" lasts: Duration = secs(1),
-    }
 }
 
 line! {
@@ -364,57 +312,6 @@ line! {
     ) {
         /// How long it is down.
         "for" lasts: Duration = ms(500),
-    }
-}
-
-line! {
-    /// `inject`: requests end with an error.
-    Inject, "inject", (
-        /// Which requests.
-        "api" api: Api,
-        /// The error.
-        "error" error: ErrorCode,
-    ) {
-        /// At which broker.
-        "broker" broker: Option<i32> = None,
-        /// Of which partition only; the others of the request are served.
-        "partition" partition: Option<PartitionName> = None,
-        /// How many.
-        "count" count: u32 = 1,
-        /// One in so many of those that fit.
-        "one-in" one_in: u64 = 1,
-        /// Whether they take effect all the same.
-        "applied" applied: bool = false,
-    }
-}
-
-line! {
-    /// `lose`: the connection ends instead of an answer.
-    Lose, "lose", (
-        /// Which requests.
-        "api" api: Api,
-    ) {
-        /// At which broker.
-        "broker" broker: Option<i32> = None,
-        /// How many.
-        "count" count: u32 = 1,
-        /// Whether they take effect all the same.
-        "applied" applied: bool = true,
-    }
-}
-
-line! {
-    /// `delay`: answers come later.
-    Delay, "delay", (
-        /// Which requests.
-        "api" api: Api,
-        /// How much later.
-        "by" by: Duration,
-    ) {
-        /// At which broker.
-        "broker" broker: Option<i32> = None,
-        /// How many.
-        "count" count: u32 = 1,
     }
 }
 
@@ -480,26 +377,20 @@ lines! {
         Bandwidth(Bandwidth),
         /// Names lead elsewhere.
         Resolve(Resolve),
-        /// A bit is wrong.
-        Flip(Flip),
         /// A broker dies.
         Crash(Crash),
-        /// A broker is shut down.
-        Stop(Stop),
-        /// A broker stands still.
-        Freeze(Freeze),
         /// A broker is cut off.
         Isolate(Isolate),
-        /// A broker is slow.
-        SlowBroker(SlowBroker),
-        /// A broker does not follow.
-        Lag(Lag),
+        /// Brokers do not follow.
+        CutReplication(CutReplication),
+        /// Brokers follow late.
+        SlowReplication(SlowReplication),
+        /// A broker knows what was.
+        HoldMetadata(HoldMetadata),
+        /// A broker does not tell all.
+        Hide(Hide),
         /// Another leads.
         Elect(Elect),
-        /// Others replicate.
-        Reassign(Reassign),
-        /// A broker knows what was.
-        Stale(Stale),
         /// A broker is elsewhere.
         Readdress(Readdress),
         /// A topic comes.
@@ -510,20 +401,10 @@ lines! {
         AddPartitions(AddPartitions),
         /// Records go.
         DeleteRecords(DeleteRecords),
-        /// Producers are forgotten.
-        ForgetProducers(ForgetProducers),
-        /// Sessions are forgotten.
-        EvictSessions(EvictSessions),
-        /// Clients have to wait.
-        Throttle(Throttle),
+        /// Old records go.
+        Retain(Retain),
         /// A broker is another release.
         Upgrade(Upgrade),
-        /// Requests fail.
-        Inject(Inject),
-        /// Answers are lost.
-        Lose(Lose),
-        /// Answers are late.
-        Delay(Delay),
         /// A client is gone.
         KillClient(KillClient),
         /// A client stands still.

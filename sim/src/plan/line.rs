@@ -78,15 +78,20 @@ macro_rules! lines {
         impl $name {
             const WORDS: &[&str] = &[$(<$line as crate::plan::line::Line>::WORD),*];
 
-            /// Reads what a word begins.
-            pub(in crate::plan) fn read(
-                word: crate::plan::line::Word<'_>,
+            /// Reads what a word begins; the others are what it could have been besides.
+            pub(in crate::plan) fn read<'a>(
+                word: crate::plan::line::Word<'a>,
                 words: &mut crate::plan::line::Words<'_>,
+                others: impl IntoIterator<Item = &'a str>,
             ) -> Result<Self, crate::plan::PlanError> {
                 $(if word.text == <$line as crate::plan::line::Line>::WORD {
                     return <$line as crate::plan::line::Line>::read(words).map(Self::$variant);
                 })*
-                let wrong = crate::plan::error::Wrong::choice($kind, word.text, Self::WORDS.iter().copied());
+                let wrong = crate::plan::error::Wrong::choice(
+                    $kind,
+                    word.text,
+                    Self::WORDS.iter().copied().chain(others),
+                );
                 Err(words.wrong_at(word.column, wrong))
             }
 
@@ -163,6 +168,11 @@ impl<'a> Words<'a> {
             return Err(self.wrong_at(self.end, Wrong::new(format!("{what} is missing"))));
         }
         Ok(self.words.remove(0))
+    }
+
+    /// A word and all that follow it.
+    pub(super) fn rest(&mut self, word: Word<'_>) -> String {
+        self.words.drain(..).fold(word.text.to_owned(), |text, word| text + " " + word.text)
     }
 
     /// The next word, as a value.

@@ -31,18 +31,16 @@ line! {
         "version" version: Release = Release::default(),
         /// `min.insync.replicas`.
         "min-insync" min_insync: i32 = 1,
-        /// How long after a leader has records its followers ask for them.
+        /// How long a message between brokers takes, one way.
         "replication" replication: Duration = Duration::ZERO,
         /// How long after a change all brokers know of it.
         "metadata" metadata: Duration = Duration::ZERO,
         /// How long a follower may be behind and stay in sync (`replica.lag.time.max.ms`).
         "max-lag" max_lag: Duration = secs(30),
-        /// How many appended batches are on disk by the next flush; what is not can be lost in a crash.
-        "flush" flush: Duration = ms(500),
+        /// How often brokers flush their logs; what was appended since can be lost in a crash.
+        "flush" flush: Duration = secs(5),
         /// `message.max.bytes`.
         "max-message" max_message: i32 = 1_048_588,
-        /// How long after a broker went down others lead its partitions.
-        "election" election: Duration = Duration::ZERO,
         /// Whether asking for a topic makes it.
         "auto-create" auto_create: bool = false,
     }

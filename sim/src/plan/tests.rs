@@ -137,6 +137,7 @@ fn every_kind_of_fault_and_of_action_is_drawn() {
                 What::Produce(_, action) => format!("p {}", action.word()),
                 What::Consume(_, action) => format!("r {}", action.word()),
                 What::Fault(fault) => fault.word().to_owned(),
+                What::Order(fault) => fault.kind().name().to_owned(),
             });
         }
     }

@@ -9,6 +9,7 @@ use super::line::{Line, Word, Words};
 use super::setup::{ClientLine, ClusterLine, ConsumerLine, NetworkLine, ProducerLine, TopicLine};
 use super::values::{ConsumerName, ProducerName, Shown, Value};
 use super::{ConsumeAction, Fault, Plan, PlanError, ProduceAction, Step, What};
+use crate::cluster;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
@@ -62,6 +63,7 @@ impl fmt::Display for What {
             Self::Produce(name, action) => write!(f, "{name} {action}"),
             Self::Consume(name, action) => write!(f, "{name} {action}"),
             Self::Fault(fault) => fault.fmt(f),
+            Self::Order(fault) => fault.fmt(f),
         }
     }
 }
@@ -138,15 +140,27 @@ impl Plan {
         let at: Duration = words.value("the time")?;
         let word = words.word("who does what, or a fault")?;
         let what = if let Ok(name) = ProducerName::read(word.text) {
-            What::Produce(name, ProduceAction::read(words.word("what the producer does")?, words)?)
+            What::Produce(name, ProduceAction::read(words.word("what the producer does")?, words, [])?)
         } else if let Ok(name) = ConsumerName::read(word.text) {
-            What::Consume(name, ConsumeAction::read(words.word("what the consumer does")?, words)?)
+            What::Consume(name, ConsumeAction::read(words.word("what the consumer does")?, words, [])?)
+        } else if cluster::FAULTS.iter().any(|entry| entry.name == word.text) {
+            What::Order(read_order(word, words)?)
         } else {
-            What::Fault(Fault::read(word, words)?)
+            let others = cluster::FAULTS.iter().map(|entry| entry.name);
+            What::Fault(Fault::read(word, words, others)?)
         };
         self.steps.push(Step { at, what });
         Ok(())
     }
+}
+
+/// Reads a fault of the cluster: everything that is left of the line.
+fn read_order(word: Word<'_>, words: &mut Words<'_>) -> Result<cluster::Fault, PlanError> {
+    let text = words.rest(word);
+    text.parse().map_err(|error: cluster::FaultError| {
+        let column = word.column + error.column.saturating_sub(1);
+        words.wrong_at(column, Wrong::new(error.message))
+    })
 }
 
 fn read_named<N: Value + PartialEq + fmt::Display, L: Line>(

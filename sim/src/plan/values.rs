@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use klamm_protocol::compression::Compression;
-use klamm_protocol::{ApiKey, ErrorCode};
 
 use super::error::Wrong;
 use crate::Release;
@@ -107,25 +106,6 @@ impl Value for Compression {
 
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl Value for ErrorCode {
-    fn read(text: &str) -> Result<Self, Wrong> {
-        if let Ok(code) = text.parse() {
-            return Ok(Self(code));
-        }
-        let names = || (-1..1000).filter_map(|code| Some((Self(code), Self(code).name()?)));
-        let named = names().find(|(_, name)| *name == text);
-        let names: Vec<&str> = names().map(|(_, name)| name).collect();
-        named.map(|(code, _)| code).ok_or_else(|| Wrong::choice("error of Kafka", text, names))
-    }
-
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.name() {
-            Some(name) => f.write_str(name),
-            None => write!(f, "{}", self.0),
-        }
     }
 }
 
@@ -396,44 +376,8 @@ choices! {
         Empty = "empty",
         /// Addresses at which nobody is, before the right one.
         Many = "many",
-        /// No answer for the time.
-        Hang = "hang",
-    }
-}
-
-choices! {
-    /// A request's API, of those that the client uses.
-    Api, "API", {
-        /// Produce.
-        Produce = "produce",
-        /// Fetch.
-        Fetch = "fetch",
-        /// `ListOffsets`.
-        ListOffsets = "list-offsets",
-        /// Metadata.
-        Metadata = "metadata",
-        /// `OffsetForLeaderEpoch`.
-        OffsetForLeaderEpoch = "offset-for-leader-epoch",
-        /// `ApiVersions`.
-        ApiVersions = "api-versions",
-        /// `InitProducerId`.
-        InitProducerId = "init-producer-id",
-    }
-}
-
-impl Api {
-    /// The key on the wire.
-    #[must_use]
-    pub const fn key(self) -> ApiKey {
-        match self {
-            Self::Produce => ApiKey::PRODUCE,
-            Self::Fetch => ApiKey::FETCH,
-            Self::ListOffsets => ApiKey::LIST_OFFSETS,
-            Self::Metadata => ApiKey::METADATA,
-            Self::OffsetForLeaderEpoch => ApiKey::OFFSET_FOR_LEADER_EPOCH,
-            Self::ApiVersions => ApiKey::API_VERSIONS,
-            Self::InitProducerId => ApiKey::INIT_PRODUCER_ID,
-        }
+        /// An address at which nobody is.
+        Nowhere = "nowhere",
     }
 }
 

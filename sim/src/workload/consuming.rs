@@ -11,7 +11,7 @@ use klamm_protocol::Str;
 
 use super::race::{First, race};
 use super::{Identity, start_at};
-use crate::observe::{Consuming, ConsumerFacts, Observation, TopicPartition, ValueId};
+use crate::observe::{ConsumerFacts, Consuming, Observation, TopicPartition, ValueId};
 use crate::plan::ConsumeAction;
 use crate::plan::action::{Assign, Pace, Pause, Resume, Seek, Unassign};
 use crate::plan::values::{PartitionName, Place, Start};
@@ -316,7 +316,11 @@ impl Inner {
                     _ if continues => {}
                     _ => {
                         self.stopped.borrow_mut().insert(of.clone(), "truncated");
-                        self.tell(Consuming::Trouble { of: &of, fatal: true, error: "the log was truncated" });
+                        self.tell(Consuming::Trouble {
+                            of: &of,
+                            fatal: true,
+                            error: "the log was truncated",
+                        });
                     }
                 }
             }

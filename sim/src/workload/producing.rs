@@ -109,11 +109,25 @@ impl ProducerActor {
         self.inner.busy.get() == 0 && self.inner.receipts.len() == 0
     }
 
+    /// A number that is 0 when it is idle, and changes with whatever it does.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        if self.is_idle() {
+            return 0;
+        }
+        let inner = &self.inner;
+        let (busy, receipts) = (inner.busy.get() as u64, inner.receipts.len() as u64);
+        1 + busy + receipts + inner.offered.get() * 1_000_000 + inner.failed.get() * 1_000
+    }
+
     /// What it is still waiting for, in words.
     #[must_use]
     pub fn waits_for(&self) -> String {
         let (busy, receipts) = (self.inner.busy.get(), self.inner.receipts.len());
-        format!("{}: {busy} actions under way, {receipts} records without an outcome", self.inner.identity.name)
+        format!(
+            "{}: {busy} actions under way, {receipts} records without an outcome",
+            self.inner.identity.name
+        )
     }
 
     fn spawn(&self, what: &str, future: impl Future<Output = ()> + 'static) {
@@ -185,8 +199,7 @@ impl Inner {
             let Some(handle) = self.handle.borrow().clone() else { return };
             let number = self.offered.replace(self.offered.get() + 1);
             let mut draws = self.draws(number);
-            let key = (send.keys > 0)
-                .then(|| u32::try_from(draws.below(u64::from(send.keys))).unwrap_or(0));
+            let key = (send.keys > 0).then(|| u32::try_from(draws.below(u64::from(send.keys))).unwrap_or(0));
             let value = ValueId::new(self.identity.actor, key, number, self.identity.seed, send.bytes);
             value.write_value(&mut buffer);
             let key = value.key_bytes();
@@ -228,7 +241,14 @@ impl Inner {
         }
     }
 
-    async fn wait_for(&self, topic: &Str, value: ValueId, receipt: Receipt, mode: SendMode, draws: &mut Draws) {
+    async fn wait_for(
+        &self,
+        topic: &Str,
+        value: ValueId,
+        receipt: Receipt,
+        mode: SendMode,
+        draws: &mut Draws,
+    ) {
         match mode {
             SendMode::Enqueue | SendMode::Try => self.receipts.push(topic, value, receipt),
             SendMode::Send => self.tell_outcome(value, receipt.await),

@@ -41,7 +41,9 @@ impl Receipts {
     pub(super) fn settled(&self) -> Vec<(ValueId, Outcome)> {
         let mut settled = Vec::new();
         for queue in self.queues.borrow_mut().values_mut() {
-            while let Some((value, outcome)) = queue.front().and_then(|(value, receipt)| Some((*value, receipt.try_get()?))) {
+            while let Some((value, outcome)) =
+                queue.front().and_then(|(value, receipt)| Some((*value, receipt.try_get()?)))
+            {
                 queue.pop_front();
                 settled.push((value, outcome));
             }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use klamm_protocol::ErrorCode;
+use klamm_protocol::{ApiKey, ErrorCode};
 
 use super::dice::Dice;
 use super::{Scope, settings};
+use crate::cluster::{self, legal_errors};
 use crate::plan::fault::{
-    AddPartitions, Bandwidth, BlackHole, Chunk, Clog, Crash, Create, Delay, Delete, DeleteRecords,
-    DriftClock, Elect, EvictSessions, Flip, ForgetProducers, Freeze, Hang, Inject, Isolate, JumpClock,
-    KillClient, Lag, Lose, Partition, PauseClient, Readdress, Reassign, Refuse, Reset, Resolve, Slow,
-    SlowBroker, Stale, Stop, Throttle, Upgrade,
+    AddPartitions, Bandwidth, BlackHole, Chunk, Clog, Crash, Create, CutReplication, Delete, DeleteRecords,
+    DriftClock, Elect, Hang, Hide, HoldMetadata, Isolate, JumpClock, KillClient, Partition, PauseClient,
+    Readdress, Refuse, Reset, Resolve, Retain, Slow, SlowReplication, Upgrade,
 };
-use crate::plan::values::{Api, ClientName, Direction, PartitionName, Resolving};
+use crate::plan::values::{ClientName, Direction, PartitionName, Resolving};
 use crate::plan::{Fault, Step, What};
 
 const fn ms(millis: u64) -> Duration {
@@ -33,71 +33,36 @@ macro_rules! kinds {
     };
 }
 kinds! {
-    Partition, IsolateHalf, Clog, Swizzle, BlackHole, Reset, Refuse, Hang, Slow, Chunk, Bandwidth, Resolve, Flip,
-    Crash, CrashUnflushed, Stop, Freeze, Isolate, SlowBroker, Lag, Elect, Unclean, Reassign, Stale, Readdress,
-    Recreate, AddPartitions, DeleteRecords, ForgetProducers, EvictSessions, Throttle, Upgrade, InjectProduce,
-    InjectFetch, InjectOther, Lose, Delay, KillClient, PauseClient, JumpClock, DriftClock,
+    // The network.
+    Partition, IsolateHalf, Clog, Swizzle, BlackHole, Reset, Refuse, Hang, Slow, Chunk, Bandwidth, Resolve,
+    // The brokers.
+    Crash, CrashUnflushed, Isolate, CutReplication, SlowReplication, HoldMetadata, Hide, Elect, Unclean, Readdress,
+    Recreate, AddPartitions, DeleteRecords, Retain, Upgrade,
+    // Their answers.
+    ProduceError, FetchError, OtherError, ErrorAfter, UnknownError, DropBefore, DropAfter, Delay, SlowBroker,
+    Throttle, Truncate, FlipRecords, EmptyFetch, CutBatch, UnknownTag, Pause, Disconnect, EvictSessions,
+    ExpireProducers, ProducerEpoch,
+    // The clients.
+    KillClient, PauseClient, JumpClock, DriftClock,
 }
 
-/// Errors that a broker may answer a Produce with, having written nothing.
-const PRODUCE_ERRORS: [ErrorCode; 14] = [
-    ErrorCode::NOT_LEADER_OR_FOLLOWER,
-    ErrorCode::NOT_LEADER_OR_FOLLOWER,
-    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-    ErrorCode::LEADER_NOT_AVAILABLE,
-    ErrorCode::REQUEST_TIMED_OUT,
-    ErrorCode::NOT_ENOUGH_REPLICAS,
-    ErrorCode::CORRUPT_MESSAGE,
-    ErrorCode::KAFKA_STORAGE_ERROR,
-    ErrorCode::MESSAGE_TOO_LARGE,
-    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-    ErrorCode::INVALID_RECORD,
-    ErrorCode::UNKNOWN_SERVER_ERROR,
-    ErrorCode::THROTTLING_QUOTA_EXCEEDED,
-    ErrorCode(999),
-];
-
-/// Errors that a broker may answer a Produce with, having written the records all the same.
-const APPLIED_ERRORS: [ErrorCode; 4] = [
-    ErrorCode::REQUEST_TIMED_OUT,
-    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-    ErrorCode::NOT_LEADER_OR_FOLLOWER,
-    ErrorCode::UNKNOWN_SERVER_ERROR,
-];
-
-const FETCH_ERRORS: [ErrorCode; 11] = [
-    ErrorCode::NOT_LEADER_OR_FOLLOWER,
-    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-    ErrorCode::UNKNOWN_LEADER_EPOCH,
-    ErrorCode::FENCED_LEADER_EPOCH,
-    ErrorCode::OFFSET_NOT_AVAILABLE,
-    ErrorCode::REPLICA_NOT_AVAILABLE,
-    ErrorCode::KAFKA_STORAGE_ERROR,
-    ErrorCode::UNKNOWN_SERVER_ERROR,
-    ErrorCode::FETCH_SESSION_ID_NOT_FOUND,
-    ErrorCode::INVALID_FETCH_SESSION_EPOCH,
-    ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-];
-
-const OTHER_ERRORS: [(Api, ErrorCode); 14] = [
-    (Api::ListOffsets, ErrorCode::NOT_LEADER_OR_FOLLOWER),
-    (Api::ListOffsets, ErrorCode::OFFSET_NOT_AVAILABLE),
-    (Api::ListOffsets, ErrorCode::LEADER_NOT_AVAILABLE),
-    (Api::ListOffsets, ErrorCode::UNKNOWN_SERVER_ERROR),
-    (Api::Metadata, ErrorCode::LEADER_NOT_AVAILABLE),
-    (Api::Metadata, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-    (Api::Metadata, ErrorCode::UNKNOWN_SERVER_ERROR),
-    (Api::OffsetForLeaderEpoch, ErrorCode::NOT_LEADER_OR_FOLLOWER),
-    (Api::OffsetForLeaderEpoch, ErrorCode::UNKNOWN_LEADER_EPOCH),
-    (Api::OffsetForLeaderEpoch, ErrorCode::FENCED_LEADER_EPOCH),
-    (Api::InitProducerId, ErrorCode::COORDINATOR_NOT_AVAILABLE),
-    (Api::InitProducerId, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
-    (Api::InitProducerId, ErrorCode::NOT_COORDINATOR),
-    (Api::InitProducerId, ErrorCode::REQUEST_TIMED_OUT),
+/// The requests that the client makes.
+const APIS: [ApiKey; 7] = [
+    ApiKey::PRODUCE,
+    ApiKey::PRODUCE,
+    ApiKey::FETCH,
+    ApiKey::METADATA,
+    ApiKey::LIST_OFFSETS,
+    ApiKey::INIT_PRODUCER_ID,
+    ApiKey::OFFSET_FOR_LEADER_EPOCH,
 ];
 
 fn one(at: Duration, fault: impl Into<Fault>) -> Vec<Step> {
     vec![Step::new(at, What::Fault(fault.into()))]
+}
+
+fn order(at: Duration, fault: cluster::Fault) -> Vec<Step> {
+    vec![Step::new(at, What::Order(fault))]
 }
 
 fn lasting(dice: &mut Dice) -> Duration {
@@ -125,55 +90,22 @@ fn partition_of(dice: &mut Dice, scope: &Scope) -> PartitionName {
 impl Kind {
     /// Whether it makes sense with brokers of every release.
     pub(super) const fn fits_old_brokers(self) -> bool {
-        !matches!(self, Self::Unclean | Self::CrashUnflushed | Self::Flip)
+        !matches!(self, Self::Unclean | Self::CrashUnflushed | Self::ProducerEpoch)
     }
 
     /// The steps of one fault of this kind.
     pub(super) fn steps(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
-        match self {
-            Self::Partition
-            | Self::IsolateHalf
-            | Self::Clog
-            | Self::Swizzle
-            | Self::BlackHole
-            | Self::Reset
-            | Self::Refuse
-            | Self::Hang => self.cuts(dice, scope, at),
-            Self::Slow | Self::Chunk | Self::Bandwidth | Self::Resolve | Self::Flip => {
-                self.slows(dice, scope, at)
-            }
-            Self::Crash
-            | Self::CrashUnflushed
-            | Self::Stop
-            | Self::Freeze
-            | Self::Isolate
-            | Self::SlowBroker
-            | Self::Lag => self.hurts_broker(dice, scope, at),
-            Self::Elect
-            | Self::Unclean
-            | Self::Reassign
-            | Self::Stale
-            | Self::Readdress
-            | Self::Recreate
-            | Self::AddPartitions => self.changes_cluster(dice, scope, at),
-            Self::DeleteRecords
-            | Self::ForgetProducers
-            | Self::EvictSessions
-            | Self::Throttle
-            | Self::Upgrade => self.forgets(dice, scope, at),
-            Self::InjectProduce | Self::InjectFetch | Self::InjectOther | Self::Lose | Self::Delay => {
-                self.answers_wrongly(dice, scope, at)
-            }
-            Self::KillClient | Self::PauseClient | Self::JumpClock | Self::DriftClock => {
-                self.hurts_client(dice, scope, at)
-            }
-        }
+        let parts = [Self::cuts, Self::slows, Self::hurts_broker, Self::changes_cluster, Self::hurts_client];
+        parts
+            .into_iter()
+            .find_map(|part| part(self, dice, scope, at))
+            .unwrap_or_else(|| order(at, self.answers(dice, scope)))
     }
 
-    fn cuts(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
+    fn cuts(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let (client, broker) = (a_client(dice, scope), a_broker(dice, scope));
         let (direction, lasts) = (direction(dice), lasting(dice));
-        match self {
+        let steps = match self {
             Self::Partition => one(at, Partition { client, broker, direction, lasts }),
             Self::IsolateHalf => {
                 let half = (1..=scope.brokers).filter(|_| dice.one_in(2));
@@ -194,19 +126,21 @@ impl Kind {
                     one(from, Clog { client: None, broker: Some(broker), direction: Direction::Both, lasts })
                 })
                 .collect(),
-            Self::BlackHole => one(at, BlackHole { client, broker, direction }),
+            Self::BlackHole => one(at, BlackHole { client, broker }),
             Self::Reset => {
                 let after = if dice.one_in(2) { 0 } else { dice.log_between(1, 20_000) };
                 one(at, Reset { client, broker, after, direction })
             }
             Self::Refuse => one(at, Refuse { broker: dice.broker(scope.brokers), lasts }),
-            _ => one(at, Hang { broker: dice.broker(scope.brokers), lasts }),
-        }
+            Self::Hang => one(at, Hang { broker: dice.broker(scope.brokers), lasts }),
+            _ => return None,
+        };
+        Some(steps)
     }
 
-    fn slows(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
+    fn slows(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let (client, broker, lasts) = (a_client(dice, scope), a_broker(dice, scope), lasting(dice));
-        match self {
+        Some(match self {
             Self::Slow => {
                 let is = dice.log_duration(ms(1), ms(3_000));
                 one(at, Slow { is, jitter: dice.duration(Duration::ZERO, is), client, broker, lasts })
@@ -216,87 +150,62 @@ impl Kind {
                 one(at, Chunk { bytes: dice.pick(&[1, 2, 7, 100]), client, broker, lasts })
             }
             Self::Bandwidth => {
-                one(at, Bandwidth { rate: dice.pick(&[0, 1_000, 100_000]), client, broker, lasts })
+                one(at, Bandwidth { rate: dice.pick(&[1, 1_000, 100_000]), client, broker, lasts })
             }
             Self::Resolve => {
-                let to = dice.pick(&[Resolving::Fail, Resolving::Empty, Resolving::Many, Resolving::Hang]);
+                let to = dice.pick(&[Resolving::Fail, Resolving::Empty, Resolving::Many, Resolving::Nowhere]);
                 one(at, Resolve { to, broker, lasts })
             }
-            _ => {
-                let after = dice.log_between(1, 5_000);
-                one(
-                    at,
-                    Flip {
-                        client,
-                        broker,
-                        direction: dice.pick(&[Direction::ToBroker, Direction::ToClient]),
-                        after,
-                    },
-                )
-            }
-        }
+            _ => return None,
+        })
     }
 
-    fn hurts_broker(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
+    fn hurts_broker(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let (broker, lasts) = (dice.broker(scope.brokers), lasting(dice));
-        match self {
+        let other = dice.broker(scope.brokers);
+        Some(match self {
             Self::Crash => one(at, Crash { broker, keep_unflushed: true, lasts }),
             Self::CrashUnflushed => one(at, Crash { broker, keep_unflushed: false, lasts }),
-            Self::Stop => one(at, Stop { broker, lasts }),
-            Self::Freeze => one(at, Freeze { broker, lasts }),
             Self::Isolate => one(at, Isolate { broker, lasts }),
-            Self::SlowBroker => {
-                one(at, SlowBroker { broker, by: dice.log_duration(ms(1), ms(2_000)), lasts })
+            Self::CutReplication => {
+                one(at, CutReplication { broker, from: dice.one_in(2).then_some(other), lasts })
             }
-            _ => one(at, Lag { broker, lasts }),
-        }
+            Self::SlowReplication => {
+                let by = dice.log_duration(ms(1), ms(5_000));
+                one(at, SlowReplication { broker, by, lasts })
+            }
+            Self::HoldMetadata => one(at, HoldMetadata { broker, lasts }),
+            Self::Hide if dice.one_in(2) => one(at, Hide { broker, topic: None, other: Some(other), lasts }),
+            Self::Hide => {
+                let topic = Some(partition_of(dice, scope).topic);
+                one(at, Hide { broker, topic, other: None, lasts })
+            }
+            _ => return None,
+        })
     }
 
-    fn changes_cluster(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
+    fn changes_cluster(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let (broker, partition) = (dice.broker(scope.brokers), partition_of(dice, scope));
-        match self {
+        let topic = partition.topic;
+        Some(match self {
             Self::Elect => one(at, Elect { partition, broker, unclean: false }),
             Self::Unclean => one(at, Elect { partition, broker, unclean: true }),
-            Self::Reassign => {
-                let mut to: Vec<i32> = (1..=scope.brokers).filter(|_| dice.one_in(2)).collect();
-                if to.is_empty() {
-                    to.push(broker);
-                }
-                one(at, Reassign { partition, to })
-            }
-            Self::Stale => one(at, Stale { broker, lasts: lasting(dice) }),
             Self::Readdress => one(at, Readdress { broker, port: dice.number(9_100, 9_999) }),
             Self::Recreate => {
-                let topic = partition.topic;
                 let mut steps = one(at, Delete { topic });
                 let partitions = i32::try_from(dice.number(1, 4)).unwrap_or(1);
                 let again = at + dice.log_duration(ms(1), ms(3_000));
                 steps.extend(one(again, Create { topic, partitions, replication: 1 }));
                 steps
             }
-            _ => {
+            Self::AddPartitions => {
                 let count = i32::try_from(dice.number(1, 3)).unwrap_or(1);
-                one(at, AddPartitions { topic: partition.topic, count })
+                one(at, AddPartitions { topic, count })
             }
-        }
-    }
-
-    fn forgets(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
-        let (broker, partition) = (dice.broker(scope.brokers), partition_of(dice, scope));
-        match self {
             Self::DeleteRecords => one(at, DeleteRecords { partition, percent: dice.pick(&[1, 50, 100]) }),
-            Self::ForgetProducers => one(at, ForgetProducers { partition }),
-            Self::EvictSessions => one(at, EvictSessions { broker }),
-            Self::Throttle => one(
-                at,
-                Throttle {
-                    by: dice.log_duration(ms(1), ms(5_000)),
-                    broker: a_broker(dice, scope),
-                    lasts: lasting(dice),
-                },
-            ),
+            Self::Retain => one(at, Retain { topic, bytes: dice.pick(&[0, 1_000, 100_000]) }),
             // Everywhere, one after the other.
-            _ => {
+            Self::Upgrade => {
                 let version = settings::release(dice, scope.mixed);
                 let pause = dice.log_duration(ms(10), ms(3_000));
                 let upgrade = |broker: i32| {
@@ -305,50 +214,105 @@ impl Kind {
                 };
                 (1..=scope.brokers).flat_map(upgrade).collect()
             }
-        }
+            _ => return None,
+        })
     }
 
-    fn answers_wrongly(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
-        let broker = a_broker(dice, scope);
-        let count = u32::try_from(dice.log_between(1, 40)).unwrap_or(1);
-        let all =
-            [Api::Produce, Api::Produce, Api::Fetch, Api::Metadata, Api::ListOffsets, Api::InitProducerId];
-        let (api, error, applied) = match self {
-            Self::InjectProduce if dice.one_in(3) => (Api::Produce, dice.pick(&APPLIED_ERRORS), true),
-            Self::InjectProduce => (Api::Produce, dice.pick(&PRODUCE_ERRORS), false),
-            Self::InjectFetch => (Api::Fetch, dice.pick(&FETCH_ERRORS), false),
-            Self::InjectOther => {
-                let (api, error) = dice.pick(&OTHER_ERRORS);
-                (api, error, false)
-            }
-            Self::Lose => {
-                let (api, applied) = (dice.pick(&all), !dice.one_in(3));
-                return one(at, Lose { api, broker, count: count.min(5), applied });
-            }
-            _ => {
-                let (api, by) = (dice.pick(&all), dice.log_duration(ms(1), ms(40_000)));
-                return one(at, Delay { api, by, broker, count: count.min(5) });
-            }
-        };
-        let per_partition = matches!(api, Api::Produce | Api::Fetch | Api::ListOffsets);
-        let partition = (per_partition && dice.one_in(2)).then(|| partition_of(dice, scope));
-        let one_in = dice.pick(&[1, 1, 2, 5]);
-        one(at, Inject { api, error, broker, partition, count, one_in, applied })
-    }
-
-    fn hurts_client(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Vec<Step> {
+    fn hurts_client(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let client = ClientName(dice.number(0, scope.clients.saturating_sub(1)));
-        match self {
+        Some(match self {
             Self::KillClient => one(at, KillClient { client }),
             Self::PauseClient => {
-                let lasts = dice.log_duration(ms(1), ms(3_600_000));
-                one(at, PauseClient { client, lasts })
+                let longest = if dice.one_in(20) { 3_600_000 } else { 60_000 };
+                one(at, PauseClient { client, lasts: dice.log_duration(ms(1), ms(longest)) })
             }
             Self::JumpClock => {
                 let size = i64::try_from(dice.log_between(1, 100_000_000)).unwrap_or(1);
                 one(at, JumpClock { client, by_ms: if dice.one_in(2) { size } else { -size } })
             }
-            _ => one(at, DriftClock { client, ppm: dice.pick(&[-200_000, -500, 500, 200_000]) }),
-        }
+            Self::DriftClock => {
+                one(at, DriftClock { client, ppm: dice.pick(&[-200_000, -500, 500, 200_000]) })
+            }
+            _ => return None,
+        })
     }
+
+    /// What goes wrong with answers and in brokers by themselves.
+    fn answers(self, dice: &mut Dice, scope: &Scope) -> cluster::Fault {
+        let api = dice.pick(&APIS);
+        let time = dice.log_duration(ms(1), ms(3_000));
+        let fault = match self {
+            Self::ProduceError => an_error(dice, scope, ApiKey::PRODUCE),
+            Self::FetchError => an_error(dice, scope, ApiKey::FETCH),
+            Self::OtherError => an_error(dice, scope, api),
+            Self::ErrorAfter => {
+                let code = legal_errors(ApiKey::PRODUCE)
+                    .map_or(ErrorCode::REQUEST_TIMED_OUT, |legal| dice.pick(legal.after));
+                somewhere(cluster::Fault::error_after(code).api(ApiKey::PRODUCE), dice, scope)
+            }
+            Self::UnknownError => somewhere(cluster::Fault::error(ErrorCode(9_999)).api(api), dice, scope),
+            Self::DropBefore => cluster::Fault::drop_before().api(api),
+            Self::DropAfter => cluster::Fault::drop_after().api(api),
+            Self::Delay => cluster::Fault::delay(dice.log_duration(ms(1), ms(40_000))).api(api),
+            Self::SlowBroker => cluster::Fault::slow(dice.log_duration(ms(1), ms(500))),
+            Self::Throttle => cluster::Fault::throttle(time),
+            Self::Truncate => cluster::Fault::truncate().api(api),
+            Self::FlipRecords => cluster::Fault::flip_records(),
+            Self::EmptyFetch => cluster::Fault::empty_fetch(),
+            Self::CutBatch => cluster::Fault::cut_batch(),
+            Self::UnknownTag => cluster::Fault::unknown_tag(),
+            Self::Disconnect => cluster::Fault::disconnect(),
+            Self::EvictSessions => cluster::Fault::evict_sessions(),
+            Self::ExpireProducers => cluster::Fault::expire_producers(),
+            Self::ProducerEpoch => cluster::Fault::producer_epoch(dice.pick(&[i16::MAX, i16::MAX - 1])),
+            _ => cluster::Fault::pause(time),
+        };
+        let fault = match a_broker(dice, scope) {
+            Some(broker) if self != Self::ExpireProducers && self != Self::ProducerEpoch => {
+                fault.broker(broker)
+            }
+            _ => fault,
+        };
+        if self == Self::SlowBroker {
+            return fault.lasting(lasting(dice));
+        }
+        if matches!(
+            self,
+            Self::Pause
+                | Self::Disconnect
+                | Self::EvictSessions
+                | Self::ExpireProducers
+                | Self::ProducerEpoch
+        ) {
+            return fault;
+        }
+        let times = u32::try_from(dice.log_between(1, 30)).unwrap_or(1);
+        fault.times(times).one_in(dice.pick(&[1, 1, 2, 5]))
+    }
+}
+
+/// An error that brokers may answer, having done nothing.
+fn an_error(dice: &mut Dice, scope: &Scope, api: ApiKey) -> cluster::Fault {
+    let Some(legal) = legal_errors(api) else {
+        return cluster::Fault::error(ErrorCode::UNKNOWN_SERVER_ERROR);
+    };
+    // A broker says that it has a batch already only if it has.
+    let allowed = |code: &ErrorCode| *code != ErrorCode::DUPLICATE_SEQUENCE_NUMBER;
+    let of_entries: Vec<ErrorCode> = legal.entry.iter().copied().filter(allowed).collect();
+    if of_entries.is_empty() || (!legal.whole.is_empty() && dice.one_in(3)) {
+        let code =
+            if legal.whole.is_empty() { ErrorCode::UNKNOWN_SERVER_ERROR } else { dice.pick(legal.whole) };
+        return cluster::Fault::error(code).api(api);
+    }
+    let fault = cluster::Fault::error(dice.pick(&of_entries)).api(api);
+    somewhere(fault, dice, scope)
+}
+
+/// With each partition, or with one.
+fn somewhere(fault: cluster::Fault, dice: &mut Dice, scope: &Scope) -> cluster::Fault {
+    if dice.one_in(2) {
+        return fault.each();
+    }
+    let PartitionName { topic, partition } = partition_of(dice, scope);
+    fault.partition(topic.to_string(), partition)
 }

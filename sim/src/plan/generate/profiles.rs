@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{entity, plain_client};
 use crate::plan::action::{Flush, Pace, Send};
-use crate::plan::fault::{Crash, Lose, PauseClient, Reset};
+use klamm_protocol::ApiKey;
+
+use crate::cluster;
+use crate::plan::fault::{Crash, PauseClient, Reset};
 use crate::plan::setup::{ClusterLine, ConsumerLine, NetworkLine, ProducerLine, TopicLine};
 use crate::plan::values::{
-    Api, ClientName, ConsumerName, PartitionName, Place, ProducerName, ResetChoice, SendMode, Start,
-    TopicName,
+    ClientName, ConsumerName, PartitionName, Place, ProducerName, ResetChoice, SendMode, Start, TopicName,
 };
 use crate::plan::{Fault, Plan, Profile, Step, What};
 
@@ -35,8 +37,8 @@ fn produce(at: Duration, action: impl Into<crate::plan::ProduceAction>) -> Step 
     Step::new(at, What::Produce(PRODUCER, action.into()))
 }
 
-fn fault(at: Duration, fault: impl Into<Fault>) -> Step {
-    Step::new(at, What::Fault(fault.into()))
+fn fault(fault: impl Into<Fault>) -> What {
+    What::Fault(fault.into())
 }
 
 /// One of each: cluster of `brokers`, topic, client, producer and consumer.
@@ -54,19 +56,18 @@ fn ordinary(profile: Profile, seed: u64, brokers: i32, partitions: i32) -> Plan 
     plan
 }
 
-/// The faults of the smoke profile, one a seed; the seeds beyond them have none.
-fn smoke_fault(seed: u64) -> Option<Fault> {
-    let fault = match seed % 8 {
-        1 => Crash::plain(1).into(),
-        2 => Crash { keep_unflushed: false, ..Crash::plain(1) }.into(),
-        3 => Reset::plain().into(),
-        4 => Reset { after: 777, ..Reset::plain() }.into(),
-        5 => Lose { count: 3, ..Lose::plain(Api::Produce) }.into(),
-        6 => Lose { count: 3, ..Lose::plain(Api::Fetch) }.into(),
-        7 => PauseClient { lasts: secs(20), ..PauseClient::plain(CLIENT) }.into(),
+/// The faults of the smoke profile, one a seed, or none.
+fn smoke_fault(seed: u64) -> Option<What> {
+    Some(match seed % 8 {
+        1 => fault(Crash::plain(1)),
+        2 => fault(Crash { keep_unflushed: false, ..Crash::plain(1) }),
+        3 => fault(Reset::plain()),
+        4 => fault(Reset { after: 777, ..Reset::plain() }),
+        5 => What::Order(cluster::Fault::drop_after().api(ApiKey::PRODUCE).times(3)),
+        6 => What::Order(cluster::Fault::drop_after().api(ApiKey::FETCH).times(3)),
+        7 => fault(PauseClient { lasts: secs(20), ..PauseClient::plain(CLIENT) }),
         _ => return None,
-    };
-    Some(fault)
+    })
 }
 
 /// Everything ordinary, and one fault.
@@ -80,7 +81,7 @@ pub(super) fn smoke(seed: u64) -> Plan {
     }
     plan.steps.push(produce(ms(500), Flush::plain()));
     let at = ms(50 + seed % 13 * 20);
-    plan.steps.extend(smoke_fault(seed).map(|what| fault(at, what)));
+    plan.steps.extend(smoke_fault(seed).map(|what| Step::new(at, what)));
     plan.heal_at = secs(2);
     plan.steps.sort_by_key(|step| step.at);
     plan
@@ -102,7 +103,7 @@ pub(super) fn soak(seed: u64) -> Plan {
         let at = dice.duration(Duration::ZERO, LENGTH);
         let broker = dice.broker(3);
         let lasts = dice.log_duration(ms(100), secs(100_000));
-        plan.steps.push(fault(at, Crash { lasts, ..Crash::plain(broker) }));
+        plan.steps.push(Step::new(at, fault(Crash { lasts, ..Crash::plain(broker) })));
     }
     // The reader is away for days.
     let away = dice.duration(Duration::ZERO, LENGTH / 2);
@@ -127,13 +128,13 @@ pub(super) fn exhaustive(seed: u64) -> Plan {
     plan.steps.push(produce(ms(0), Send { records: 2, ..Send::plain(TOPIC) }));
     let at = ms(dice.between(0, 3));
     let broker = dice.broker(2);
-    let what: Fault = match dice.between(0, 3) {
-        0 => Crash { lasts: ms(5), ..Crash::plain(broker) }.into(),
-        1 => Reset::plain().into(),
-        2 => Lose::plain(Api::Produce).into(),
-        _ => Lose { applied: false, ..Lose::plain(Api::Fetch) }.into(),
+    let what = match dice.between(0, 3) {
+        0 => fault(Crash { lasts: ms(5), ..Crash::plain(broker) }),
+        1 => fault(Reset::plain()),
+        2 => What::Order(cluster::Fault::drop_after().api(ApiKey::PRODUCE)),
+        _ => What::Order(cluster::Fault::drop_before().api(ApiKey::FETCH)),
     };
-    plan.steps.push(fault(at, what));
+    plan.steps.push(Step::new(at, what));
     plan.heal_at = ms(50);
     plan.steps.sort_by_key(|step| step.at);
     plan

@@ -43,7 +43,6 @@ pub(super) fn cluster(dice: &mut Dice, brokers: i32, mixed: bool) -> ClusterLine
         max_lag: dice.pick(&[ms(500), secs(2), secs(10), secs(30)]),
         flush: dice.pick(&[ms(1), ms(100), ms(500), secs(60)]),
         max_message: dice.pick(&[1_048_588, 1_048_588, 1_048_588, 20_000, 1_500]),
-        election: dice.pick(&[ms(0), ms(1), ms(10), ms(200), secs(2)]),
         ..ClusterLine::plain()
     }
 }

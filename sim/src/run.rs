@@ -1,0 +1,167 @@
+//! Running plans.
+//!
+//! A run has two parts. While the plan lasts its faults happen, and what is promised must hold all the same. Then
+//! everything is healed, and what was asked must come to its end: producers deliver what they have and close, readers
+//! reach the end of every log, fresh readers find everything from the beginning.
+//!
+//! ```
+//! use klamm_sim::plan::{Plan, Profile};
+//! use klamm_sim::run::{Options, run};
+//!
+//! let plan = Plan::generate(Profile::Smoke, 1);
+//! let report = run(&plan, Options::default());
+//! assert_eq!(report.violations, []);
+//! assert_eq!(report.trace_hash, run(&plan, Options::default()).trace_hash);
+//! ```
+
+mod applications;
+mod ending;
+mod explain;
+mod faults;
+mod minimise;
+#[cfg(test)]
+mod tests;
+mod timetable;
+mod world;
+
+use std::cell::RefCell;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use klamm_core::Instant;
+use klamm_core::probes::{self, ProbeSet};
+
+pub use explain::{Timeline, TimelineLine};
+pub use minimise::{Minimised, minimise};
+
+use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
+use crate::observe::Observe;
+use crate::plan::Plan;
+use crate::world::Schedule;
+use applications::Applications;
+use timetable::Timetable;
+
+/// How a plan is run.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Others who look, besides the checker.
+    pub observers: Vec<Box<dyn Observe>>,
+    /// How the order of what happens at the same time is decided. Default: by the plan's seed.
+    pub schedule: Schedule,
+    /// By how much all instants are later. Nothing may depend on it. Default: nothing.
+    pub shift: Duration,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("schedule", &self.schedule).field("shift", &self.shift).finish_non_exhaustive()
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// A number that is the same for runs that are the same.
+    pub trace_hash: u64,
+    /// Steps that were taken in the world.
+    pub events: u64,
+    /// The time that passed in the world.
+    pub simulated: Duration,
+    /// What did not hold, in the order in which it was seen.
+    pub violations: Vec<Violation>,
+    /// The rare situations that the client was in.
+    pub probes: ProbeSet,
+    /// How much was looked at.
+    pub counts: Counts,
+    /// What of the plan could not be done, in words.
+    pub notes: Vec<String>,
+    /// For [`Schedule::Path`]: how many alternatives each choice had.
+    pub choices: Vec<usize>,
+}
+
+impl Report {
+    /// The first invariant that did not hold.
+    #[must_use]
+    pub fn invariant(&self) -> Option<Invariant> {
+        self.violations.first().map(|violation| violation.invariant)
+    }
+}
+
+/// Carries out a plan. A panic is a violation as well.
+#[must_use]
+pub fn run(plan: &Plan, options: Options) -> Report {
+    let checker = Rc::new(RefCell::new(Checker::new(bounds(plan))));
+    let shift = options.shift;
+    let world = world::build(plan, options, Box::new(Rc::clone(&checker)));
+    let began = world.now();
+    drop(probes::take());
+    let mut notes = Vec::new();
+    let ended = catch_unwind(AssertUnwindSafe(|| carry_out(plan, &world, &mut notes)));
+    let mut violations = match &ended {
+        Ok(()) => checker.borrow_mut().finish(world.now()),
+        Err(_) => checker.try_borrow().map_or_else(|_| Vec::new(), |checker| checker.violations().to_vec()),
+    };
+    let counts = checker.try_borrow().map_or_else(|_| Counts::default(), |checker| checker.counts());
+    if let Err(panic) = ended {
+        let what = panic_message(&*panic);
+        violations.push(violation(Invariant::NoPanic, world.now(), counts.observations, what));
+    }
+    for late in notes.iter().filter_map(|note| note.strip_prefix(LATE)) {
+        violations.push(violation(Invariant::Deadlines, world.now(), counts.observations, late.to_owned()));
+    }
+    violations.iter_mut().for_each(|violation| violation.at = unshifted(violation.at, shift));
+    Report {
+        trace_hash: world.trace_hash(),
+        events: world.events(),
+        simulated: world.now().since(began),
+        violations,
+        probes: probes::take(),
+        counts,
+        notes,
+        choices: world.choices(),
+    }
+}
+
+/// Begins a note on something that has not come to its end.
+const LATE: &str = "late: ";
+
+fn carry_out(plan: &Plan, world: &crate::World, notes: &mut Vec<String>) {
+    let applications = Applications::begin(plan, world);
+    let mut timetable = Timetable::new(plan, world.now());
+    timetable.run(plan, world, &applications);
+    ending::heal(plan, world, &timetable);
+    timetable.run_rest(plan, world, &applications);
+    ending::end(plan, world, &applications, notes);
+    notes.extend(applications.notes());
+}
+
+const fn violation(invariant: Invariant, at: Instant, event: u64, what: String) -> Violation {
+    Violation { invariant, at, event, what }
+}
+
+fn unshifted(at: Instant, shift: Duration) -> Instant {
+    Instant::ZERO + (at.since(Instant::ZERO).saturating_sub(shift))
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("a panic: {}", text.as_deref().unwrap_or("without words"))
+}
+
+/// What a plan allows its clients.
+fn bounds(plan: &Plan) -> Bounds {
+    let knows_truncation = |release: crate::Release| release.at_least([2, 1, 0]);
+    let upgraded = plan.steps.iter().filter_map(|step| match &step.what {
+        crate::plan::What::Fault(crate::plan::Fault::Upgrade(upgrade)) => Some(upgrade.version),
+        _ => None,
+    });
+    Bounds {
+        truncation_is_told: upgraded.chain([plan.cluster.version]).all(knows_truncation),
+        ..Bounds::default()
+    }
+}

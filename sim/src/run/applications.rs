@@ -1,0 +1,294 @@
+//! A plan's clients, producers and consumers.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use klamm_engine::{Acks, Isolation, OffsetReset};
+
+use crate::World;
+use crate::observe::{ActorId, ClientId, ConsumerFacts, ProducerFacts};
+use crate::plan::setup::{ClientLine, ConsumerLine, ProducerLine};
+use crate::plan::values::{
+    AcksChoice, ClientName, ConsumerName, IsolationChoice, ProducerName, ResetChoice,
+};
+use crate::plan::{ConsumeAction, Plan, ProduceAction};
+use crate::workload::{ConsumerActor, Identity, ProducerActor, start_at};
+use crate::world::{Kafka, KafkaBuilder};
+
+/// Consumers are numbered from here on.
+const CONSUMERS: u32 = 1 << 16;
+/// Those who read everything at the end.
+pub(super) const FRESH: u32 = 1 << 17;
+
+/// What the clients of a plan have made. Clones are the same.
+#[derive(Clone, Debug)]
+pub(super) struct Applications {
+    made: Rc<RefCell<Made>>,
+}
+
+#[derive(Debug, Default)]
+struct Made {
+    clients: BTreeMap<ClientName, ClientId>,
+    handles: BTreeMap<ClientName, Kafka>,
+    producers: BTreeMap<ProducerName, ProducerActor>,
+    consumers: BTreeMap<ConsumerName, ConsumerActor>,
+    /// What they were asked before there were any.
+    to_produce: BTreeMap<ProducerName, Vec<ProduceAction>>,
+    to_consume: BTreeMap<ConsumerName, Vec<ConsumeAction>>,
+    killed: Vec<ClientName>,
+    notes: Vec<String>,
+}
+
+impl Applications {
+    /// Begins all clients.
+    pub(super) fn begin(plan: &Plan, world: &World) -> Self {
+        let all = Self { made: Rc::default() };
+        for (name, line) in &plan.clients {
+            let id = world.client(&name.to_string());
+            all.made.borrow_mut().clients.insert(*name, id);
+            let builder = client(world, &name.to_string(), line);
+            let maker = Maker { world: world.clone(), plan: plan.clone(), name: *name, id, all: all.clone() };
+            drop(world.spawn_in(id, &name.to_string(), maker.make(builder, line.max_block)));
+        }
+        all
+    }
+
+    pub(super) fn client(&self, name: ClientName) -> Option<ClientId> {
+        self.made.borrow().clients.get(&name).copied()
+    }
+
+    /// All clients that live.
+    pub(super) fn clients(&self) -> Vec<ClientId> {
+        let made = self.made.borrow();
+        let alive = made.clients.iter().filter(|(name, _)| !made.killed.contains(name));
+        alive.map(|(_, id)| *id).collect()
+    }
+
+    /// The client is dead, and what it had is gone.
+    pub(super) fn bury(&self, name: ClientName, plan: &Plan) {
+        let mut made = self.made.borrow_mut();
+        made.killed.push(name);
+        let handle = made.handles.remove(&name);
+        let gone = |client: ClientName| client == name;
+        let producers: Vec<_> = plan.producers.iter().filter(|(_, line)| gone(line.client)).collect();
+        let producers: Vec<_> = producers.iter().filter_map(|(name, _)| made.producers.remove(name)).collect();
+        let consumers: Vec<_> = plan.consumers.iter().filter(|(_, line)| gone(line.client)).collect();
+        let consumers: Vec<_> = consumers.iter().filter_map(|(name, _)| made.consumers.remove(name)).collect();
+        drop(made);
+        drop((handle, producers, consumers));
+    }
+
+    pub(super) fn produce(&self, name: ProducerName, action: &ProduceAction) {
+        let producer = self.made.borrow().producers.get(&name).cloned();
+        match producer {
+            Some(producer) => producer.act(action),
+            None => self.made.borrow_mut().to_produce.entry(name).or_default().push(action.clone()),
+        }
+    }
+
+    pub(super) fn consume(&self, name: ConsumerName, action: &ConsumeAction) {
+        let consumer = self.made.borrow().consumers.get(&name).cloned();
+        match consumer {
+            Some(consumer) => consumer.act(action.clone()),
+            None => self.made.borrow_mut().to_consume.entry(name).or_default().push(action.clone()),
+        }
+    }
+
+    pub(super) fn producers(&self) -> Vec<ProducerActor> {
+        self.made.borrow().producers.values().cloned().collect()
+    }
+
+    pub(super) fn consumers(&self) -> Vec<ConsumerActor> {
+        self.made.borrow().consumers.values().cloned().collect()
+    }
+
+    pub(super) fn handles(&self) -> Vec<Kafka> {
+        self.made.borrow().handles.values().cloned().collect()
+    }
+
+    /// How many clients have not found their cluster yet.
+    pub(super) fn missing(&self) -> usize {
+        let made = self.made.borrow();
+        made.clients.keys().filter(|name| !made.handles.contains_key(name) && !made.killed.contains(name)).count()
+    }
+
+    pub(super) fn notes(&self) -> Vec<String> {
+        self.made.borrow().notes.clone()
+    }
+
+    fn note(&self, note: String) {
+        self.made.borrow_mut().notes.push(note);
+    }
+}
+
+/// Makes what a client has.
+struct Maker {
+    world: World,
+    plan: Plan,
+    name: ClientName,
+    id: ClientId,
+    all: Applications,
+}
+
+impl Maker {
+    async fn make(self, builder: KafkaBuilder, max_block: Duration) {
+        let kafka = loop {
+            match builder.clone().connect().await {
+                Ok(kafka) => break kafka,
+                Err(_) => self.world.sleep(Duration::from_millis(100)).await,
+            }
+        };
+        for (name, line) in self.plan.producers.iter().filter(|(_, line)| line.client == self.name) {
+            self.make_producer(&kafka, *name, line, max_block);
+        }
+        for (name, line) in self.plan.consumers.iter().filter(|(_, line)| line.client == self.name) {
+            self.make_consumer(&kafka, *name, line);
+        }
+        self.all.made.borrow_mut().handles.insert(self.name, kafka);
+    }
+
+    fn make_producer(&self, kafka: &Kafka, name: ProducerName, line: &ProducerLine, max_block: Duration) {
+        let handle = match producer(kafka, line).build() {
+            Ok(handle) => handle,
+            Err(error) => return self.all.note(format!("{name}: {error}")),
+        };
+        let identity = self.identity(name.0, name.to_string());
+        let actor = ProducerActor::new(identity, handle, &producer_facts(line, max_block));
+        let waiting = {
+            let mut made = self.all.made.borrow_mut();
+            made.producers.insert(name, actor.clone());
+            made.to_produce.remove(&name).unwrap_or_default()
+        };
+        waiting.iter().for_each(|action| actor.act(action));
+    }
+
+    fn make_consumer(&self, kafka: &Kafka, name: ConsumerName, line: &ConsumerLine) {
+        let handle = match consumer(kafka, line).build() {
+            Ok(handle) => handle,
+            Err(error) => return self.all.note(format!("{name}: {error}")),
+        };
+        let identity = self.identity(CONSUMERS + name.0, name.to_string());
+        let actor = ConsumerActor::new(identity, handle, &consumer_facts(line), &line.assign, line.hold);
+        let waiting = {
+            let mut made = self.all.made.borrow_mut();
+            made.consumers.insert(name, actor.clone());
+            made.to_consume.remove(&name).unwrap_or_default()
+        };
+        waiting.into_iter().for_each(|action| actor.act(action));
+    }
+
+    fn identity(&self, actor: u32, name: String) -> Identity {
+        Identity {
+            world: self.world.clone(),
+            client: self.id,
+            actor: ActorId(actor),
+            name,
+            seed: self.plan.seed,
+        }
+    }
+}
+
+/// A client as a line has it.
+pub(super) fn client(world: &World, name: &str, line: &ClientLine) -> KafkaBuilder {
+    world
+        .kafka(name)
+        .metadata_max_age(line.metadata_max_age)
+        .connections_max_idle(line.max_idle)
+        .request_timeout(line.request_timeout)
+        .reconnect_backoff(line.reconnect, line.reconnect_max)
+        .max_block(line.max_block)
+        .connection_setup_timeout(line.setup_timeout)
+        .unknown_topic_timeout(line.unknown_topic)
+        .close_timeout(line.close_timeout)
+}
+
+fn producer(kafka: &Kafka, line: &ProducerLine) -> klamm_engine::ProducerBuilder {
+    let acks = match line.acks {
+        AcksChoice::All => Acks::All,
+        AcksChoice::One => Acks::Leader,
+        AcksChoice::Zero => Acks::None,
+    };
+    kafka
+        .producer()
+        .acks(acks)
+        .idempotent(line.idempotent)
+        .linger(line.linger)
+        .batch_size(line.batch)
+        .max_request_size(line.max_request)
+        .max_in_flight(line.in_flight)
+        .buffer_memory(line.memory)
+        .delivery_timeout(line.delivery_timeout)
+        .request_timeout(line.request_timeout)
+        .retries(line.retries)
+        .compression(line.codec)
+}
+
+fn producer_facts(line: &ProducerLine, max_block: Duration) -> ProducerFacts {
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    ProducerFacts {
+        acks: match line.acks {
+            AcksChoice::All => -1,
+            AcksChoice::One => 1,
+            AcksChoice::Zero => 0,
+        },
+        idempotent: line.idempotent,
+        delivery_timeout_ns: nanos(line.delivery_timeout),
+        max_in_flight: line.in_flight,
+        batch_size: line.batch,
+        max_request_size: line.max_request,
+        buffer_memory: line.memory,
+        // Who waits for room waits for what was accepted before to have its outcome, and once more behind others.
+        max_block_ns: nanos(max_block + line.delivery_timeout * 2),
+    }
+}
+
+fn consumer(kafka: &Kafka, line: &ConsumerLine) -> klamm_engine::ConsumerBuilder {
+    let isolation = match line.isolation {
+        IsolationChoice::ReadUncommitted => Isolation::ReadUncommitted,
+        IsolationChoice::ReadCommitted => Isolation::ReadCommitted,
+    };
+    let reset = match line.reset {
+        ResetChoice::Earliest => OffsetReset::Earliest,
+        ResetChoice::Latest => OffsetReset::Latest,
+        ResetChoice::None => OffsetReset::None,
+    };
+    let max_wait = i32::try_from(line.max_wait.as_millis()).unwrap_or(i32::MAX);
+    let assigned = line.assign.iter().map(|start| {
+        (start.partition.topic.to_string(), start.partition.partition, start_at(start.at))
+    });
+    kafka
+        .consumer()
+        .isolation(isolation)
+        .offset_reset(reset)
+        .fetch_min_bytes(line.min_bytes)
+        .fetch_max_wait_ms(max_wait)
+        .fetch_max_bytes(line.max_bytes)
+        .max_partition_fetch_bytes(line.partition_bytes)
+        .buffer_memory(line.memory)
+        .request_timeout(line.request_timeout)
+        .assign(assigned)
+}
+
+pub(super) fn consumer_facts(line: &ConsumerLine) -> ConsumerFacts {
+    ConsumerFacts {
+        read_committed: line.isolation == IsolationChoice::ReadCommitted,
+        buffer_memory: line.memory,
+        reset: match line.reset {
+            ResetChoice::Earliest => Some(-2),
+            ResetChoice::Latest => Some(-1),
+            ResetChoice::None => None,
+        },
+    }
+}
+
+/// Begins a consumer that is none of the plan's.
+pub(super) fn fresh_reader(
+    kafka: &Kafka,
+    identity: Identity,
+    line: &ConsumerLine,
+) -> Option<ConsumerActor> {
+    let handle = consumer(kafka, line).build().ok()?;
+    Some(ConsumerActor::new(identity, handle, &consumer_facts(line), &line.assign, line.hold))
+}

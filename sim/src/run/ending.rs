@@ -1,0 +1,157 @@
+//! The second part of a run: everything is well again, and everything comes to its end.
+
+use std::time::Duration;
+
+use super::LATE;
+use super::applications::{self, Applications, FRESH};
+use super::timetable::Timetable;
+use crate::World;
+use crate::cluster::Cluster;
+use crate::observe::{ActorId, Observation, Phase, TopicPartition};
+use crate::plan::action::{CloseConsumer, CloseProducer, Flush, Pace};
+use crate::plan::setup::{ClientLine, ConsumerLine};
+use crate::plan::values::{
+    ClientName, IsolationChoice, PartitionName, Place, ResetChoice, Start, TopicName,
+};
+use crate::plan::{ConsumeAction, Plan};
+use crate::workload::{ConsumerActor, Identity};
+
+/// How long nothing may change until a wait is given up.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a wait may take in any case.
+const LIMIT: Duration = Duration::from_secs(7200);
+/// How often it is looked whether a wait is over.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Ends all faults.
+pub(super) fn heal(plan: &Plan, world: &World, timetable: &Timetable) {
+    world.network().heal();
+    world.cluster(|cluster, now| {
+        cluster.clear_faults();
+        cluster.heal_replication(now, None);
+        let brokers: Vec<i32> = cluster.brokers().collect();
+        for broker in &brokers {
+            cluster.restart(*broker);
+            cluster.reconnect_to_controller(now, *broker);
+            cluster.resume_metadata(now, *broker);
+            for (name, _) in &plan.topics {
+                cluster.hide_topic(*broker, &name.to_string(), false);
+            }
+            brokers.iter().for_each(|other| cluster.hide_broker(*broker, *other, false));
+        }
+    });
+    world.run_until(timetable.paused_until);
+    world.tell(&Observation::Phase(Phase::Healed));
+}
+
+/// Brings everything to its end.
+pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes: &mut Vec<String>) {
+    wait(world, || (applications.missing() == 0).then_some(()).ok_or(0));
+    if applications.missing() > 0 {
+        notes.push(format!("{LATE}{} clients have not found the cluster", applications.missing()));
+    }
+    let producers = applications.producers();
+    // What lingers for an hour goes when it is flushed.
+    for _ in 0..2 {
+        wait(world, || idle(applications));
+        producers.iter().for_each(|producer| producer.act(&Flush::plain().into()));
+    }
+    wait(world, || idle(applications));
+    let late: Vec<String> =
+        producers.iter().filter(|producer| !producer.is_idle()).map(|producer| producer.waits_for()).collect();
+    notes.extend(late.iter().map(|late| format!("{LATE}{late}")));
+    for consumer in applications.consumers() {
+        consumer.act(ConsumeAction::Pace(Pace::plain()));
+    }
+    let mut readers = fresh_readers(plan, world);
+    readers.extend(applications.consumers());
+    wait(world, || unread(world, &readers));
+    world.tell(&Observation::Phase(Phase::Settled));
+    producers.iter().for_each(|producer| producer.act(&CloseProducer::plain().into()));
+    wait(world, || idle(applications));
+    readers.iter().for_each(|reader| reader.act(ConsumeAction::Close(CloseConsumer {})));
+    world.run_for(LOOK);
+    for kafka in applications.handles() {
+        if let Err(stuck) = world.block_on(kafka.close(), LIMIT) {
+            notes.push(format!("{LATE}closing a client has not come to its end: {stuck}"));
+        }
+    }
+}
+
+/// Waits until `left` says that nothing is left to wait for, as long as what it returns changes.
+fn wait(world: &World, left: impl Fn() -> Result<(), u64>) {
+    let began = world.now();
+    let mut last = (u64::MAX, began);
+    while let Err(left) = left() {
+        let now = world.now();
+        if left != last.0 {
+            last = (left, now);
+        }
+        if now.since(last.1) >= PATIENCE || now.since(began) >= LIMIT {
+            return;
+        }
+        world.run_for(LOOK);
+    }
+}
+
+fn idle(applications: &Applications) -> Result<(), u64> {
+    let busy: u64 = applications.producers().iter().map(|producer| producer.left()).sum();
+    if busy == 0 { Ok(()) } else { Err(busy) }
+}
+
+/// How many records are committed and not read.
+fn unread(world: &World, readers: &[ConsumerActor]) -> Result<(), u64> {
+    let missing = world.cluster(|cluster, _| {
+        let of_reader = |reader: &ConsumerActor| -> u64 {
+            let partitions = reader.reading();
+            partitions.iter().map(|partition| missing(cluster, partition, reader.position(partition))).sum()
+        };
+        readers.iter().map(of_reader).sum()
+    });
+    if missing == 0 { Ok(()) } else { Err(missing) }
+}
+
+/// How many offsets lie between a position and the end; one if there is no position.
+fn missing(cluster: &Cluster, partition: &TopicPartition, position: Option<i64>) -> u64 {
+    let Some(state) = cluster.partition(&partition.topic, partition.partition) else { return 0 };
+    match position {
+        Some(position) if position >= 0 => u64::try_from(state.high_watermark - position).unwrap_or(0),
+        _ => 1,
+    }
+}
+
+/// Readers that see everything from the beginning, at both isolation levels.
+fn fresh_readers(plan: &Plan, world: &World) -> Vec<ConsumerActor> {
+    let assign = world.cluster(|cluster, _| {
+        let topics = plan.topics.iter().map(|(name, _)| *name);
+        topics.flat_map(|topic| everything(cluster, topic)).collect::<Vec<Start>>()
+    });
+    let name = "fresh";
+    let builder = applications::client(world, name, &ClientLine::plain());
+    let Ok(Ok(kafka)) = world.block_on(builder.connect(), PATIENCE) else { return Vec::new() };
+    let isolations = [IsolationChoice::ReadUncommitted, IsolationChoice::ReadCommitted];
+    let reader = |(number, isolation): (u32, IsolationChoice)| {
+        let line = ConsumerLine {
+            isolation,
+            reset: ResetChoice::Earliest,
+            assign: assign.clone(),
+            ..ConsumerLine::plain(ClientName(u32::MAX))
+        };
+        let identity = Identity {
+            world: world.clone(),
+            client: world.client(name),
+            actor: ActorId(FRESH + number),
+            name: format!("{name}-{number}"),
+            seed: plan.seed,
+        };
+        applications::fresh_reader(&kafka, identity, &line)
+    };
+    (0..).zip(isolations).filter_map(reader).collect()
+}
+
+fn everything(cluster: &Cluster, topic: TopicName) -> Vec<Start> {
+    let name = topic.to_string();
+    let partitions = (0..).take_while(|index| cluster.partition(&name, *index).is_some());
+    let start = |partition| Start { partition: PartitionName { topic, partition }, at: Place::Earliest };
+    partitions.map(start).collect()
+}

@@ -1,0 +1,66 @@
+//! A plan's world.
+
+use crate::World;
+use crate::cluster::ClusterConfig;
+use crate::observe::Observe;
+use crate::plan::Plan;
+use crate::plan::setup::NetworkLine;
+use crate::world::{Chunking, Latency, NetworkConfig};
+
+use super::Options;
+
+/// The world of a plan, with its topics, in which nothing has happened yet.
+pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) -> World {
+    let mut builder = World::builder()
+        .seed(plan.seed)
+        .cluster(cluster(plan))
+        .network(network(&plan.network))
+        .schedule(options.schedule)
+        .observer(checker);
+    for observer in options.observers {
+        builder = builder.observer(observer);
+    }
+    let world = builder.build();
+    world.cluster(|cluster, _| {
+        for (name, line) in &plan.topics {
+            // A topic that cannot be is a topic that is not there.
+            drop(cluster.create_topic(&name.to_string(), line.partitions, line.replication));
+        }
+    });
+    world
+}
+
+fn cluster(plan: &Plan) -> ClusterConfig {
+    let line = &plan.cluster;
+    ClusterConfig {
+        brokers: line.brokers,
+        release: line.version,
+        seed: plan.seed,
+        auto_create_topics: line.auto_create,
+        min_insync_replicas: line.min_insync,
+        max_message_bytes: line.max_message,
+        ..ClusterConfig::default()
+    }
+}
+
+fn network(line: &NetworkLine) -> NetworkConfig {
+    let latency = Latency {
+        base: line.latency,
+        jitter: line.jitter,
+        slow_one_in: line.slow_one_in,
+        slow: line.slow,
+    };
+    NetworkConfig {
+        latency,
+        chunking: Chunking {
+            split_one_in: line.split_one_in,
+            longest_piece: line.piece,
+            most_pieces: line.pieces,
+        },
+        bandwidth: (line.bandwidth > 0).then_some(line.bandwidth),
+        send_buffer: line.buffers,
+        receive_buffer: line.buffers,
+        resolving: latency,
+        ..NetworkConfig::default()
+    }
+}
