@@ -119,6 +119,7 @@ mod draws;
 pub mod observe;
 pub mod plan;
 mod release;
+pub mod run;
 pub mod serve;
 pub mod workload;
 pub mod world;

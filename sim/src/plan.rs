@@ -34,6 +34,7 @@ mod error;
 pub mod fault;
 mod generate;
 mod line;
+mod parts;
 pub mod setup;
 #[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ use std::time::Duration;
 use klamm_core::Instant;
 use klamm_core::probes::{self, ProbeSet};
 
-pub use explain::{Timeline, TimelineLine};
+pub use explain::{Kept, Timeline, TimelineLine};
 pub use minimise::{Minimised, minimise};
 
 use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
@@ -98,7 +98,7 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     let shift = options.shift;
     let world = world::build(plan, options, Box::new(Rc::clone(&checker)));
     let began = world.now();
-    drop(probes::take());
+    let _: ProbeSet = probes::take();
     let mut notes = Vec::new();
     let ended = catch_unwind(AssertUnwindSafe(|| carry_out(plan, &world, &mut notes)));
     let mut violations = match &ended {

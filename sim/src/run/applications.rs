@@ -18,7 +18,7 @@ use crate::workload::{ConsumerActor, Identity, ProducerActor, start_at};
 use crate::world::{Kafka, KafkaBuilder};
 
 /// Consumers are numbered from here on.
-const CONSUMERS: u32 = 1 << 16;
+pub(super) const CONSUMERS: u32 = 1 << 16;
 /// Those who read everything at the end.
 pub(super) const FRESH: u32 = 1 << 17;
 

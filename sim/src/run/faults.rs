@@ -212,8 +212,12 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
             world,
             isolate.broker,
             isolate.lasts,
-            |cluster, now, broker| drop(cluster.isolate_from_controller(now, broker)),
-            |cluster, now, broker| drop(cluster.reconnect_to_controller(now, broker)),
+            |cluster, now, broker| {
+                cluster.isolate_from_controller(now, broker);
+            },
+            |cluster, now, broker| {
+                cluster.reconnect_to_controller(now, broker);
+            },
         ),
         Fault::HoldMetadata(hold) => for_a_while(
             world,

@@ -39,6 +39,10 @@ fn cluster(plan: &Plan) -> ClusterConfig {
         auto_create_topics: line.auto_create,
         min_insync_replicas: line.min_insync,
         max_message_bytes: line.max_message,
+        replication_latency: line.replication,
+        replica_max_lag: line.max_lag,
+        metadata_latency: line.metadata,
+        flush_interval: line.flush,
         ..ClusterConfig::default()
     }
 }
