@@ -25,6 +25,9 @@ pub(crate) enum Command {
     Produce(Produce),
     /// Print the records of a topic
     Consume(Consume),
+    /// Test the client in simulated worlds: run seeds, replay, minimise and explain failures
+    #[command(subcommand)]
+    Sim(crate::sim::args::Sim),
 }
 
 /// How to reach the cluster, and for how long to try.

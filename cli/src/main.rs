@@ -15,6 +15,7 @@ mod lines;
 mod output;
 mod produce;
 mod progress;
+mod sim;
 mod topic;
 
 use std::{io::Write, process::ExitCode};
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Topic(args) => topic::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Sim(args) => sim::run(&args),
     };
     match outcome {
         Ok(()) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,

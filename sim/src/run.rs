@@ -19,6 +19,7 @@ mod ending;
 mod explain;
 mod faults;
 mod minimise;
+mod seed;
 #[cfg(test)]
 mod tests;
 mod timetable;
@@ -31,10 +32,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use klamm_core::Instant;
-use klamm_core::probes::{self, ProbeSet};
+use klamm_core::probes;
+pub use klamm_core::probes::{Probe, ProbeSet};
 
 pub use explain::{Kept, Timeline, TimelineLine};
 pub use minimise::{Minimised, minimise};
+pub use seed::{run_seed, run_thoroughly};
 
 use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
 use crate::observe::Observe;

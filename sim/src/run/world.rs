@@ -16,6 +16,7 @@ pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) ->
         .cluster(cluster(plan))
         .network(network(&plan.network))
         .schedule(options.schedule)
+        .shift(options.shift)
         .observer(checker);
     for observer in options.observers {
         builder = builder.observer(observer);

@@ -27,6 +27,7 @@ pub struct WorldBuilder {
     starvation: Starvation,
     observers: Vec<Box<dyn Observe>>,
     keep_trace: bool,
+    shift: Duration,
 }
 
 impl fmt::Debug for WorldBuilder {
@@ -49,6 +50,7 @@ impl Default for WorldBuilder {
             },
             observers: Vec::new(),
             keep_trace: false,
+            shift: Duration::ZERO,
         }
     }
 }
@@ -114,10 +116,16 @@ impl WorldBuilder {
         self
     }
 
+    /// By how much all instants are later. Nothing depends on it, and no trace shows it. Default: nothing.
+    pub const fn shift(mut self, shift: Duration) -> Self {
+        self.shift = shift;
+        self
+    }
+
     /// Makes the world. Nothing happens in it before it is run.
     #[must_use]
     pub fn build(self) -> World {
-        let time = Time::new();
+        let time = Time::new(self.shift);
         let mut config = self.cluster;
         if config.seed == 0 {
             config.seed = self.seed;

@@ -1,8 +1,11 @@
 //! Simulated clocks: one time for all, and a wall clock for each client.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use klamm_core::{Instant, WallTime};
@@ -17,24 +20,39 @@ pub(super) const BEGINNING: Instant = Instant::from_nanos(1_000_000_000);
 
 /// The time of a world.
 #[derive(Clone, Debug)]
-pub(super) struct Time(Arc<AtomicU64>);
+pub(super) struct Time {
+    now: Arc<AtomicU64>,
+    beginning: Instant,
+}
 
 impl Time {
-    pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(BEGINNING.as_nanos())))
+    /// The time of a world whose instants are so much later than those of others.
+    pub(super) fn new(shift: Duration) -> Self {
+        let beginning = BEGINNING + shift;
+        Self { now: Arc::new(AtomicU64::new(beginning.as_nanos())), beginning }
+    }
+
+    /// The time as it would be in a world without a shift.
+    pub(super) fn since_shift(&self) -> Instant {
+        BEGINNING + self.passed()
+    }
+
+    /// Since the world began.
+    pub(super) fn passed(&self) -> Duration {
+        self.now().since(self.beginning)
     }
 
     pub(super) fn now(&self) -> Instant {
-        Instant::from_nanos(self.0.load(Ordering::Relaxed))
+        Instant::from_nanos(self.now.load(Ordering::Relaxed))
     }
 
     pub(super) fn set(&self, now: Instant) {
-        self.0.store(now.as_nanos(), Ordering::Relaxed);
+        self.now.store(now.as_nanos(), Ordering::Relaxed);
     }
 
     /// What a clock shows that is right.
     pub(super) fn wall_time(&self) -> WallTime {
-        WallTime(wall_ms(self.now(), 0))
+        WallTime(wall_ms(self.passed(), 0))
     }
 }
 
@@ -69,7 +87,7 @@ impl SimulatedClock {
 
     /// Whether it shows the time of the same world.
     pub(super) fn is_of(&self, time: &Time) -> bool {
-        Arc::ptr_eq(&self.0.time.0, &time.0)
+        Arc::ptr_eq(&self.0.time.now, &time.now)
     }
 
     /// The wall clock jumps ahead, or back.
@@ -103,12 +121,11 @@ impl klamm_engine::Clock for SimulatedClock {
 
     fn wall_time(&self) -> WallTime {
         let wrong = self.0.offset_ms.load(Ordering::Relaxed).saturating_add(self.gained_ms());
-        WallTime(wall_ms(self.0.time.now(), wrong))
+        WallTime(wall_ms(self.0.time.passed(), wrong))
     }
 }
 
-fn wall_ms(now: Instant, wrong_ms: i64) -> i64 {
-    let passed = now.since(BEGINNING);
+fn wall_ms(passed: Duration, wrong_ms: i64) -> i64 {
     let passed_ms = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
     WALL_EPOCH_MS.saturating_add(passed_ms).saturating_add(wrong_ms)
 }

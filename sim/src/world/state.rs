@@ -337,8 +337,8 @@ impl State {
     }
 
     pub(super) fn record(&mut self, kind: TraceKind, entity: u64, size: usize, checksum: u32) {
-        let now = self.now();
-        self.trace.record(now, kind, entity, u64::try_from(size).unwrap_or(u64::MAX), checksum);
+        let passed = self.time.since_shift();
+        self.trace.record(passed, kind, entity, u64::try_from(size).unwrap_or(u64::MAX), checksum);
     }
 
     pub(super) fn tell(&mut self, observation: &Observation<'_>) {
