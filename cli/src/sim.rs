@@ -108,7 +108,9 @@ fn in_short(report: &Report) -> String {
 
 fn first_violated(plan: &Plan) -> Result<Invariant, CliError> {
     let report = run_plan(plan, Options::default());
-    report.invariant().ok_or_else(|| CliError::failed("nothing fails in this plan: there is nothing to minimise"))
+    report
+        .invariant()
+        .ok_or_else(|| CliError::failed("nothing fails in this plan: there is nothing to minimise"))
 }
 
 fn smaller(args: &Minimise) -> Outcome {

@@ -60,7 +60,10 @@ pub struct Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("schedule", &self.schedule).field("shift", &self.shift).finish_non_exhaustive()
+        f.debug_struct("Options")
+            .field("schedule", &self.schedule)
+            .field("shift", &self.shift)
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,9 @@ impl Bar {
     fn of(total: u64) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(5);
         let bar = ProgressBar::with_draw_target(Some(total), target);
-        if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos}/{len} seeds, {per_sec}, {eta} left {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("[{bar:30}] {pos}/{len} seeds, {per_sec}, {eta} left {msg}")
+        {
             bar.set_style(style.progress_chars("=> "));
         }
         Self(bar)

@@ -74,7 +74,12 @@ impl Summary {
         }
     }
 
-    pub(super) fn print(&self, output: &mut Output, took: Duration, with_probes: bool) -> Result<(), CliError> {
+    pub(super) fn print(
+        &self,
+        output: &mut Output,
+        took: Duration,
+        with_probes: bool,
+    ) -> Result<(), CliError> {
         let a_second = |count: u64| count as f64 / took.as_secs_f64().max(0.001);
         output.line(format_args!(
             "profile {}: {} of {} seeds in {:.1} s ({:.1} a second, {:.1} ms of a processor each, the slowest {} with {:.1} s)",
@@ -102,7 +107,8 @@ impl Summary {
         if self.violated.is_empty() {
             return output.line("no violations");
         }
-        let mut rows = table(&[("VIOLATED", Align::Left), ("RUNS", Align::Right), ("FIRST SEED", Align::Right)]);
+        let mut rows =
+            table(&[("VIOLATED", Align::Left), ("RUNS", Align::Right), ("FIRST SEED", Align::Right)]);
         for (invariant, (runs, seed)) in &self.violated {
             rows.add_row([invariant.to_string(), runs.to_string(), seed.to_string()]);
         }

@@ -10,9 +10,7 @@ use klamm_engine::{Acks, Isolation, OffsetReset};
 use crate::World;
 use crate::observe::{ActorId, ClientId, ConsumerFacts, ProducerFacts};
 use crate::plan::setup::{ClientLine, ConsumerLine, ProducerLine};
-use crate::plan::values::{
-    AcksChoice, ClientName, ConsumerName, IsolationChoice, ProducerName, ResetChoice,
-};
+use crate::plan::values::{AcksChoice, ClientName, ConsumerName, IsolationChoice, ProducerName, ResetChoice};
 use crate::plan::{ConsumeAction, Plan, ProduceAction};
 use crate::workload::{ConsumerActor, Identity, ProducerActor, start_at};
 use crate::world::{Kafka, KafkaBuilder};
@@ -73,9 +71,11 @@ impl Applications {
         let handle = made.handles.remove(&name);
         let gone = |client: ClientName| client == name;
         let producers: Vec<_> = plan.producers.iter().filter(|(_, line)| gone(line.client)).collect();
-        let producers: Vec<_> = producers.iter().filter_map(|(name, _)| made.producers.remove(name)).collect();
+        let producers: Vec<_> =
+            producers.iter().filter_map(|(name, _)| made.producers.remove(name)).collect();
         let consumers: Vec<_> = plan.consumers.iter().filter(|(_, line)| gone(line.client)).collect();
-        let consumers: Vec<_> = consumers.iter().filter_map(|(name, _)| made.consumers.remove(name)).collect();
+        let consumers: Vec<_> =
+            consumers.iter().filter_map(|(name, _)| made.consumers.remove(name)).collect();
         drop(made);
         drop((handle, producers, consumers));
     }
@@ -111,7 +111,10 @@ impl Applications {
     /// How many clients have not found their cluster yet.
     pub(super) fn missing(&self) -> usize {
         let made = self.made.borrow();
-        made.clients.keys().filter(|name| !made.handles.contains_key(name) && !made.killed.contains(name)).count()
+        made.clients
+            .keys()
+            .filter(|name| !made.handles.contains_key(name) && !made.killed.contains(name))
+            .count()
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -255,9 +258,10 @@ fn consumer(kafka: &Kafka, line: &ConsumerLine) -> klamm_engine::ConsumerBuilder
         ResetChoice::None => OffsetReset::None,
     };
     let max_wait = i32::try_from(line.max_wait.as_millis()).unwrap_or(i32::MAX);
-    let assigned = line.assign.iter().map(|start| {
-        (start.partition.topic.to_string(), start.partition.partition, start_at(start.at))
-    });
+    let assigned = line
+        .assign
+        .iter()
+        .map(|start| (start.partition.topic.to_string(), start.partition.partition, start_at(start.at)));
     kafka
         .consumer()
         .isolation(isolation)
@@ -284,11 +288,7 @@ pub(super) fn consumer_facts(line: &ConsumerLine) -> ConsumerFacts {
 }
 
 /// Begins a consumer that is none of the plan's.
-pub(super) fn fresh_reader(
-    kafka: &Kafka,
-    identity: Identity,
-    line: &ConsumerLine,
-) -> Option<ConsumerActor> {
+pub(super) fn fresh_reader(kafka: &Kafka, identity: Identity, line: &ConsumerLine) -> Option<ConsumerActor> {
     let handle = consumer(kafka, line).build().ok()?;
     Some(ConsumerActor::new(identity, handle, &consumer_facts(line), &line.assign, line.hold))
 }

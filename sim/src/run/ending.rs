@@ -10,9 +10,7 @@ use crate::cluster::Cluster;
 use crate::observe::{ActorId, Observation, Phase, TopicPartition};
 use crate::plan::action::{CloseConsumer, CloseProducer, Flush, Pace};
 use crate::plan::setup::{ClientLine, ConsumerLine};
-use crate::plan::values::{
-    ClientName, IsolationChoice, PartitionName, Place, ResetChoice, Start, TopicName,
-};
+use crate::plan::values::{ClientName, IsolationChoice, PartitionName, Place, ResetChoice, Start, TopicName};
 use crate::plan::{ConsumeAction, Plan};
 use crate::workload::{ConsumerActor, Identity};
 
@@ -57,8 +55,11 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
         producers.iter().for_each(|producer| producer.act(&Flush::plain().into()));
     }
     wait(world, || idle(applications));
-    let late: Vec<String> =
-        producers.iter().filter(|producer| !producer.is_idle()).map(|producer| producer.waits_for()).collect();
+    let late: Vec<String> = producers
+        .iter()
+        .filter(|producer| !producer.is_idle())
+        .map(|producer| producer.waits_for())
+        .collect();
     notes.extend(late.iter().map(|late| format!("{LATE}{late}")));
     for consumer in applications.consumers() {
         consumer.act(ConsumeAction::Pace(Pace::plain()));

@@ -15,7 +15,8 @@ use klamm_protocol::records::Batches;
 use super::applications::{CONSUMERS, FRESH};
 use crate::cluster::ConnectionId;
 use crate::observe::{
-    ActorId, ClientId, ClusterEvent, Consuming, Observation, Observe, Producing, TopicPartition, ValueId, Wire,
+    ActorId, ClientId, ClusterEvent, Consuming, Observation, Observe, Producing, TopicPartition, ValueId,
+    Wire,
 };
 use crate::plan::Plan;
 
@@ -142,7 +143,10 @@ impl Inner {
     /// Remembers what later observations refer to.
     fn note_names(&mut self, observation: &Observation<'_>) {
         match observation {
-            Observation::Wire(connection, Wire::Connecting(client, broker) | Wire::Opened(client, broker)) => {
+            Observation::Wire(
+                connection,
+                Wire::Connecting(client, broker) | Wire::Opened(client, broker),
+            ) => {
                 let name = self.client(*client);
                 self.connections.insert(*connection, (name, *broker));
             }
@@ -171,7 +175,9 @@ impl Inner {
                 let words = text.split([' ', '=', ',', '@']).map(str::to_owned).collect();
                 (String::from("plan"), words, (*text).to_owned())
             }
-            Observation::Phase(phase) => (String::from("plan"), Vec::new(), format!("{phase:?}").to_lowercase()),
+            Observation::Phase(phase) => {
+                (String::from("plan"), Vec::new(), format!("{phase:?}").to_lowercase())
+            }
         })
     }
 
@@ -182,14 +188,19 @@ impl Inner {
         let (who, text) = match what {
             Wire::Connecting(..) => (&client, format!("connects to {broker} (connection {number})")),
             Wire::Opened(..) => (&client, format!("is connected to {broker} (connection {number})")),
-            Wire::Sent(frame) => (&client, format!("sent to {broker}: {} (connection {number})", request(frame))),
+            Wire::Sent(frame) => {
+                (&client, format!("sent to {broker}: {} (connection {number})", request(frame)))
+            }
             Wire::Request(frame) => {
                 (&broker, format!("got of {client}: {} (connection {number})", request(frame)))
             }
             Wire::Response(pieces) => {
                 let bytes: usize = pieces.iter().map(Bytes::len).sum();
                 let first = pieces.first().map_or(&[][..], |piece| piece);
-                (&broker, format!("answers {client}: {}, {bytes} bytes (connection {number})", correlation(first)))
+                (
+                    &broker,
+                    format!("answers {client}: {}, {bytes} bytes (connection {number})", correlation(first)),
+                )
             }
             Wire::Received(frame) => {
                 let (answer, bytes) = (correlation(frame), frame.len());
@@ -220,10 +231,13 @@ impl Inner {
                 let place = self.partition(*topic_id, *partition);
                 of(place.clone(), format!("{place} is committed below {high_watermark}"))
             }
-            ClusterEvent::Elected { topic_id, partition, leader, leader_epoch, end_offset, unclean, .. } => {
+            ClusterEvent::Elected {
+                topic_id, partition, leader, leader_epoch, end_offset, unclean, ..
+            } => {
                 let place = self.partition(*topic_id, *partition);
                 let unclean = if *unclean { ", uncleanly" } else { "" };
-                let what = format!("b{leader} leads {place} in epoch {leader_epoch} from {end_offset} on{unclean}");
+                let what =
+                    format!("b{leader} leads {place} in epoch {leader_epoch} from {end_offset} on{unclean}");
                 Some((format!("b{leader}"), vec![place], what))
             }
             ClusterEvent::Lost { topic_id, partition, from_offset, .. } => {
@@ -261,8 +275,11 @@ fn api_name(api: ApiKey) -> String {
 
 /// What a request is, by its header.
 fn request(frame: &Bytes) -> String {
-    let short = |at: usize| frame.get(at..at + 2).and_then(|bytes| Some(i16::from_be_bytes(bytes.try_into().ok()?)));
-    let (Some(api), Some(version)) = (short(0), short(2)) else { return String::from("a frame without a header") };
+    let short =
+        |at: usize| frame.get(at..at + 2).and_then(|bytes| Some(i16::from_be_bytes(bytes.try_into().ok()?)));
+    let (Some(api), Some(version)) = (short(0), short(2)) else {
+        return String::from("a frame without a header");
+    };
     let correlation = correlation(frame.get(4..).unwrap_or_default());
     format!("{} v{version} {correlation}, {} bytes", api_name(ApiKey(api)), frame.len())
 }
@@ -277,7 +294,8 @@ fn offsets(batches: &[u8]) -> String {
     let all: Vec<String> = Batches::new(batches)
         .flatten()
         .map(|batch| {
-            let (producer, epoch, sequence) = (batch.producer_id(), batch.producer_epoch(), batch.base_sequence());
+            let (producer, epoch, sequence) =
+                (batch.producer_id(), batch.producer_epoch(), batch.base_sequence());
             let (from, to) = (batch.base_offset(), batch.next_offset() - 1);
             if producer < 0 {
                 return format!("{from} to {to}");

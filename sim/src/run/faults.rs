@@ -33,8 +33,10 @@ pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Ap
             Some(client) => applications.client(client).into_iter().collect(),
             None => applications.clients(),
         };
-        let brokers: Vec<i32> = broker.map_or_else(|| (1..=plan.cluster.brokers).collect(), |broker| vec![broker]);
-        let of_client = |client| brokers.iter().map(move |broker| (Host::Client(client), Host::Broker(*broker)));
+        let brokers: Vec<i32> =
+            broker.map_or_else(|| (1..=plan.cluster.brokers).collect(), |broker| vec![broker]);
+        let of_client =
+            |client| brokers.iter().map(move |broker| (Host::Client(client), Host::Broker(*broker)));
         clients.into_iter().flat_map(of_client).collect()
     };
     match fault {
@@ -166,7 +168,8 @@ fn resolve_otherwise(world: &World, plan: &Plan, resolve: &Resolve) -> Lasting {
             Resolving::Fail => network.fail_resolution(&host, "no such host"),
             Resolving::Empty => network.resolve_to(&host, []),
             Resolving::Many => {
-                network.resolve_to(&host, [Endpoint::Refusing, Endpoint::Refusing, Endpoint::Broker(*broker)]);
+                network
+                    .resolve_to(&host, [Endpoint::Refusing, Endpoint::Refusing, Endpoint::Broker(*broker)]);
             }
             Resolving::Nowhere => network.resolve_to(&host, [Endpoint::Nowhere]),
         }

@@ -11,7 +11,6 @@ use crate::World;
 use crate::observe::Observation;
 use crate::plan::{Fault, Plan, What};
 
-
 /// What is still to happen.
 pub(super) struct Timetable {
     /// By time and number.

@@ -49,12 +49,8 @@ fn cluster(plan: &Plan) -> ClusterConfig {
 }
 
 fn network(line: &NetworkLine) -> NetworkConfig {
-    let latency = Latency {
-        base: line.latency,
-        jitter: line.jitter,
-        slow_one_in: line.slow_one_in,
-        slow: line.slow,
-    };
+    let latency =
+        Latency { base: line.latency, jitter: line.jitter, slow_one_in: line.slow_one_in, slow: line.slow };
     NetworkConfig {
         latency,
         chunking: Chunking {

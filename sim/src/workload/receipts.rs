@@ -13,10 +13,13 @@ use crate::observe::ValueId;
 /// The outcome of a record.
 pub(super) type Outcome = Result<RecordMetadata, SendError>;
 
+/// Receipts in the order in which their outcomes come.
+type Queue = VecDeque<(ValueId, Receipt)>;
+
 /// The receipts of one producer, by partition: there outcomes come in order, so only the first of each is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
-    queues: RefCell<BTreeMap<(Str, i32), VecDeque<(ValueId, Receipt)>>>,
+    queues: RefCell<BTreeMap<(Str, i32), Queue>>,
     waker: RefCell<Option<Waker>>,
 }
 
