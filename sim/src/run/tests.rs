@@ -1,5 +1,7 @@
 use super::*;
 use crate::plan::Profile;
+use crate::plan::setup::{ClientLine, ProducerLine};
+use crate::plan::values::{ClientName, ProducerName};
 
 /// The line that a failure prints.
 fn assert_holds(plan: &Plan, report: &Report) {
@@ -14,4 +16,85 @@ fn the_smoke_profile_holds() {
         assert_holds(&plan, &report);
         assert!(report.counts.written > 0 && report.counts.delivered > report.counts.written, "{report:?}");
     }
+}
+
+#[test]
+fn the_kept_plans_hold() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
+    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "plan"));
+    files.sort();
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let plan: Plan = text.parse().unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let report = run(&plan, Options::default());
+        assert!(report.violations.is_empty(), "{}: {}", file.display(), report.violations[0]);
+        assert!(report.notes.is_empty(), "{}: {:?}", file.display(), report.notes);
+        assert!(report.counts.accepted > 0, "{}: {report:?}", file.display());
+    }
+}
+
+#[test]
+fn a_run_depends_on_its_plan_only() {
+    let plan = Plan::generate(Profile::Swarm, 20);
+    let first = run(&plan, Options::default());
+    let second = run(&plan, Options::default());
+    let later = run(&plan, Options { shift: Duration::from_secs(1 << 30), ..Options::default() });
+    let other = run(&Plan { seed: 21, ..plan }, Options::default());
+    assert_eq!((first.trace_hash, first.events), (second.trace_hash, second.events));
+    assert_eq!((first.trace_hash, first.events), (later.trace_hash, later.events));
+    assert_ne!(first.trace_hash, other.trace_hash);
+}
+
+#[test]
+fn what_cannot_be_made_is_noted() {
+    let mut plan = Plan::empty(1);
+    plan.clients.push((ClientName(0), ClientLine::plain()));
+    let line = ProducerLine { in_flight: 0, ..ProducerLine::plain(ClientName(0)) };
+    plan.producers.push((ProducerName(0), line));
+    let report = run(&plan, Options::default());
+    assert!(report.notes[0].starts_with("p0: "), "{:?}", report.notes);
+}
+
+/// Somebody who panics when the first record is written.
+struct Clumsy;
+
+impl Observe for Clumsy {
+    fn observe(&mut self, _: Instant, observation: &crate::observe::Observation<'_>) {
+        if let crate::observe::Observation::Producing(_, crate::observe::Producing::Written { .. }) = observation {
+            panic!("clumsy");
+        }
+    }
+}
+
+#[test]
+fn a_panic_is_a_violation() {
+    let mut options = Options::default();
+    options.observers.push(Box::new(Clumsy));
+    let report = run(&Plan::generate(Profile::Smoke, 0), options);
+    assert_eq!(report.invariant(), Some(Invariant::NoPanic));
+    assert_eq!(report.violations[0].what, "a panic: clumsy");
+}
+
+#[test]
+fn a_timeline_has_what_was_asked_for() {
+    let plan = Plan::generate(Profile::Smoke, 1);
+    let lines = |kept: Kept| {
+        let timeline = Timeline::new(&plan, kept);
+        let mut options = Options::default();
+        options.observers.push(Box::new(timeline.clone()));
+        let _report = run(&plan, options);
+        timeline.lines()
+    };
+    let all = lines(Kept::default());
+    assert!(all.iter().any(|line| line.who == "p0" && line.what.contains("is accepted")));
+    assert!(all.iter().any(|line| line.who == "plan" && line.what.starts_with("crash broker=1")));
+    assert!(all.iter().any(|line| line.what.contains("leads t0/")));
+    assert!(all.iter().any(|line| line.what.starts_with("sent to b") && line.what.contains("Produce v")));
+    let of_broker = lines(Kept { entities: vec!["b2".to_owned()], last: Some(7), ..Kept::default() });
+    assert_eq!(of_broker.len(), 7);
+    assert!(of_broker.iter().all(|line| line.entities.iter().any(|entity| entity == "b2")));
+    let some = lines(Kept { events: Some(100..=110), ..Kept::default() });
+    assert_eq!(some, all.iter().filter(|line| (100..=110).contains(&line.event)).cloned().collect::<Vec<_>>());
 }
