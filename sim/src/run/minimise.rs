@@ -28,7 +28,20 @@ pub fn minimise(
     invariant: Invariant,
     told: impl FnMut(&Plan, u64) -> bool,
 ) -> Option<Minimised> {
-    let mut search = Search { invariant, best: plan.clone(), violation: None, runs: 0, goes_on: true, told };
+    let violates = |plan: &Plan| {
+        let report = run(plan, Options::default());
+        report.violations.into_iter().find(|violation| violation.invariant == invariant)
+    };
+    minimise_by(plan, violates, told)
+}
+
+/// As [`minimise`], where `violates` says what a plan violates.
+pub(super) fn minimise_by(
+    plan: &Plan,
+    violates: impl FnMut(&Plan) -> Option<Violation>,
+    told: impl FnMut(&Plan, u64) -> bool,
+) -> Option<Minimised> {
+    let mut search = Search { best: plan.clone(), violation: None, runs: 0, goes_on: true, violates, told };
     if !search.fails(plan.clone()) {
         return None;
     }
@@ -44,24 +57,23 @@ pub fn minimise(
     violation.map(|violation| Minimised { plan: best, violation, runs })
 }
 
-struct Search<F> {
-    invariant: Invariant,
+struct Search<V, T> {
     best: Plan,
     violation: Option<Violation>,
     runs: u64,
     goes_on: bool,
-    told: F,
+    violates: V,
+    told: T,
 }
 
-impl<F: FnMut(&Plan, u64) -> bool> Search<F> {
+impl<V: FnMut(&Plan) -> Option<Violation>, T: FnMut(&Plan, u64) -> bool> Search<V, T> {
     /// Runs a plan; it is the best one from now on if it violates the invariant.
     fn fails(&mut self, plan: Plan) -> bool {
         if !self.goes_on {
             return false;
         }
         self.runs += 1;
-        let report = run(&plan, Options::default());
-        let violation = report.violations.into_iter().find(|violation| violation.invariant == self.invariant);
+        let violation = (self.violates)(&plan);
         let fails = violation.is_some();
         if fails {
             self.best = plan;
@@ -141,11 +153,12 @@ fn plainer(plan: &Plan, index: usize) -> Option<Plan> {
         return Some(plan);
     }
     index -= consumers * 2;
-    let ways = 3;
+    let ways = 4;
     let step = plan.steps.get_mut(index / ways)?;
     match index % ways {
         0 => shorter(&mut step.what),
         1 => fewer(&mut step.what),
+        2 => one_less(&mut step.what),
         _ => step.at = half(step.at),
     }
     plan.steps.sort_by_key(|step| step.at);
@@ -215,6 +228,15 @@ fn shorter(what: &mut What) {
         What::Produce(_, ProduceAction::Send(send)) => send.every = half(send.every),
         What::Consume(_, ConsumeAction::Pace(pace)) => pace.hold = half(pace.hold),
         _ => {}
+    }
+}
+
+/// A few records are one less.
+fn one_less(what: &mut What) {
+    if let What::Produce(_, ProduceAction::Send(send)) = what
+        && (2..=16).contains(&send.records)
+    {
+        send.records -= 1;
     }
 }
 

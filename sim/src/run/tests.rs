@@ -98,3 +98,45 @@ fn a_timeline_has_what_was_asked_for() {
     let some = lines(Kept { events: Some(100..=110), ..Kept::default() });
     assert_eq!(some, all.iter().filter(|line| (100..=110).contains(&line.event)).cloned().collect::<Vec<_>>());
 }
+
+/// Fails whenever three records or more are sent and broker 2 crashes.
+fn sends_and_crashes(plan: &Plan) -> Option<Violation> {
+    use crate::plan::{Fault, ProduceAction, What};
+    let sends = |what: &What| matches!(what, What::Produce(_, ProduceAction::Send(send)) if send.records >= 3);
+    let crashes = |what: &What| matches!(what, What::Fault(Fault::Crash(crash)) if crash.broker == 2);
+    let has = |wanted: &dyn Fn(&What) -> bool| plan.steps.iter().any(|step| wanted(&step.what));
+    (has(&sends) && has(&crashes)).then(|| violation(Invariant::Order, Instant::ZERO, 1, String::new()))
+}
+
+#[test]
+fn a_failing_plan_becomes_as_small_as_can_be() {
+    let mut tried = 0;
+    for seed in 0..400 {
+        let plan = Plan::generate(Profile::Storm, seed);
+        if sends_and_crashes(&plan).is_none() {
+            continue;
+        }
+        tried += 1;
+        let mut told = 0;
+        let small = minimise::minimise_by(&plan, sends_and_crashes, |_, runs| {
+            told = runs;
+            true
+        });
+        let small = small.unwrap();
+        assert_eq!(small.runs, told);
+        assert_eq!(sends_and_crashes(&small.plan), Some(small.violation));
+        // A topic, a client, a producer, a send and a crash.
+        assert_eq!(small.plan.items(), 5, "{}", small.plan);
+        assert!(small.plan.to_string().contains(" records=3"), "{}", small.plan);
+    }
+    assert!(tried > 20, "{tried}");
+}
+
+#[test]
+fn a_plan_that_does_not_fail_is_not_minimised_and_whoever_waits_can_stop() {
+    let plan = Plan::generate(Profile::Smoke, 0);
+    assert!(minimise::minimise_by(&plan, sends_and_crashes, |_, _| true).is_none());
+    let always = |_: &Plan| Some(violation(Invariant::Order, Instant::ZERO, 1, String::new()));
+    let stopped = minimise::minimise_by(&plan, always, |_, runs| runs < 3).unwrap();
+    assert_eq!(stopped.runs, 3);
+}
