@@ -105,21 +105,10 @@ pub(super) fn run(args: &Run) -> Outcome {
     let (sender, receiver) = mpsc::channel();
     let collected = std::thread::scope(|scope| {
         for _ in 0..jobs {
-            let sender = sender.clone();
-            let (next, stopped) = (&next, &stopped);
-            scope.spawn(move || {
-                while !stopped.load(Ordering::Relaxed) && !is_interrupted() {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= args.seeds.end {
-                        return;
-                    }
-                    let began = Instant::now();
-                    let (plan, report) = run_seed(args.profile, seed);
-                    if sender.send(Done { plan, report, took: began.elapsed() }).is_err() {
-                        return;
-                    }
-                }
-            });
+            let (sender, stopped) = (sender.clone(), &stopped);
+            let next = &next;
+            let seeds = move || next_seed(next, args).filter(|_| !stopped.load(Ordering::Relaxed));
+            scope.spawn(move || work(args, seeds, &sender));
         }
         drop(sender);
         let collected = receiver.iter().try_for_each(|done| {
@@ -147,6 +136,23 @@ pub(super) fn run(args: &Run) -> Outcome {
         0 if is_interrupted() => Err(CliError::failed("interrupted")),
         0 => Ok(()),
         failed => Err(CliError::failed(format!("{failed} of {} runs failed", summary.seeds()))),
+    }
+}
+
+/// The next seed that nobody has taken.
+fn next_seed(next: &AtomicU64, args: &Run) -> Option<u64> {
+    let seed = next.fetch_add(1, Ordering::Relaxed);
+    (seed < args.seeds.end && !is_interrupted()).then_some(seed)
+}
+
+/// Runs seeds as long as there are any and somebody wants to know.
+fn work(args: &Run, seeds: impl Fn() -> Option<u64>, sender: &mpsc::Sender<Done>) {
+    while let Some(seed) = seeds() {
+        let began = Instant::now();
+        let (plan, report) = run_seed(args.profile, seed);
+        if sender.send(Done { plan, report, took: began.elapsed() }).is_err() {
+            return;
+        }
     }
 }
 

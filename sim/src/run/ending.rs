@@ -18,6 +18,8 @@ use crate::workload::{ConsumerActor, Identity};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long a wait may take in any case.
 const LIMIT: Duration = Duration::from_secs(7200);
+/// How often is flushed in the end.
+const FLUSHES: Duration = Duration::from_secs(1);
 /// How often it is looked whether a wait is over.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -49,12 +51,20 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
         notes.push(format!("{LATE}{} clients have not found the cluster", applications.missing()));
     }
     let producers = applications.producers();
-    // What lingers for an hour goes when it is flushed.
-    for _ in 0..2 {
-        wait(world, || idle(applications));
-        producers.iter().for_each(|producer| producer.act(&Flush::plain().into()));
+    // Whoever waits for what lingers for an hour is helped by a flush.
+    let (patience, mut last) = (patience(plan), (u64::MAX, world.now()));
+    while let Err(left) = idle(applications) {
+        if left != last.0 {
+            last = (left, world.now());
+        }
+        if world.now().since(last.1) > patience {
+            break;
+        }
+        producers.iter().filter(|producer| !producer.is_flushing()).for_each(|producer| {
+            producer.act(&Flush::plain().into());
+        });
+        wait_at_most(world, FLUSHES, || idle(applications));
     }
-    wait(world, || idle(applications));
     let late: Vec<String> = producers
         .iter()
         .filter(|producer| !producer.is_idle())
@@ -79,8 +89,19 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
     }
 }
 
-/// Waits until `left` says that nothing is left to wait for, as long as what it returns changes.
+/// How long nothing may change in the producers: whatever happens, a record has its outcome by then.
+fn patience(plan: &Plan) -> Duration {
+    let timeouts = plan.producers.iter().map(|(_, line)| line.delivery_timeout);
+    let blocks = plan.clients.iter().map(|(_, line)| line.max_block.max(line.unknown_topic));
+    timeouts.max().unwrap_or_default() + blocks.max().unwrap_or_default() + PATIENCE
+}
+
 fn wait(world: &World, left: impl Fn() -> Result<(), u64>) {
+    wait_at_most(world, LIMIT, left);
+}
+
+/// Waits until `left` says that nothing is left to wait for, as long as what it returns changes.
+fn wait_at_most(world: &World, limit: Duration, left: impl Fn() -> Result<(), u64>) {
     let began = world.now();
     let mut last = (u64::MAX, began);
     while let Err(left) = left() {
@@ -88,7 +109,7 @@ fn wait(world: &World, left: impl Fn() -> Result<(), u64>) {
         if left != last.0 {
             last = (left, now);
         }
-        if now.since(last.1) >= PATIENCE || now.since(began) >= LIMIT {
+        if now.since(last.1) >= PATIENCE || now.since(began) >= limit {
             return;
         }
         world.run_for(LOOK);

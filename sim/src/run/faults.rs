@@ -28,47 +28,7 @@ type Pairs = Vec<(Host, Host)>;
 
 /// Begins a fault. If it lasts, returns how long, and what ends it.
 pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Applications) -> Lasting {
-    let pairs = |client: Option<ClientName>, broker: Option<i32>| -> Pairs {
-        let clients: Vec<ClientId> = match client {
-            Some(client) => applications.client(client).into_iter().collect(),
-            None => applications.clients(),
-        };
-        let brokers: Vec<i32> =
-            broker.map_or_else(|| (1..=plan.cluster.brokers).collect(), |broker| vec![broker]);
-        let of_client =
-            |client| brokers.iter().map(move |broker| (Host::Client(client), Host::Broker(*broker)));
-        clients.into_iter().flat_map(of_client).collect()
-    };
     match fault {
-        Fault::Partition(cut) => block(world, pairs(cut.client, cut.broker), cut.direction, cut.lasts, true),
-        Fault::Clog(clog) => block(world, pairs(clog.client, clog.broker), clog.direction, clog.lasts, false),
-        Fault::BlackHole(hole) => {
-            let pairs = pairs(hole.client, hole.broker);
-            pairs.into_iter().for_each(|(client, broker)| world.network().black_hole(client, broker));
-            None
-        }
-        Fault::Reset(reset) => {
-            break_connections(world, &pairs(reset.client, reset.broker), reset);
-            None
-        }
-        Fault::Slow(slow) => {
-            let latency = Latency { jitter: slow.jitter, ..Latency::constant(slow.is) };
-            each_way(world, pairs(slow.client, slow.broker), slow.lasts, move |world, from, to, begins| {
-                world.network().latency(from, to, begins.then_some(latency));
-            })
-        }
-        Fault::Chunk(chunk) => {
-            let chunking = Chunking { longest_piece: chunk.bytes, ..Chunking::BYTES };
-            each_way(world, pairs(chunk.client, chunk.broker), chunk.lasts, move |world, from, to, begins| {
-                world.network().chunking(from, to, begins.then_some(chunking));
-            })
-        }
-        Fault::Bandwidth(limit) => {
-            let rate = limit.rate.max(1);
-            each_way(world, pairs(limit.client, limit.broker), limit.lasts, move |world, from, to, begins| {
-                world.network().bandwidth(from, to, begins.then_some(rate));
-            })
-        }
         Fault::Refuse(refuse) => {
             let broker = refuse.broker;
             world.network().refuse_connects(broker);
@@ -98,8 +58,55 @@ pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Ap
             world.drift_wall_clock(applications.client(drift.client)?, drift.ppm);
             None
         }
-        _ => in_cluster(fault, world),
+        _ => between_hosts(fault, plan, world, applications).unwrap_or_else(|| in_cluster(fault, world)),
     }
+}
+
+/// Faults between clients and brokers; `None` if it is none of those.
+fn between_hosts(fault: &Fault, plan: &Plan, world: &World, applications: &Applications) -> Option<Lasting> {
+    let pairs = |client: Option<ClientName>, broker: Option<i32>| -> Pairs {
+        let clients: Vec<ClientId> = match client {
+            Some(client) => applications.client(client).into_iter().collect(),
+            None => applications.clients(),
+        };
+        let brokers: Vec<i32> =
+            broker.map_or_else(|| (1..=plan.cluster.brokers).collect(), |broker| vec![broker]);
+        let of_client =
+            |client| brokers.iter().map(move |broker| (Host::Client(client), Host::Broker(*broker)));
+        clients.into_iter().flat_map(of_client).collect()
+    };
+    Some(match fault {
+        Fault::Partition(cut) => block(world, pairs(cut.client, cut.broker), cut.direction, cut.lasts, true),
+        Fault::Clog(clog) => block(world, pairs(clog.client, clog.broker), clog.direction, clog.lasts, false),
+        Fault::BlackHole(hole) => {
+            let pairs = pairs(hole.client, hole.broker);
+            pairs.into_iter().for_each(|(client, broker)| world.network().black_hole(client, broker));
+            None
+        }
+        Fault::Reset(reset) => {
+            break_connections(world, &pairs(reset.client, reset.broker), reset);
+            None
+        }
+        Fault::Slow(slow) => {
+            let latency = Latency { jitter: slow.jitter, ..Latency::constant(slow.is) };
+            each_way(world, pairs(slow.client, slow.broker), slow.lasts, move |world, from, to, begins| {
+                world.network().latency(from, to, begins.then_some(latency));
+            })
+        }
+        Fault::Chunk(chunk) => {
+            let chunking = Chunking { longest_piece: chunk.bytes, ..Chunking::BYTES };
+            each_way(world, pairs(chunk.client, chunk.broker), chunk.lasts, move |world, from, to, begins| {
+                world.network().chunking(from, to, begins.then_some(chunking));
+            })
+        }
+        Fault::Bandwidth(limit) => {
+            let rate = limit.rate.max(1);
+            each_way(world, pairs(limit.client, limit.broker), limit.lasts, move |world, from, to, begins| {
+                world.network().bandwidth(from, to, begins.then_some(rate));
+            })
+        }
+        _ => return None,
+    })
 }
 
 /// Keeps bytes from passing: as if a cable were cut, or for as long as it takes.

@@ -21,7 +21,8 @@ fn the_smoke_profile_holds() {
 #[test]
 fn the_kept_plans_hold() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/plans");
-    let mut files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "plan"));
     files.sort();
     assert!(files.len() >= 9, "{files:?}");
@@ -62,7 +63,9 @@ struct Clumsy;
 
 impl Observe for Clumsy {
     fn observe(&mut self, _: Instant, observation: &crate::observe::Observation<'_>) {
-        if let crate::observe::Observation::Producing(_, crate::observe::Producing::Written { .. }) = observation {
+        if let crate::observe::Observation::Producing(_, crate::observe::Producing::Written { .. }) =
+            observation
+        {
             panic!("clumsy");
         }
     }
@@ -96,13 +99,17 @@ fn a_timeline_has_what_was_asked_for() {
     assert_eq!(of_broker.len(), 7);
     assert!(of_broker.iter().all(|line| line.entities.iter().any(|entity| entity == "b2")));
     let some = lines(Kept { events: Some(100..=110), ..Kept::default() });
-    assert_eq!(some, all.iter().filter(|line| (100..=110).contains(&line.event)).cloned().collect::<Vec<_>>());
+    assert_eq!(
+        some,
+        all.iter().filter(|line| (100..=110).contains(&line.event)).cloned().collect::<Vec<_>>()
+    );
 }
 
 /// Fails whenever three records or more are sent and broker 2 crashes.
 fn sends_and_crashes(plan: &Plan) -> Option<Violation> {
     use crate::plan::{Fault, ProduceAction, What};
-    let sends = |what: &What| matches!(what, What::Produce(_, ProduceAction::Send(send)) if send.records >= 3);
+    let sends =
+        |what: &What| matches!(what, What::Produce(_, ProduceAction::Send(send)) if send.records >= 3);
     let crashes = |what: &What| matches!(what, What::Fault(Fault::Crash(crash)) if crash.broker == 2);
     let has = |wanted: &dyn Fn(&What) -> bool| plan.steps.iter().any(|step| wanted(&step.what));
     (has(&sends) && has(&crashes)).then(|| violation(Invariant::Order, Instant::ZERO, 1, String::new()))

@@ -103,6 +103,12 @@ impl ProducerActor {
         }
     }
 
+    /// Whether it waits for a flush.
+    #[must_use]
+    pub fn is_flushing(&self) -> bool {
+        self.inner.is_flushing.get()
+    }
+
     /// Whether all its actions are over and all outcomes are known.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -117,6 +123,7 @@ impl ProducerActor {
         }
         let inner = &self.inner;
         let (busy, receipts) = (inner.busy.get() as u64, inner.receipts.len() as u64);
+        let busy = busy - u64::from(inner.is_flushing.get());
         1 + busy + receipts + inner.offered.get() * 1_000_000 + inner.failed.get() * 1_000
     }
 

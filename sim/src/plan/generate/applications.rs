@@ -69,22 +69,25 @@ fn send(dice: &mut Dice, scope: &Scope, line: &ProducerLine, most: u64) -> Send 
     let affordable = (2_000_000 / bytes.max(1)).clamp(1, 2_000);
     let partition =
         dice.one_in(5).then(|| i32::try_from(dice.number(0, partitions.unsigned_abs())).unwrap_or(0));
+    let mode = dice.pick(&[
+        SendMode::Enqueue,
+        SendMode::Enqueue,
+        SendMode::Enqueue,
+        SendMode::Enqueue,
+        SendMode::Send,
+        SendMode::Try,
+        SendMode::Forget,
+        SendMode::Cancel,
+    ]);
+    // Who waits for each record by itself does not wait an hour for company.
+    let mode = if mode == SendMode::Send && line.linger > ms(50) { SendMode::Enqueue } else { mode };
     Send {
         records: u32::try_from(records).unwrap_or(1).min(u32::try_from(affordable).unwrap_or(1)),
         bytes,
         keys: dice.pick(&[0, 0, 1, 5, 100]),
         partition,
         every: dice.pick(&[ms(0), ms(0), ms(1), ms(1), ms(10), ms(100)]),
-        mode: dice.pick(&[
-            SendMode::Enqueue,
-            SendMode::Enqueue,
-            SendMode::Enqueue,
-            SendMode::Enqueue,
-            SendMode::Send,
-            SendMode::Try,
-            SendMode::Forget,
-            SendMode::Cancel,
-        ]),
+        mode,
         ..Send::plain(topic)
     }
 }

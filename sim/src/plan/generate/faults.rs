@@ -190,7 +190,11 @@ impl Kind {
         Some(match self {
             Self::Elect => one(at, Elect { partition, broker, unclean: false }),
             Self::Unclean => one(at, Elect { partition, broker, unclean: true }),
-            Self::Readdress => one(at, Readdress { broker, port: dice.number(9_100, 9_999) }),
+            // The first broker stays where it is: somewhere a client has to begin.
+            Self::Readdress => match broker {
+                1 => Vec::new(),
+                _ => one(at, Readdress { broker, port: dice.number(9_100, 9_999) }),
+            },
             Self::Recreate => {
                 let mut steps = one(at, Delete { topic });
                 let partitions = i32::try_from(dice.number(1, 4)).unwrap_or(1);
