@@ -27,6 +27,7 @@ mod world;
 
 use std::cell::RefCell;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub use explain::{Kept, Timeline, TimelineLine};
 pub use minimise::{Minimised, minimise};
 pub use seed::{run_seed, run_thoroughly};
 
+use crate::World;
 use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
 use crate::observe::Observe;
 use crate::plan::Plan;
@@ -106,12 +108,15 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     let began = world.now();
     let _: ProbeSet = probes::take();
     let mut notes = Vec::new();
-    let ended = catch_unwind(AssertUnwindSafe(|| carry_out(plan, &world, &mut notes)));
+    let applications = Applications::begin(plan, &world);
+    let ended = catch_unwind(AssertUnwindSafe(|| carry_out(plan, &world, &applications, &mut notes)));
+    let (world, applications) = (ManuallyDrop::new(world), ManuallyDrop::new(applications));
     let mut violations = match &ended {
         Ok(()) => checker.borrow_mut().finish(world.now()),
         Err(_) => checker.try_borrow().map_or_else(|_| Vec::new(), |checker| checker.violations().to_vec()),
     };
     let counts = checker.try_borrow().map_or_else(|_| Counts::default(), |checker| checker.counts());
+    let is_whole = ended.is_ok();
     if let Err(panic) = ended {
         let what = panic_message(&*panic);
         violations.push(violation(Invariant::NoPanic, world.now(), counts.observations, what));
@@ -120,7 +125,7 @@ pub fn run(plan: &Plan, options: Options) -> Report {
         violations.push(violation(Invariant::Deadlines, world.now(), counts.observations, late.to_owned()));
     }
     violations.iter_mut().for_each(|violation| violation.at = unshifted(violation.at, shift));
-    Report {
+    let report = Report {
         trace_hash: world.trace_hash(),
         events: world.events(),
         simulated: world.now().since(began),
@@ -129,19 +134,23 @@ pub fn run(plan: &Plan, options: Options) -> Report {
         counts,
         notes,
         choices: world.choices(),
+    };
+    // What a panic left behind is in no state in which it could come to an orderly end: it is leaked.
+    if is_whole {
+        drop((ManuallyDrop::into_inner(applications), ManuallyDrop::into_inner(world)));
     }
+    report
 }
 
 /// Begins a note on something that has not come to its end.
 const LATE: &str = "late: ";
 
-fn carry_out(plan: &Plan, world: &crate::World, notes: &mut Vec<String>) {
-    let applications = Applications::begin(plan, world);
+fn carry_out(plan: &Plan, world: &World, applications: &Applications, notes: &mut Vec<String>) {
     let mut timetable = Timetable::new(plan, world.now());
-    timetable.run(plan, world, &applications);
+    timetable.run(plan, world, applications);
     ending::heal(plan, world, &timetable);
-    timetable.run_rest(plan, world, &applications);
-    ending::end(plan, world, &applications, notes);
+    timetable.run_rest(plan, world, applications);
+    ending::end(plan, world, applications, notes);
     notes.extend(applications.notes());
 }
 

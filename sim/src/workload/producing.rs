@@ -291,7 +291,8 @@ impl Inner {
         let _result: Result<(), Undelivered> = handle.flush().await;
         // What is known by now was known before the flush ended.
         self.tell_all(self.receipts.settled());
-        let is_alone = self.accepted.get() == accepted;
+        // Room that was granted to somebody who waits is not buffered by what was flushed.
+        let is_alone = self.accepted.get() == accepted && self.busy.get() == 1;
         self.tell(Producing::FlushEnded { buffered: is_alone.then(|| handle.memory_in_use()) });
         self.is_flushing.set(false);
     }
