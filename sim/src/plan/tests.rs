@@ -90,7 +90,7 @@ fn an_error_says_where_what_and_what_else() {
         ),
         ("at 1s errr code=1", "column 7: \"errr\" is no fault (did you mean error?)"),
         ("at 1s error api=Produce", "column 7: "),
-        ("at 1s error code=1 api=Produze", "column 20: "),
+        ("at 1s error code=1 api=Produze", "column 24: there is no API"),
         ("at 1s crash broker=1 keep-unflushed=maybe", "column 37: \"maybe\" is no answer: one of yes, no"),
         (
             "at 1s r0 seek to=t0/0",
