@@ -188,6 +188,9 @@ pub trait Consumer: Send {
     /// # Errors
     /// When the partition is not one of its own.
     fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()>;
+
+    /// The broker that the next records of a partition will come from; none while that is open.
+    fn source(&self, topic: &str, partition: i32) -> Option<i32>;
 }
 
 /// A connected client.
@@ -202,7 +205,15 @@ pub trait Client: Send + Sync {
     ///
     /// # Errors
     /// When it cannot be made.
-    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>>;
+    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
+        self.consumer_in("", topic, partitions)
+    }
+
+    /// The same, in a rack.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>>;
 
     /// Creates a topic.
     ///

@@ -58,8 +58,9 @@ impl<R> Client for AsyncClient<R> {
         Ok(Box::new(AsyncProducer { producer, executor: self.executor.clone() }))
     }
 
-    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
-        let consumer = self.kafka.consumer().assign(convert::assignment(topic, partitions)).build()?;
+    fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
+        let assignment = convert::assignment(topic, partitions);
+        let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;
         Ok(Box::new(AsyncConsumer { consumer, executor: self.executor.clone() }))
     }
 
@@ -133,5 +134,9 @@ impl Consumer for AsyncConsumer {
 
     fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
         Ok(self.consumer.seek(topic, partition, StartAt::Offset(offset))?)
+    }
+
+    fn source(&self, topic: &str, partition: i32) -> Option<i32> {
+        convert::source(self.consumer.explain(topic, partition))
     }
 }

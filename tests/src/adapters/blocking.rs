@@ -38,8 +38,9 @@ impl Client for BlockingClient {
         Ok(Box::new(BlockingProducer(producer)))
     }
 
-    fn consumer(&self, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
-        let consumer = self.kafka.consumer().assign(convert::assignment(topic, partitions)).build()?;
+    fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
+        let assignment = convert::assignment(topic, partitions);
+        let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;
         Ok(Box::new(BlockingConsumer(consumer)))
     }
 
@@ -98,5 +99,9 @@ impl Consumer for BlockingConsumer {
 
     fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
         Ok(self.0.seek(topic, partition, StartAt::Offset(offset))?)
+    }
+
+    fn source(&self, topic: &str, partition: i32) -> Option<i32> {
+        convert::source(self.0.explain(topic, partition))
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use klamm_engine::{AdminError, Compression, FetchedBatch, NewTopic, Record, RecordMetadata, StartAt, Str};
+use klamm_engine::{
+    AdminError, Compression, Explanation, FetchedBatch, NewTopic, Record, RecordMetadata, StartAt, Str,
+};
 
 use crate::Outcome;
 use crate::client::{Codec, Message, Place, Received};
@@ -42,6 +44,15 @@ pub(super) fn record(message: &Message) -> Record<'_> {
 
 pub(super) fn place(metadata: &RecordMetadata) -> Place {
     Place { partition: metadata.partition, offset: metadata.offset.unwrap_or(-1) }
+}
+
+pub(super) fn source(explanation: Explanation) -> Option<i32> {
+    match explanation {
+        Explanation::AtEnd { broker, .. }
+        | Explanation::Fetching { broker, .. }
+        | Explanation::NextFetch { broker } => Some(broker.0),
+        _ => None,
+    }
 }
 
 pub(super) fn received(batch: &FetchedBatch) -> Vec<Received> {

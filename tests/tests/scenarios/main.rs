@@ -7,6 +7,7 @@ use klamm_tests::cluster::{ClusterSpec, Kind};
 use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
+mod closest;
 mod groups;
 mod java_groups;
 mod restart;
@@ -17,6 +18,7 @@ const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
 const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
 const REAL: &[ClusterSpec] = &[ClusterSpec::REAL];
 const TRIOS: &[ClusterSpec] = &[ClusterSpec::EMBEDDED_TRIO, ClusterSpec::REAL_TRIO];
+const REAL_TRIOS: &[ClusterSpec] = &[ClusterSpec::REAL_TRIO];
 
 /// Where the protocol changed most: the first version that is served, the last with message format 1, the last without
 /// flexible versions, the last with ZooKeeper by default, the last with the old group protocol's full range.
@@ -56,6 +58,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("any_version", OLD_REAL, round_trip::any_version).over(TOOL),
     Scenario::new("restart_while_producing", TRIOS, restart::while_producing).within_s(300),
     Scenario::new("restart_while_consuming", TRIOS, restart::while_consuming).within_s(300),
+    Scenario::new("closest_replica", REAL_TRIOS, closest::replica).over(TWO).within_s(300),
     Scenario::new("real_input", BOTH, tools::real_input).over(TOOL).within_s(300),
     Scenario::new("java_produces_klamm_consumes", BOTH, tools::java_produces_klamm_consumes)
         .over(TOOL)
