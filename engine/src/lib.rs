@@ -66,5 +66,5 @@ pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
 
 /// Records as they are read.
 pub mod records {
-    pub use klamm_protocol::records::{Corrupt, Header, Headers, Record};
+    pub use klamm_protocol::records::{ControlRecord, Corrupt, EndTransaction, Header, Headers, Record};
 }

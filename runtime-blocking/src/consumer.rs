@@ -183,6 +183,8 @@ impl ConsumerBuilder {
         buffer_memory(bytes: usize);
         request_timeout(timeout: Duration);
         check_crcs(check: bool);
+        max_decompressed_bytes(bytes: usize);
+        control_records(keep: bool);
     }
 
     /// Where this client is (`client.rack`), to read from a replica in the same rack (KIP-392). Default: none.

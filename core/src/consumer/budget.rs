@@ -1,4 +1,4 @@
-//! The bytes that a consumer may hold: requested, waiting, and handed out.
+//! The bytes that a consumer may hold: requested, waiting, handed out, and decompressed.
 
 use alloc::collections::{BTreeMap, VecDeque};
 
@@ -91,6 +91,16 @@ impl Budget {
             self.held = self.held.saturating_add(bytes);
             self.responses.insert(response, Held { bytes, chunks });
         }
+    }
+
+    /// Chunks that were handed out were decompressed into so many bytes.
+    pub(super) fn expand(&mut self, bytes: usize) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    /// So many bytes of what was decompressed are not held any more.
+    pub(super) fn shrink(&mut self, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
     }
 
     /// A chunk of the response is returned. Returns whether that freed memory.

@@ -157,6 +157,18 @@ impl Consumer {
         self.touch(ticket.partition);
     }
 
+    /// The reader decompressed what it was handed, into so many bytes of memory: they count as the chunks do, so that
+    /// nothing more is fetched while too much is held.
+    pub fn handle_decompressed(&mut self, _now: Instant, bytes: usize) {
+        self.budget.expand(bytes);
+    }
+
+    /// So many bytes that were told by [`handle_decompressed`](Self::handle_decompressed) are free again.
+    pub fn handle_freed(&mut self, _now: Instant, bytes: usize) {
+        self.budget.shrink(bytes);
+        self.feed();
+    }
+
     /// The reader found a batch that is corrupt, at `offset`. If what it read is still wanted, the partition is
     /// stopped there until it is sought, and nothing after it can be taken.
     pub fn handle_corrupt(

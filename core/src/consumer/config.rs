@@ -89,8 +89,9 @@ pub struct ConsumerConfig {
     /// The most that one fetch asks for of one partition, in bytes. A batch larger than this is still returned.
     /// Default: 1 MiB.
     pub max_partition_fetch_bytes: i32,
-    /// The most that is requested, waiting or handed out and not yet returned, in bytes as fetched. It is exceeded
-    /// by one batch at most, when that batch alone is larger than what is free. Default: 64 MiB.
+    /// The most that is requested, waiting or handed out and not yet returned, in bytes as fetched and as decompressed.
+    /// It is exceeded by one batch at most, when that batch alone is larger than what is free, and by what the chunk
+    /// that is read last is decompressed into. Default: 64 MiB.
     pub buffer_bytes: usize,
     /// Where this client is (`client.rack`): brokers whose `replica.selector.class` chooses by rack then let it read
     /// from a replica in the same rack (KIP-392, from Kafka 2.4 on). Default: empty, so leaders serve everything.

@@ -12,7 +12,7 @@ use klamm_core::{
 };
 use klamm_protocol::{
     Str,
-    records::{Corrupt, ReadOptions, Record, Scratch},
+    records::{ControlRecord, Corrupt, ReadOptions, Record, Scratch},
 };
 
 use crate::shared::Shared;
@@ -31,11 +31,21 @@ pub struct FetchedBatch {
     lease: Lease,
 }
 
+/// How a consumer reads its chunks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reading {
+    pub(super) options: ReadOptions,
+    /// Whether control records are kept.
+    pub(super) control: bool,
+}
+
 /// The share of the consumer's memory that a chunk holds.
 struct Lease {
     shared: Arc<Shared>,
     consumer: ConsumerId,
     ticket: Ticket,
+    /// What the chunk was decompressed into, in bytes.
+    decompressed: usize,
 }
 
 impl fmt::Debug for FetchedBatch {
@@ -56,10 +66,9 @@ impl FetchedBatch {
         consumer: ConsumerId,
         (topic, partition): (Str, i32),
         chunk: Chunk,
-        options: ReadOptions,
+        reading: Reading,
     ) -> Self {
-        let lease = Lease { shared, consumer, ticket: chunk.ticket };
-        let mut reader = ChunkReader::new(&chunk, options);
+        let mut reader = ChunkReader::new(&chunk, reading.options).show_control(reading.control);
         let mut scratch = Scratch::new();
         let mut opened = Vec::new();
         let corrupt = OnceLock::new();
@@ -72,6 +81,15 @@ impl FetchedBatch {
                 }
             }
         }
+        let decompressed = opened.iter().map(OwnedBatch::decompressed_bytes).sum();
+        if decompressed > 0 {
+            shared.with(|state, now| {
+                if let Some(consumer) = state.client.consumer_mut(consumer) {
+                    consumer.handle_decompressed(now, decompressed);
+                }
+            });
+        }
+        let lease = Lease { shared, consumer, ticket: chunk.ticket, decompressed };
         Self { topic, partition, chunk, opened, corrupt, lease }
     }
 
@@ -93,7 +111,8 @@ impl FetchedBatch {
     /// [`Consumer::next`](super::Consumer::next) reports it once the batch is dropped.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> + '_ {
         let mut next_offset = self.chunk.from_offset;
-        self.opened.iter().flat_map(OwnedBatch::iter).map_while(move |record| match record {
+        let data = self.opened.iter().filter(|batch| batch.control().is_none());
+        data.flat_map(OwnedBatch::iter).map_while(move |record| match record {
             Ok(mut record) => {
                 record.offset += i64::from(planted!(ValueShifted, every 20));
                 next_offset = record.offset + 1;
@@ -104,6 +123,13 @@ impl FetchedBatch {
                 None
             }
         })
+    }
+
+    /// The offsets and contents of the markers that end transactions. There are none unless the consumer was
+    /// [built](super::ConsumerBuilder::control_records) to show them.
+    pub fn control_records(&self) -> impl Iterator<Item = (i64, ControlRecord)> + '_ {
+        let offset = |batch: &OwnedBatch| Some(batch.iter().next()?.ok()?.offset);
+        self.opened.iter().filter_map(move |batch| Some((offset(batch)?, batch.control()?)))
     }
 
     /// What was found to be corrupt, if anything was so far: the offset at which to go on, and what is wrong.
@@ -143,17 +169,24 @@ impl FetchedBatch {
     pub const fn fetched_bytes(&self) -> usize {
         self.chunk.ticket.bytes
     }
+
+    /// What compressed records among them were decompressed into, in bytes; 0 if none were.
+    #[must_use]
+    pub const fn decompressed_bytes(&self) -> usize {
+        self.lease.decompressed
+    }
 }
 
 impl Drop for FetchedBatch {
     fn drop(&mut self) {
         let corrupt_at = self.corrupt.get().map(|(offset, _)| *offset);
-        let Lease { shared, consumer, ticket } = &self.lease;
+        let Lease { shared, consumer, ticket, decompressed } = &self.lease;
         shared.with(|state, now| {
             if let Some(consumer) = state.client.consumer_mut(*consumer) {
                 if let Some(offset) = corrupt_at {
                     consumer.handle_corrupt(now, ticket.partition, ticket.epoch, offset);
                 }
+                consumer.handle_freed(now, *decompressed);
                 consumer.handle_consumed(now, *ticket);
             }
         });

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use klamm_core::consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt};
-use klamm_protocol::{Str, records::ReadOptions};
+use klamm_protocol::Str;
 
-use super::{Consumer, Inbox};
+use super::{Consumer, Inbox, batch::Reading};
 use crate::{InvalidConfig, kafka::ClientHandle};
 
 /// Makes a [`Consumer`]. Names and defaults are those of the Java client.
@@ -15,7 +15,7 @@ pub struct ConsumerBuilder {
     client: Arc<ClientHandle>,
     config: ConsumerConfig,
     partitions: Vec<(Str, i32, StartAt)>,
-    options: ReadOptions,
+    reading: Reading,
 }
 
 impl ConsumerBuilder {
@@ -24,7 +24,7 @@ impl ConsumerBuilder {
             client,
             config: ConsumerConfig::default(),
             partitions: Vec::new(),
-            options: ReadOptions::default(),
+            reading: Reading::default(),
         }
     }
 
@@ -79,7 +79,9 @@ impl ConsumerBuilder {
         self
     }
 
-    /// The bytes that may be requested, waiting or handed out. Default: 64 MiB.
+    /// The bytes that may be requested, waiting or handed out, those that were decompressed included. Batches that the
+    /// application keeps count; nothing more is fetched while they use it up. It is exceeded by one batch of a broker,
+    /// and by what the batch that is read last is decompressed into. Default: 64 MiB.
     pub const fn buffer_memory(mut self, bytes: usize) -> Self {
         self.config.buffer_bytes = bytes;
         self
@@ -93,7 +95,21 @@ impl ConsumerBuilder {
 
     /// Whether checksums are verified (`check.crcs`). Default: true.
     pub const fn check_crcs(mut self, check: bool) -> Self {
-        self.options.check_crc = check;
+        self.reading.options.check_crc = check;
+        self
+    }
+
+    /// The most that one compressed batch of a broker may be decompressed into, in bytes; a batch that is larger is
+    /// reported as corrupt. Default: 128 MiB.
+    pub const fn max_decompressed_bytes(mut self, bytes: usize) -> Self {
+        self.reading.options.max_decompressed_bytes = bytes;
+        self
+    }
+
+    /// Whether the markers that end transactions are kept, for
+    /// [`FetchedBatch::control_records`](super::FetchedBatch::control_records). Default: false.
+    pub const fn control_records(mut self, keep: bool) -> Self {
+        self.reading.control = keep;
         self
     }
 
@@ -103,7 +119,7 @@ impl ConsumerBuilder {
     ///
     /// An option makes no sense or the client is closed: which, and what to do.
     pub fn build(self) -> Result<Consumer, InvalidConfig> {
-        let Self { client, config, partitions, options } = self;
+        let Self { client, config, partitions, reading } = self;
         config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
         if let Some((topic, partition, _)) = partitions.iter().find(|(_, partition, _)| *partition < 0) {
             return Err(InvalidConfig::new(
@@ -122,7 +138,7 @@ impl ConsumerBuilder {
             Some(id)
         });
         match id {
-            Some(id) => Ok(Consumer::new(id, inbox, client, options)),
+            Some(id) => Ok(Consumer::new(id, inbox, client, reading)),
             None => Err(InvalidConfig::new("consumer", "the client is closed")),
         }
     }

@@ -13,9 +13,10 @@ use klamm_core::{
     consumer::{ConsumerEvent, Explanation, PartitionError, StartAt},
     probe,
 };
-use klamm_protocol::{Str, records::ReadOptions};
+use klamm_protocol::Str;
 
 pub use batch::FetchedBatch;
+use batch::Reading;
 pub use builder::ConsumerBuilder;
 pub use event::{ConsumeError, Event, NotAssigned, PartitionTrouble};
 pub(crate) use inbox::Inbox;
@@ -33,7 +34,7 @@ pub struct Consumer {
     id: ConsumerId,
     inbox: Arc<Inbox>,
     client: Arc<ClientHandle>,
-    options: ReadOptions,
+    reading: Reading,
 }
 
 impl fmt::Debug for Consumer {
@@ -43,13 +44,13 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    pub(crate) const fn new(
+    const fn new(
         id: ConsumerId,
         inbox: Arc<Inbox>,
         client: Arc<ClientHandle>,
-        options: ReadOptions,
+        reading: Reading,
     ) -> Self {
-        Self { id, inbox, client, options }
+        Self { id, inbox, client, reading }
     }
 
     /// The next records or event, as they come. The positions move when records are handed out.
@@ -217,7 +218,7 @@ impl Consumer {
             let name = state.client.cluster().partitions().name(ticket.partition);
             name.map(|(topic, partition)| (topic.clone(), partition))
         })?;
-        Some(FetchedBatch::open(Arc::clone(&self.client.shared), self.id, name, chunk, self.options))
+        Some(FetchedBatch::open(Arc::clone(&self.client.shared), self.id, name, chunk, self.reading))
     }
 
     /// Puts names to an event.

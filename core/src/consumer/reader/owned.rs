@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use klamm_protocol::{
     Str,
-    records::{Batches, Corrupt, Record, Records, Scratch},
+    compression::Compression,
+    records::{Batches, ControlRecord, Corrupt, Record, Records, Scratch},
 };
 
 use super::ChunkReader;
@@ -15,6 +16,9 @@ use super::ChunkReader;
 pub struct OwnedBatch {
     records: Records,
     from: i64,
+    /// What its records were decompressed into, in bytes.
+    decompressed: usize,
+    control: Option<ControlRecord>,
 }
 
 /// A record that owns its bytes. They are shared with the batch that it came from, and keep that in memory.
@@ -60,7 +64,16 @@ impl ChunkReader {
             Ok(records) => {
                 self.next_offset = batch.next_offset().max(self.next_offset);
                 self.leader_epoch = batch.leader_epoch().unwrap_or(-1);
-                Some(Ok(OwnedBatch { records, from: self.from }))
+                let compressed = batch.compression() != Compression::None;
+                let decompressed = if compressed { records.payload().len() } else { 0 };
+                let control = match batch.control_record(&self.options) {
+                    Ok(control) => control,
+                    Err(corrupt) => {
+                        self.failed = true;
+                        return Some(Err(corrupt));
+                    }
+                };
+                Some(Ok(OwnedBatch { records, from: self.from, decompressed, control }))
             }
             Err(corrupt) => {
                 self.failed = true;
@@ -71,6 +84,18 @@ impl ChunkReader {
 }
 
 impl OwnedBatch {
+    /// The marker that it is, if it is one and they are [shown](ChunkReader::show_control).
+    #[must_use]
+    pub const fn control(&self) -> Option<ControlRecord> {
+        self.control
+    }
+
+    /// The bytes of memory that it takes beside the chunk that it came from: what it was decompressed into.
+    #[must_use]
+    pub const fn decompressed_bytes(&self) -> usize {
+        self.decompressed
+    }
+
     /// The records, in order, borrowed. Ends after the first error.
     pub fn iter(&self) -> impl Iterator<Item = Result<Record<'_>, Corrupt>> + '_ {
         let from = self.from;

@@ -123,6 +123,25 @@ fn markers_are_left_out_unless_they_are_to_be_shown() {
 }
 
 #[test]
+fn batches_that_own_their_bytes_say_what_they_are_and_take() {
+    let batches = [
+        data(0, &["a"], Compression::None, Some(4)),
+        marker(1, 4, true),
+        data(2, &["a"; 50], Compression::Lz4, None),
+    ];
+    let all = chunk(0, 52, &batches);
+    let mut reader = ChunkReader::new(&all, ReadOptions::default()).show_control(true);
+    let mut scratch = Scratch::new();
+    let mut seen = Vec::new();
+    while let Some(batch) = reader.next_owned(&mut scratch) {
+        let batch = batch.unwrap();
+        seen.push((batch.control(), batch.decompressed_bytes() > batches[2].len()));
+    }
+    let commit = ControlRecord::Commit(EndTransaction { coordinator_epoch: 0 });
+    assert_eq!(seen, [(None, false), (Some(commit), false), (None, true)]);
+}
+
+#[test]
 fn read_committed_leaves_out_what_was_aborted_and_goes_past_it() {
     let batches = [
         data(0, &["lost"], Compression::None, Some(4)),

@@ -105,6 +105,29 @@ fn the_budget_counts_what_the_application_holds() {
 }
 
 #[test]
+fn the_budget_counts_what_was_decompressed() {
+    let mut world = World::new(ConsumerConfig { buffer_bytes: 2_000, ..config() }, 17, 1, 1);
+    world.log(0).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.drain();
+    world.answer(0);
+    world.drain();
+    let chunk = world.queue.pop_front().unwrap();
+    assert!(world.consumer.take(P0, chunk.ticket.epoch, 5, 1));
+    world.consumer.handle_decompressed(world.now, 50_000);
+    world.log(0).append(5);
+    world.answer(0);
+    while let Some(output) = world.consumer.poll(world.now) {
+        assert!(!matches!(output, ConsumerOutput::Request(_)), "no memory is free");
+    }
+    assert!(world.consumer.used_bytes() > 50_000);
+    world.consumer.handle_freed(world.now, 50_000);
+    world.consumer.handle_consumed(world.now, chunk.ticket);
+    world.drain();
+    assert_eq!(offsets(fetch(&world)), [(0, 10)]);
+}
+
+#[test]
 fn closing_ends_the_sessions_and_everything_else() {
     let mut world = World::new(config(), 17, 1, 1);
     world.assign(0, StartAt::Offset(0));
