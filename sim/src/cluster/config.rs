@@ -121,6 +121,9 @@ pub struct GroupConfig {
     pub max_session_timeout: Duration,
     /// `group.max.size`: how many members a group may have. Default: any number.
     pub max_size: usize,
+    /// How long a new coordinator reads what is stored of its groups, and answers `COORDINATOR_LOAD_IN_PROGRESS`.
+    /// Default 0.
+    pub load_time: Duration,
 }
 
 impl Default for GroupConfig {
@@ -130,6 +133,7 @@ impl Default for GroupConfig {
             min_session_timeout: Duration::from_secs(6),
             max_session_timeout: Duration::from_secs(1800),
             max_size: usize::MAX,
+            load_time: Duration::ZERO,
         }
     }
 }

@@ -6,14 +6,16 @@
 //! When the coordinator dies, what a real broker would have written down is what the next one knows: the offsets,
 //! and the members and their assignments as they were when the group was last stable or empty. The sessions of all
 //! members begin anew. A real broker reads the partition first, and answers `COORDINATOR_LOAD_IN_PROGRESS`
-//! meanwhile; here that takes no time (and can be ordered as a [`Fault`](super::Fault)). Committed offsets never
-//! expire here; a real broker drops them some days after the group became empty.
+//! meanwhile; here that takes no time unless [`GroupConfig::load_time`](super::GroupConfig::load_time) or
+//! [`Cluster::move_coordinator`] says otherwise. Committed offsets never expire here; a real broker drops them some
+//! days after the group became empty.
 //!
 //! # How it is built
 //!
 //! | module | what |
 //! |---|---|
 //! | `coordinators` | which broker coordinates which group |
+//! | `moving` | coordinators that change, and load |
 //! | `group`, `member` | the state of a group, and what needs nothing else |
 //! | `join`, `sync`, `membership` | what requests do to a group |
 //! | `rebalance` | what follows: beginning and ending the phases of a rebalance |
@@ -26,6 +28,7 @@ mod group;
 mod join;
 mod member;
 mod membership;
+mod moving;
 mod offsets;
 mod rebalance;
 mod sync;
@@ -66,6 +69,8 @@ pub(crate) struct Groups {
     answers: VecDeque<(ConnectionId, Answer)>,
     /// Groups whose coordinator is new and has not started their members' sessions yet.
     loaded: BTreeSet<Str>,
+    /// Partitions of groups that their coordinator still reads, and until when.
+    loading: BTreeMap<i32, Instant>,
     member_ids: Entropy,
 }
 
@@ -90,6 +95,7 @@ impl Groups {
             timers: Timers::default(),
             answers: VecDeque::new(),
             loaded: BTreeSet::new(),
+            loading: BTreeMap::new(),
             member_ids,
         }
     }
@@ -101,7 +107,10 @@ impl Groups {
 
     /// Whether the broker that was asked coordinates the group.
     pub(crate) fn check_coordinator(&self, origin: &Origin, group: &str) -> Result<(), ErrorCode> {
-        if self.coordinator(group) == Some(origin.broker) { Ok(()) } else { Err(ErrorCode::NOT_COORDINATOR) }
+        if self.coordinator(group) != Some(origin.broker) {
+            return Err(ErrorCode::NOT_COORDINATOR);
+        }
+        if self.is_loading(origin.now, group) { Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) } else { Ok(()) }
     }
 
     pub(crate) fn get(&self, group: &str) -> Option<&Group> {
@@ -119,24 +128,21 @@ impl Groups {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.poll_timeout()
+        self.timers.poll_timeout().into_iter().chain(self.loading.values().copied().min()).min()
     }
 
     /// A broker died: others coordinate its groups, as far as there are any.
-    pub(crate) fn handle_broker_down(&mut self, broker: i32) {
-        for (id, group) in &mut self.by_id {
-            if self.coordinators.of(id) == Some(broker) {
-                self.timers.cancel_all(id);
-                group.reload();
-                self.loaded.insert(id.clone());
-            }
-        }
+    pub(crate) fn handle_broker_down(&mut self, now: Instant, broker: i32) {
+        let partitions = self.coordinators.led_by(broker);
         self.coordinators.handle_broker_down(broker);
+        partitions.into_iter().for_each(|partition| self.load(now, partition, self.config.load_time));
     }
 
     /// A dead broker came back. Groups without a coordinator may get one.
-    pub(crate) fn handle_broker_up(&mut self, broker: i32, is_alive: impl Fn(i32) -> bool) {
+    pub(crate) fn handle_broker_up(&mut self, now: Instant, broker: i32, is_alive: impl Fn(i32) -> bool) {
         self.coordinators.handle_broker_up(broker, is_alive);
+        let partitions = self.coordinators.led_by(broker);
+        partitions.into_iter().for_each(|partition| self.load(now, partition, self.config.load_time));
     }
 
     /// A topic was deleted, and with it what was committed for it.

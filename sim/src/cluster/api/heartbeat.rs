@@ -22,7 +22,11 @@ fn beat(request: &HeartbeatRequest, cluster: &mut Cluster, origin: &Origin) -> R
     if request.group_id.is_empty() {
         return Err(ErrorCode::INVALID_GROUP_ID);
     }
-    cluster.groups.check_coordinator(origin, &request.group_id)?;
+    match cluster.groups.check_coordinator(origin, &request.group_id) {
+        // Nobody can say yet whether the member is one.
+        Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS) => return Ok(()),
+        checked => checked?,
+    }
     let claim = Claim {
         member_id: &request.member_id,
         instance_id: request.group_instance_id.as_ref(),

@@ -12,6 +12,9 @@ const CLASSIC: &str = "classic";
 
 impl Serve for ListGroupsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListGroupsResponse> {
+        if cluster.groups.is_any_loading(origin.now, origin.broker) {
+            return Reply::Now(self.refuse(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
+        }
         let is_own = |group: &&Group| cluster.groups.coordinator(&group.id) == Some(origin.broker);
         let groups = cluster.groups.iter().filter(is_own).map(listed).filter(|group| {
             fits(&self.states_filter, &group.group_state) && fits(&self.types_filter, &group.group_type)

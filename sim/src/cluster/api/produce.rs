@@ -30,6 +30,14 @@ const FIRST_WITH_TOPIC_ID: i16 = 13;
 /// From this version on a response says who leads instead (KIP-951).
 const FIRST_WITH_LEADER: i16 = 10;
 
+/// Refusals of what was not appended that tell where the log begins all the same.
+const TELLS_START: [ErrorCode; 4] = [
+    ErrorCode::NOT_ENOUGH_REPLICAS,
+    ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
+    ErrorCode::UNKNOWN_PRODUCER_ID,
+    ErrorCode::INVALID_PRODUCER_EPOCH,
+];
+
 impl Serve for ProduceRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ProduceResponse> {
         if !matches!(self.acks, -1..=1) {
@@ -246,6 +254,11 @@ impl Cluster {
         };
         if refusal.tells_start()
             && let Ok((_, replica)) = self.hosted(origin, topic, index, -1)
+        {
+            result.log_start_offset = replica.log.start_offset();
+        }
+        if let Ok((_, replica)) = self.led(origin, topic, index, -1)
+            && TELLS_START.contains(&result.error_code)
         {
             result.log_start_offset = replica.log.start_offset();
         }

@@ -44,7 +44,7 @@ impl Cluster {
             turn.lose_broker(broker, crash.keep_unflushed);
         }
         if !self.peers.isolated.contains(&broker) {
-            self.groups.handle_broker_down(broker);
+            self.groups.handle_broker_down(now, broker);
         }
         self.handle_broker_left(now, broker);
         self.work(now);
@@ -67,7 +67,7 @@ impl Cluster {
         self.load_image(now, broker);
         self.handle_broker_joined(now, broker);
         let alive: Vec<i32> = self.live_brokers().map(|broker| broker.node.id).collect();
-        self.groups.handle_broker_up(broker, |replica| alive.contains(&replica));
+        self.groups.handle_broker_up(now, broker, |replica| alive.contains(&replica));
         self.work(now);
         true
     }
@@ -83,7 +83,7 @@ impl Cluster {
         }
         self.cut_image(broker);
         self.events.tell(|| ClusterEvent::Broker { broker, up: false });
-        self.groups.handle_broker_down(broker);
+        self.groups.handle_broker_down(now, broker);
         self.handle_broker_left(now, broker);
         self.work(now);
         true
@@ -101,7 +101,7 @@ impl Cluster {
         self.handle_broker_joined(now, broker);
         self.wake_followers(now);
         let alive: Vec<i32> = self.live_brokers().map(|broker| broker.node.id).collect();
-        self.groups.handle_broker_up(broker, |replica| alive.contains(&replica));
+        self.groups.handle_broker_up(now, broker, |replica| alive.contains(&replica));
         self.work(now);
         true
     }

@@ -28,6 +28,27 @@ impl Coordinators {
         (leader != NO_LEADER).then_some(leader)
     }
 
+    /// The partition that a group belongs to, and its leader.
+    pub(crate) fn partition_of(&self, group: &str) -> (i32, Option<i32>) {
+        (partition_of(group), self.of(group))
+    }
+
+    /// The partitions that a broker leads.
+    pub(crate) fn led_by(&self, broker: i32) -> Vec<i32> {
+        let led = self.partitions.iter().zip(0..).filter(|(partition, _)| partition.leader == broker);
+        led.map(|(_, index)| index).collect()
+    }
+
+    /// Has a broker lead a partition. Returns false if it holds no replica of it.
+    pub(crate) fn lead(&mut self, index: i32, broker: i32) -> bool {
+        let partition = usize::try_from(index).ok().and_then(|index| self.partitions.get_mut(index));
+        let Some(partition) = partition.filter(|partition| partition.isr.contains(&broker)) else {
+            return false;
+        };
+        partition.lead(broker);
+        true
+    }
+
     pub(crate) fn handle_broker_down(&mut self, broker: i32) {
         for partition in &mut self.partitions {
             // The topic is never without leaders but when all its brokers are down: it is always in sync.
@@ -50,7 +71,7 @@ impl Coordinators {
 }
 
 /// The partition of `__consumer_offsets` that a group belongs to: by the hash that Java has for strings.
-pub(super) fn partition_of(group: &str) -> i32 {
+fn partition_of(group: &str) -> i32 {
     let hash =
         group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     (hash & i32::MAX) % PARTITIONS

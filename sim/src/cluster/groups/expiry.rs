@@ -9,8 +9,11 @@ use super::{Groups, State, Turn};
 impl Groups {
     /// Does what is due. To be called with each input, so that a delay of zero takes no time.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if !self.loading.is_empty() {
+            self.end_loading(now);
+        }
         for id in std::mem::take(&mut self.loaded) {
-            if self.coordinators.of(&id).is_none() {
+            if !self.is_ready(now, &id) {
                 self.loaded.insert(id);
             } else if let Some(mut turn) = self.turn(now, &id) {
                 turn.begin_all_sessions();

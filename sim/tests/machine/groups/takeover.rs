@@ -2,13 +2,17 @@
 
 use klamm_protocol::ErrorCode;
 use klamm_protocol::messages::find_coordinator::FindCoordinatorRequest;
+use klamm_protocol::messages::join_group::JoinGroupResponse;
+use klamm_protocol::messages::list_groups::ListGroupsRequest;
 use klamm_protocol::messages::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 
+use klamm_sim::cluster::ClusterConfig;
+
 use super::driver::*;
 use super::offsets::committed;
-use crate::wire::Wire;
+use crate::wire::{Got, Wire};
 
 fn commit(wire: &mut Wire, member: &Member, offset: i64) -> ErrorCode {
     let partition = OffsetCommitRequestPartition { committed_offset: offset, ..Default::default() };
@@ -127,4 +131,53 @@ fn there_is_no_coordinator_when_all_that_know_the_group_are_dead() {
     }
     assert_eq!(alive.len(), 1);
     assert_eq!(wire.ask(alive[0], 3, &request).error_code, ErrorCode::COORDINATOR_NOT_AVAILABLE);
+}
+
+#[test]
+fn a_coordinator_that_moves_answers_who_waits_and_loads() {
+    let (mut wire, mut members, broker) = three_brokers();
+    assert_eq!(commit(&mut wire, &members[0], 42), ErrorCode::NONE);
+    let mut newcomer = Member::at(&mut wire, broker);
+    newcomer.begin_join(&mut wire);
+    let next = broker % 3 + 1;
+    let load = std::time::Duration::from_secs(3);
+    wire.cluster.move_coordinator(wire.now, GROUP, next, load).unwrap();
+    let (at, Got::Response(join)) = wire.next::<JoinGroupResponse>() else { panic!("it is told") };
+    assert_eq!((at, join.error_code), (Some(newcomer.connection), ErrorCode::NOT_COORDINATOR));
+    assert_eq!(coordinator(&mut wire), next);
+    assert_eq!(members[0].beat(&mut wire), ErrorCode::NOT_COORDINATOR);
+    members.iter_mut().for_each(|member| member.connection = wire.connect(next));
+    assert_eq!(commit(&mut wire, &members[0], 43), ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    let join = wire.call(members[0].connection, 9, &members[0].join_request());
+    assert_eq!(join.error_code, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert_eq!(members[0].beat(&mut wire), ErrorCode::NONE, "nobody can say yet");
+    let listed = wire.ask(next, 4, &ListGroupsRequest::default());
+    assert_eq!(listed.error_code, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert_eq!(wire.cluster.poll_timeout(), Some(wire.now + load));
+    wire.advance(load);
+    assert!(members.iter().all(|member| member.beat(&mut wire) == ErrorCode::NONE));
+    assert_eq!(commit(&mut wire, &members[0], 43), ErrorCode::NONE);
+    assert_eq!((committed(&mut wire), state(&mut wire).as_str()), (43, "Stable"));
+    wire.advance(SESSION - std::time::Duration::from_millis(1));
+    assert!(members.iter().all(|member| member.beat(&mut wire) == ErrorCode::NONE), "sessions began anew");
+    assert!(wire.cluster.move_coordinator(wire.now, GROUP, 9, load).is_err());
+}
+
+#[test]
+fn a_successor_loads_for_as_long_as_it_is_configured() {
+    let mut config = ClusterConfig::default();
+    config.brokers = 3;
+    config.groups.load_time = std::time::Duration::from_secs(1);
+    let mut wire = Wire::new(config);
+    wire.cluster.create_topic("t", 1, 3).unwrap();
+    let broker = coordinator(&mut wire);
+    let mut members = vec![Member::at(&mut wire, broker)];
+    settle(&mut wire, &mut members);
+    wire.cluster.kill(wire.now, broker);
+    drain(&mut wire);
+    let next = coordinator(&mut wire);
+    members[0].connection = wire.connect(next);
+    assert_eq!(commit(&mut wire, &members[0], 1), ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    wire.advance(std::time::Duration::from_secs(1));
+    assert_eq!(commit(&mut wire, &members[0], 1), ErrorCode::NONE);
 }

@@ -102,7 +102,9 @@ fn too_few_replicas_in_sync_refuse_acks_all_before_and_after_appending() {
     wire.pass(600 * MS);
     assert_eq!((wire.leader().2, wire.outcome()), (vec![1], None), "the high watermark waits, too (KIP-966)");
     wire.offer(1, -1, "b");
-    assert_eq!(wire.outcome().unwrap().error_code, ErrorCode::NOT_ENOUGH_REPLICAS);
+    let refused = wire.outcome().unwrap();
+    assert_eq!((refused.base_offset, refused.log_start_offset), (-1, 0));
+    assert_eq!(refused.error_code, ErrorCode::NOT_ENOUGH_REPLICAS);
     wire.offer(1, 1, "c");
     assert_eq!(wire.outcome().unwrap().error_code, ErrorCode::NONE);
     wire.pass(400 * MS);
