@@ -181,7 +181,7 @@ impl Checker {
         self.oracle.observe(event, &mut self.values, &mut self.findings);
         match event {
             ClusterEvent::Broker { broker, .. } | ClusterEvent::SessionsDropped { broker } => {
-                self.wires.forget(*broker);
+                self.wires.forget(self.findings.now.at, *broker);
             }
             ClusterEvent::Refused { connection, reason } => self.refused(*connection, reason),
             ClusterEvent::Tampered { api: ApiKey::FETCH, .. } => self.wires.false_fetch_errors(),

@@ -7,7 +7,7 @@ use klamm_protocol::{
 };
 
 use super::{
-    Acknowledged, LeaderHint, Lost, ProduceErrorKind, ProducerOutput,
+    Acknowledged, Acks, LeaderHint, Lost, ProduceErrorKind, ProducerOutput,
     batch::{Batch, BatchKey},
     machine::Producer,
     request::{SentBatch, SentRequest},
@@ -155,10 +155,11 @@ impl Producer {
 
     /// Acts on an answer that is no acknowledgement, after the batch was put back into the queue at `at`.
     fn refused(&mut self, now: Instant, index: PartitionIndex, at: usize, answer: Answer) {
-        let idempotent = self.config.idempotent;
+        let (idempotent, waits) = (self.config.idempotent, self.config.acks == Acks::All);
         let Some(state) = self.partition_mut(index) else { return };
         let Some(batch) = state.queue.get_mut(at) else { return };
         batch.last_code = answer.code;
+        batch.doubtful |= waits && answer.verdict == Verdict::RetryElsewhere;
         if answer.verdict.is_unsure() {
             batch.unsure = true;
             if planted!(DuplicateOnRetry) {
@@ -242,6 +243,7 @@ impl Producer {
                 split: true,
                 identity,
                 unsure: whole.unsure,
+                doubtful: whole.doubtful,
                 ..Batch::new(key.batch, whole.opened, sealed)
             };
             state.queue.insert(part_at, part);

@@ -55,6 +55,10 @@ pub(super) struct Batch {
     /// An answer to an earlier attempt is missing or said nothing: it may be in the log. Only an answer that knows
     /// of its sequence takes this back.
     pub(super) unsure: bool,
+    /// A broker that was to wait for its followers refused it, but may have appended it before: a leader that is
+    /// succeeded, or whose topic is deleted, while it waits gives the same answer as one that never led. Unlike
+    /// [`unsure`](Self::unsure) it is given up after `retries` refusals.
+    pub(super) doubtful: bool,
     pub(super) refusals: u32,
     pub(super) last_code: ErrorCode,
 }
@@ -69,6 +73,7 @@ impl Batch {
             identity: None,
             in_flight: None,
             unsure: false,
+            doubtful: false,
             refusals: 0,
             last_code: ErrorCode::NONE,
         }
@@ -80,7 +85,7 @@ impl Batch {
 
     /// What is known of the cluster if it ends without an answer now.
     pub(super) fn effect(&self) -> Effect {
-        let may_be_written = self.unsure || self.in_flight.is_some();
+        let may_be_written = self.unsure || self.doubtful || self.in_flight.is_some();
         if may_be_written && !planted!(EffectNoneLie) { Effect::Unknown } else { Effect::None }
     }
 

@@ -180,7 +180,7 @@ impl Partition {
         for batch in &mut self.queue {
             if batch.is_waiting() {
                 batch.identity = None;
-                batch.unsure = false;
+                (batch.unsure, batch.doubtful) = (false, false);
             }
         }
     }
@@ -195,7 +195,7 @@ impl Partition {
         if renamed {
             probe!(RenamedBehind);
             batch.identity = None;
-            batch.unsure = false;
+            (batch.unsure, batch.doubtful) = (false, false);
         }
     }
 }

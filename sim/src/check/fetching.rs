@@ -33,14 +33,17 @@ struct Fetched {
 pub(super) struct Fetching {
     /// By client, broker and id.
     sessions: BTreeMap<(ClientId, i32, i32), Session>,
-    /// The partitions of the request with which a session is to begin.
-    beginning: BTreeMap<(ClientId, i32), BTreeSet<TopicPartition>>,
+    /// Requests with which sessions are to begin, by number.
+    beginning: BTreeMap<i32, (Instant, BTreeSet<TopicPartition>)>,
+    begun: i32,
     /// Since when the application does not want a partition.
     unwanted: BTreeMap<ClientId, BTreeMap<TopicPartition, Instant>>,
     fetched: BTreeMap<(ClientId, TopicPartition), Fetched>,
     buffered: BTreeMap<ClientId, usize>,
-    /// Brokers that may have forgotten their sessions, and since when not any more.
-    forgetful: BTreeSet<i32>,
+    /// Brokers that have answered a fetch of a client.
+    answered: BTreeSet<(ClientId, i32)>,
+    /// When brokers last forgot their sessions.
+    forgot: BTreeMap<i32, Instant>,
     /// Fetches were answered with errors on purpose.
     pub(super) false_errors: bool,
 }
@@ -66,7 +69,7 @@ impl Fetcher<'_> {
 }
 
 impl Fetching {
-    /// A request was sent. Returns the session that it is of.
+    /// A request was sent. Returns the session that it is of and its epoch, or the number of the beginning and 0.
     pub(super) fn request(&mut self, request: &FetchRequest, fetcher: &mut Fetcher<'_>) -> (i32, i32) {
         let named: BTreeSet<TopicPartition> = request
             .topics
@@ -82,7 +85,9 @@ impl Fetching {
         if epoch <= 0 {
             self.sessions.remove(&(client, broker, id));
             if epoch == 0 {
-                self.beginning.insert((client, broker), named);
+                self.begun = self.begun.wrapping_add(1);
+                self.beginning.insert(self.begun, (fetcher.findings.now.at, named));
+                return (self.begun, 0);
             }
             return (id, epoch);
         }
@@ -133,6 +138,7 @@ impl Fetching {
     ) -> bool {
         let (client, broker) = (fetcher.client, fetcher.broker);
         self.session_answer(response, session, fetcher);
+        self.answered.insert((client, broker));
         let mut failed = response.error_code != ErrorCode::NONE;
         let mut useful = false;
         for topic in &response.responses {
@@ -153,8 +159,9 @@ impl Fetching {
         let held = self.buffered.get(&client).copied().unwrap_or(0);
         let of_client = fetcher.readers.by_actor.values().filter(|reader| reader.client == client);
         let budgets: usize = of_client.clone().map(|reader| reader.facts.buffer_memory).sum();
-        // Each consumer may exceed its budget by one batch.
-        let largest = self.largest(client) * of_client.count();
+        // A broker returns one batch at least, however little was asked for.
+        let brokers = self.answered.range((client, i32::MIN)..=(client, i32::MAX)).count();
+        let largest = self.largest(client) * of_client.count() * brokers;
         if held > budgets + largest {
             let what = format!(
                 "client {} has {held} bytes fetched from broker {broker} and others and not handed out, the budget is {budgets}",
@@ -177,18 +184,19 @@ impl Fetching {
         fetcher: &mut Fetcher<'_>,
     ) {
         let (client, broker) = (fetcher.client, fetcher.broker);
+        let begins = if epoch == 0 { self.beginning.remove(&id) } else { None };
         match response.error_code {
             ErrorCode::NONE if epoch == 0 => {
-                let partitions = self.beginning.remove(&(client, broker)).unwrap_or_default();
-                if response.session_id != 0 {
-                    self.forgetful.remove(&broker);
+                let Some((at, partitions)) = begins else { return };
+                let is_forgotten = self.forgot.get(&broker).is_some_and(|forgot| *forgot >= at);
+                if response.session_id != 0 && !is_forgotten {
                     self.sessions
                         .insert((client, broker, response.session_id), Session { next: 1, partitions });
                 }
             }
             ErrorCode::FETCH_SESSION_ID_NOT_FOUND | ErrorCode::INVALID_FETCH_SESSION_EPOCH => {
-                self.sessions.remove(&(client, broker, id));
-                if !self.forgetful.contains(&broker) && !self.false_errors {
+                let is_known = self.sessions.remove(&(client, broker, id)).is_some();
+                if is_known && !self.false_errors {
                     let what = format!(
                         "broker {broker} refused epoch {epoch} of fetch session {id} of client {}: {}, and it had not forgotten any",
                         client.0, response.error_code
@@ -202,8 +210,9 @@ impl Fetching {
     }
 
     /// A broker has lost its sessions, or may have.
-    pub(super) fn forget(&mut self, broker: i32) {
-        self.forgetful.insert(broker);
+    pub(super) fn forget(&mut self, now: Instant, broker: i32) {
+        self.forgot.insert(broker, now);
+        self.sessions.retain(|(_, of, _), _| *of != broker);
     }
 
     /// Batches were fetched, and the reader goes on at `next` (or does not know yet where). Batches that do not follow

@@ -200,9 +200,9 @@ impl PartitionLog {
         }
     }
 
-    /// Takes everything out of the log, because its topic is deleted.
+    /// Its topic is deleted, and all copies with it. Brokers that have not heard of it go on for a while.
     pub(super) fn delete(&mut self, each: impl FnMut(&Slot)) {
         self.is_deleted = true;
-        self.cut(0, each);
+        self.slots.iter().for_each(each);
     }
 }

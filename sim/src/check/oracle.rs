@@ -123,7 +123,12 @@ impl Oracle {
                         return log.excuse(*from_offset, *leader_epoch);
                     }
                     log.told_lost = Some(log.told_lost.map_or(*from_offset, |told| told.min(*from_offset)));
-                    log.cut(*from_offset, |slot| forget_copy(slot, values));
+                    let exists = !log.is_deleted;
+                    log.cut(*from_offset, |slot| {
+                        if exists {
+                            forget_copy(slot, values);
+                        }
+                    });
                     log.recount_turns(|actor, number| turn_of(values, actor, number));
                 });
             }
@@ -217,7 +222,7 @@ impl Oracle {
             return;
         };
         let slot = Slot::new(known, place.leader_epoch);
-        let is_true = place.leader_epoch >= log.epoch && !log.is_deleted;
+        let is_true = place.leader_epoch >= log.epoch;
         if is_true {
             log.epoch = place.leader_epoch;
             if record.offset != log.end() {
@@ -244,6 +249,7 @@ impl Oracle {
             );
             findings.add(Invariant::AckedIsThere, what);
         }
+        let is_true = is_true && !log.is_deleted;
         let appended = Copy { place, offset: record.offset, id, is_true };
         appended.check(log, values, findings);
         self.key_stays(place, id, values, findings);
@@ -290,6 +296,7 @@ fn turn_of(values: &Values, actor: ActorId, number: u32) -> Option<u32> {
     values.producers.get(&actor)?.value(number).map(|value| value.turn)
 }
 
+/// A copy is gone from the log of a topic that exists.
 fn forget_copy(slot: &Slot, values: &mut Values) {
     if let Some((actor, number)) = slot.value()
         && let Some(value) = values.producers.get_mut(&actor).and_then(|producer| producer.value_mut(number))
@@ -332,8 +339,18 @@ fn elect(
         );
         findings.add(Invariant::AckedIsThere, what);
     }
-    log.cut(differs, |slot| forget_copy(slot, values));
-    if let Some(offset) = log.restore(new.epochs, new.end, |slot| restore_copy(slot, values)) {
+    let exists = !log.is_deleted;
+    log.cut(differs, |slot| {
+        if exists {
+            forget_copy(slot, values);
+        }
+    });
+    let restored = log.restore(new.epochs, new.end, |slot| {
+        if exists {
+            restore_copy(slot, values);
+        }
+    });
+    if let Some(offset) = restored {
         let (epoch, end) = (new.epoch, new.end);
         let what = format!(
             "the log of the leader of epoch {epoch} of partition {partition} of {topic} ends at {end}, and nobody appended what is at offset {offset}"

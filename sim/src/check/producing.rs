@@ -113,6 +113,7 @@ impl Promises<'_> {
         }
         known.fate = Fate::Refused;
         let offered = known.since;
+        producer.offering = producer.offering.saturating_sub(1);
         self.blocked(value, offered);
     }
 
@@ -290,8 +291,8 @@ impl Promises<'_> {
                     );
                     self.findings.add(Invariant::Deadlines, what);
                 }
-                if let Some(held) = buffered.filter(|held| *held > 0 && flush.covers == producer.next_turn())
-                {
+                let is_quiet = producer.offering == 0 && flush.covers == producer.next_turn();
+                if let Some(held) = buffered.filter(|held| *held > 0 && is_quiet) {
                     let what = format!("producer {} was flushed and holds {held} bytes", actor.0);
                     self.findings.add(Invariant::ProducerBudget, what);
                 }

@@ -73,6 +73,8 @@ pub(super) struct Producer {
     pub(super) flushed: Option<Flush>,
     pub(super) close: Option<Close>,
     pub(super) is_gone: bool,
+    /// Records that are offered and neither accepted nor refused: the room for them may be taken already.
+    pub(super) offering: u32,
 }
 
 /// A flush.
@@ -103,6 +105,7 @@ impl Producer {
             flushed: None,
             close: None,
             is_gone: false,
+            offering: 0,
         }
     }
 
@@ -124,12 +127,14 @@ impl Producer {
             self.values.resize(at + 1, Value::default());
         }
         self.values[at] = value;
+        self.offering += 1;
         true
     }
 
     /// The record is the next one that was accepted.
     pub(super) fn take_turn(&mut self, number: u32) -> u32 {
         self.turns.push(number);
+        self.offering = self.offering.saturating_sub(1);
         self.next_turn() - 1
     }
 

@@ -184,8 +184,8 @@ impl Wires {
         self.fetching.false_errors = true;
     }
 
-    pub(super) fn forget(&mut self, broker: i32) {
-        self.fetching.forget(broker);
+    pub(super) fn forget(&mut self, now: Instant, broker: i32) {
+        self.fetching.forget(now, broker);
     }
 
     /// What the application does decides what is to be fetched.

@@ -368,6 +368,27 @@ fn a_batch_that_may_be_written_stays_so_whatever_a_later_answer_says() {
     }
 }
 
+/// A leader that waits for its followers, and is succeeded meanwhile, has appended the batch and refuses it.
+#[test]
+fn who_refuses_after_waiting_for_followers_may_have_written() {
+    for code in [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION] {
+        for (acks, effect) in [(Acks::All, Effect::Unknown), (Acks::Leader, Effect::None)] {
+            let idempotent = acks == Acks::All;
+            let config = ProducerConfig {
+                acks,
+                idempotent,
+                retries: 0,
+                linger: Duration::ZERO,
+                ..ProducerConfig::default()
+            };
+            let mut f = Fixture::new(1, 1, config);
+            f.push(0, "refused");
+            f.answer_next(&refuse(0, code));
+            assert_eq!(f.results(), [Err((ProduceErrorKind::Refused, effect))], "{code} {acks:?}");
+        }
+    }
+}
+
 #[test]
 fn retries_are_bounded_but_not_for_what_may_be_written() {
     let config = ProducerConfig { retries: 2, linger: Duration::ZERO, ..ProducerConfig::default() };

@@ -73,6 +73,14 @@ fn a_copy_in_a_lost_log_is_none() {
 }
 
 #[test]
+fn who_has_not_heard_of_a_deletion_goes_on() {
+    let mut history = History::new();
+    history.written(1).cluster(ClusterEvent::TopicDeleted { topic_id: TOPIC_ID, topic: TOPIC });
+    history.accept(&[2]).append(0, (0, 1), &[2]).commit(0, 2).write(2, 0, 1);
+    history.position(0, 1).deliver(0, 1, 2).passes();
+}
+
+#[test]
 fn a_topic_made_anew_begins_from_nothing() {
     let mut history = History::new();
     history.written(1).accept(&[2]).fail(2, Effect::Unknown);

@@ -198,6 +198,8 @@ fn a_flushed_producer_holds_nothing() {
     };
     flushed(0).passes();
     flushed(1).breaks(Invariant::ProducerBudget);
+    let ended = Producing::FlushEnded { buffered: Some(1) };
+    History::new().offer(0).producing(Producing::FlushBegan).producing(ended).passes();
 }
 
 #[test]
