@@ -90,8 +90,8 @@ pub struct ConsumerConfig {
     /// Default: 1 MiB.
     pub max_partition_fetch_bytes: i32,
     /// The most that is requested, waiting or handed out and not yet returned, in bytes as fetched and as decompressed.
-    /// It is exceeded by one batch at most, when that batch alone is larger than what is free, and by what the chunk
-    /// that is read last is decompressed into. Default: 64 MiB.
+    /// It is exceeded by one batch a broker at most, when that batch alone is larger than what was asked for, and by
+    /// what the chunk that is read last is decompressed into. Default: 64 MiB.
     pub buffer_bytes: usize,
     /// Where this client is (`client.rack`): brokers whose `replica.selector.class` chooses by rack then let it read
     /// from a replica in the same rack (KIP-392, from Kafka 2.4 on). Default: empty, so leaders serve everything.
