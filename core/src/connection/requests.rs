@@ -156,9 +156,12 @@ impl Connection {
     }
 }
 
+/// Most requests are shorter, records aside: they are written without the buffer having to grow.
+const USUAL_REQUEST: usize = 192;
+
 fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<Vec<Bytes>, EncodeError> {
     let api = request.api_key();
-    let mut writer = Writer::new();
+    let mut writer = Writer::with_capacity(USUAL_REQUEST);
     let length = writer.begin_length();
     header.encode(&mut writer, request_header_version(api, version).unwrap_or(0))?;
     request.encode(&mut writer, version)?;

@@ -137,15 +137,18 @@ impl Orders {
     }
 }
 
+/// Most responses are shorter, records aside: they are written without the buffer having to grow.
+const USUAL_RESPONSE: usize = 192;
+
 /// A response as it goes over the wire, the four bytes of its length first. `None`: it cannot be said in the
 /// version of the request.
 fn encode<M: Message>(call: Call, response: &M) -> Option<Vec<Bytes>> {
-    let mut writer = Writer::new();
+    let mut writer = Writer::with_capacity(USUAL_RESPONSE);
+    let length = writer.begin_length();
     let header = ResponseHeader { correlation_id: call.correlation_id, ..ResponseHeader::default() };
     header.encode(&mut writer, response_header_version(call.api, call.version)?).ok()?;
     response.encode(&mut writer, call.version).ok()?;
-    let length = i32::try_from(writer.len()).ok()?;
-    let mut segments = vec![Bytes::copy_from_slice(&length.to_be_bytes())];
-    segments.extend(writer.into_segments());
-    Some(segments)
+    writer.end_length(&length);
+    writer.check().ok()?;
+    Some(writer.into_segments())
 }
