@@ -344,6 +344,8 @@ pub enum Wire<'a> {
     Connecting(ClientId, i32),
     /// A client connected to a broker.
     Opened(ClientId, i32),
+    /// The client has handed the first bytes of a frame to its socket, which takes no more of it for now.
+    Sending,
     /// The client has handed the last byte of a frame to its socket.
     Sent(&'a Bytes),
     /// A frame of the client has arrived at the broker.
@@ -464,6 +466,16 @@ pub enum ClusterEvent {
     SessionsDropped {
         /// Which.
         broker: i32,
+    },
+    /// A partition's replicas have forgotten a producer's sequences, as when it was idle for long: what it sends again
+    /// is not recognised.
+    ProducerForgotten {
+        /// Where.
+        topic_id: Uuid,
+        /// The partition.
+        partition: i32,
+        /// The id.
+        producer_id: i64,
     },
     /// A producer id was given out.
     ProducerId {

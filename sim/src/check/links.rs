@@ -42,6 +42,8 @@ pub(super) struct Link {
     throttled: Option<(Instant, Instant)>,
     /// Since when requests do not wait in the client until they may be sent.
     ready: Instant,
+    /// A frame is under way into the socket.
+    is_sending: bool,
 }
 
 impl Link {
@@ -56,6 +58,7 @@ impl Link {
             arrived: 0,
             throttled: None,
             ready: Instant::MAX,
+            is_sending: false,
         }
     }
 
@@ -138,11 +141,22 @@ impl Links {
         self.by_id.get_mut(&id)
     }
 
+    /// A frame begins that the socket does not take as a whole.
+    pub(super) fn sending(&mut self, id: ConnectionId) {
+        if let Some(link) = self.by_id.get_mut(&id) {
+            link.is_sending = true;
+        }
+    }
+
     /// Whether a frame is seen for the first time: when it is sent, or when it arrives if its sending was not told.
-    pub(super) fn is_new(&mut self, id: ConnectionId, arrived: bool) -> bool {
+    pub(super) fn is_new(&mut self, now: Instant, id: ConnectionId, arrived: bool) -> bool {
         let Some(link) = self.by_id.get_mut(&id) else { return false };
         if !arrived {
             link.sent += 1;
+            if std::mem::take(&mut link.is_sending) && link.ready != Instant::MAX {
+                // What follows waited for this one.
+                link.ready = now;
+            }
             return true;
         }
         link.arrived += 1;
@@ -193,7 +207,7 @@ impl Links {
             findings.add(Invariant::Correlation, what);
         }
         if let Some((since, until)) = link.throttled
-            && now > since + bounds.handover
+            && now > since.max(link.ready) + bounds.handover
             && now < until
         {
             let what = format!(

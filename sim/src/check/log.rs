@@ -76,6 +76,8 @@ pub(super) struct PartitionLog {
     /// Committed records from here on are lost, as was told.
     pub(super) told_lost: Option<i64>,
     pub(super) is_deleted: bool,
+    /// Its replicas have forgotten sequences of a producer: what is sent again may be appended again.
+    pub(super) forgets: bool,
 }
 
 impl PartitionLog {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_protocol::{Str, Uuid};
+use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::Invariant;
 use super::batch::{Batch, Decoder, Record};
@@ -40,6 +40,8 @@ pub(super) struct Oracle {
     keys: BTreeMap<(ActorId, u32, u32), Vec<i32>>,
     decoder: Decoder,
     batches: u64,
+    /// Batches were refused on purpose as if sequences had been lost.
+    false_sequences: bool,
 }
 
 /// Where a batch was appended.
@@ -132,6 +134,14 @@ impl Oracle {
                     log.recount_turns(|actor, number| turn_of(values, actor, number));
                 });
             }
+            ClusterEvent::ProducerForgotten { topic_id, partition, .. } => {
+                self.with_log(*topic_id, *partition, |log| log.forgets = true);
+            }
+            // Who is told so although its batch was appended begins a new epoch, and sends it again.
+            ClusterEvent::Injected {
+                error: ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER | ErrorCode::UNKNOWN_PRODUCER_ID,
+                ..
+            } => self.false_sequences = true,
             ClusterEvent::LogStart { topic_id, partition, offset } => {
                 self.with_log(*topic_id, *partition, |log| log.start = log.start.max(*offset));
             }
@@ -250,7 +260,8 @@ impl Oracle {
             findings.add(Invariant::AckedIsThere, what);
         }
         let is_true = is_true && !log.is_deleted;
-        let appended = Copy { place, offset: record.offset, id, is_true };
+        let may_repeat = log.forgets || self.false_sequences;
+        let appended = Copy { place, offset: record.offset, id, is_true, may_repeat };
         appended.check(log, values, findings);
         self.key_stays(place, id, values, findings);
     }
@@ -367,13 +378,15 @@ struct Copy<'a> {
     id: ValueId,
     /// In the true log, not by a broker that does not lead any more.
     is_true: bool,
+    /// Brokers do not recognise what they have.
+    may_repeat: bool,
 }
 
 impl Copy<'_> {
     fn check(&self, log: &mut PartitionLog, values: &mut Values, findings: &mut Findings) {
         let topic = values.topic_number(self.place.topic);
         let Some((producer, number)) = values.find_mut(self.id) else { return };
-        let (idempotent, flushed) = (producer.facts.idempotent, producer.flushed);
+        let (idempotent, flushed) = (producer.facts.idempotent && !self.may_repeat, producer.flushed);
         let Some(value) = producer.value_mut(number) else { return };
         let first = !value.was_appended;
         value.was_appended = true;

@@ -257,7 +257,7 @@ impl Promises<'_> {
         let recovered = self.processes.recovered(client, self.bounds.recovery);
         let exists = self.values.topic(value.topic).is_some_and(|topic| self.oracle.exists(topic));
         let had_time = error.contains(NO_ANSWER) && producer_timeout >= PATIENT;
-        if had_time && !closing && exists && recovered.is_some_and(|at| value.since > at) {
+        if had_time && !closing && exists && recovered.is_some_and(|at| value.since > at + producer_timeout) {
             let what = format!(
                 "{} was accepted at {}, when all faults had been over for long enough, and failed: {error}",
                 oracle::name(id),

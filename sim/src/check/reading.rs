@@ -244,7 +244,12 @@ impl Reads<'_> {
                 format!("consumer {} got offset {offset} of {}, which is {why}", record.actor.0, place(from));
             self.findings.add(Invariant::NothingAfter, what);
         }
-        let Some(log) = self.oracle.log(from) else { return };
+        let next = Next::At { offset: offset.saturating_add(1), fresh: false };
+        let Some(log) = self.oracle.log(from) else {
+            // Of a topic that was deleted.
+            (reading.next, reading.unsteady) = (next, true);
+            return;
+        };
         reading.look(log, self.oracle.topic_id(&from.topic));
         self.is_next(reading, log, record);
         if let Some(cut) = reading.cut
@@ -261,7 +266,7 @@ impl Reads<'_> {
             );
             self.findings.add(Invariant::PositionsExact, what);
         }
-        reading.next = Next::At { offset: offset.saturating_add(1), fresh: false };
+        reading.next = next;
         reading.readable = (log.start, log.high_watermark);
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_protocol::Uuid;
+use klamm_protocol::Str;
 use klamm_protocol::messages::produce::ProduceRequest;
 
 use super::batch::{Batch, Decoder, Header};
@@ -14,7 +14,7 @@ use super::{Bounds, Invariant};
 use crate::observe::{ActorId, ClientId, ValueId};
 
 /// A producer id's epoch in a partition.
-type Stream = (i64, i16, Uuid, i32);
+type Stream = (i64, i16, Str, i32);
 
 /// A batch that was sent.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +64,9 @@ impl Sending {
         let mut count = 0;
         let mut owner = None;
         for topic in &request.topic_data {
-            let by_name = || sender.oracle.topic_id(&topic.name).unwrap_or_default();
-            let topic_id = if sender.by_id { topic.topic_id } else { by_name() };
+            // Under one name, as clients count: a topic that is made anew goes on with the sequences of the one before.
+            let by_id = || sender.oracle.topic_name(topic.topic_id).cloned().unwrap_or_default();
+            let name = if sender.by_id { by_id() } else { Str::copy_of(&topic.name) };
             for data in &topic.partition_data {
                 let Some(records) = data.records.clone() else { continue };
                 let bytes = records.into_bytes();
@@ -74,7 +75,7 @@ impl Sending {
                 if Batch::magic(&bytes).is_some_and(|magic| magic < 2) {
                     continue;
                 }
-                let first = self.batch(&bytes, (topic_id, data.index), sender);
+                let first = self.batch(&bytes, (&name, data.index), sender);
                 owner = owner.or(first);
             }
         }
@@ -103,7 +104,7 @@ impl Sending {
     fn batch(
         &mut self,
         bytes: &[u8],
-        (topic_id, partition): (Uuid, i32),
+        (topic, partition): (&Str, i32),
         sender: &mut Sender<'_>,
     ) -> Option<ValueId> {
         self.batches += 1;
@@ -143,7 +144,7 @@ impl Sending {
             sender.findings.add(Invariant::BatchesValid, what);
         }
         if batch.header.producer_id >= 0 {
-            self.sequenced(&batch, (topic_id, partition), sender);
+            self.sequenced(&batch, (topic, partition), sender);
         }
         if let Some(first) = first {
             self.content(&batch, first, sender);
@@ -152,9 +153,9 @@ impl Sending {
     }
 
     /// The sequences of a batch fit those sent before.
-    fn sequenced(&mut self, batch: &Batch<'_>, (topic_id, partition): (Uuid, i32), sender: &mut Sender<'_>) {
+    fn sequenced(&mut self, batch: &Batch<'_>, (topic, partition): (&Str, i32), sender: &mut Sender<'_>) {
         let header = batch.header;
-        let stream = (header.producer_id, header.producer_epoch, topic_id, partition);
+        let stream = (header.producer_id, header.producer_epoch, topic.clone(), partition);
         let sent = self.streams.entry(stream).or_default();
         let new = Sent {
             base: header.base_sequence,

@@ -78,6 +78,7 @@ impl Wires {
                 self.rates.tick(*client, Doing::Connecting(*broker), context.bounds, context.findings);
             }
             Wire::Opened(client, broker) => self.links.opened(id, *client, *broker),
+            Wire::Sending => self.links.sending(id),
             Wire::Sent(frame) => self.sent(id, frame, false, &mut context),
             Wire::Request(frame) => self.sent(id, frame, true, &mut context),
             Wire::Received(frame) => self.received(id, frame, &mut context),
@@ -87,7 +88,7 @@ impl Wires {
     }
 
     fn sent(&mut self, id: ConnectionId, frame: &Bytes, arrived: bool, context: &mut Context<'_>) {
-        if !self.links.is_new(id, arrived) {
+        if !self.links.is_new(context.findings.now.at, id, arrived) {
             return;
         }
         let Some(head) = self.links.check(id, frame, context.bounds, context.findings) else { return };

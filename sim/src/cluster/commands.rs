@@ -149,11 +149,16 @@ impl Cluster {
 
     /// Has a partition forget a producer, as when its state expired.
     pub fn forget_producer(&mut self, topic: &str, partition: i32, producer_id: i64) -> bool {
-        let partition = self.topics.get_mut(topic).and_then(|topic| topic.partition_mut(partition));
-        let Some(Partition { store, replicas, .. }) = partition else { return false };
+        let Some(found) = self.topics.get_mut(topic) else { return false };
+        let (topic_id, index) = (found.id(), partition);
+        let Some(Partition { store, replicas, .. }) = found.partition_mut(partition) else { return false };
         let now = self.now;
         let forget = |replica: &mut Replica| replica.producers(store, now).forget(producer_id);
-        replicas.iter_mut().map(forget).filter(|forgot| *forgot).count() > 0
+        let has_forgotten = replicas.iter_mut().map(forget).filter(|forgot| *forgot).count() > 0;
+        if has_forgotten {
+            self.events.tell(|| ClusterEvent::ProducerForgotten { topic_id, partition: index, producer_id });
+        }
+        has_forgotten
     }
 
     /// The names of all topics, in order.

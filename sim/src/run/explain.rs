@@ -188,6 +188,7 @@ impl Inner {
         let (who, text) = match what {
             Wire::Connecting(..) => (&client, format!("connects to {broker} (connection {number})")),
             Wire::Opened(..) => (&client, format!("is connected to {broker} (connection {number})")),
+            Wire::Sending => (&client, format!("has begun to send to {broker} (connection {number})")),
             Wire::Sent(frame) => {
                 (&client, format!("sent to {broker}: {} (connection {number})", request(frame)))
             }

@@ -203,9 +203,13 @@ impl Driven {
 
     fn tell_sent(&self, state: &mut State, index: usize, bytes: Bytes) {
         let Some(socket) = state.net.socket(index) else { return };
+        let had_part = socket.near.sent.has_part();
         socket.near.sent.push(bytes);
         while let Some(frame) = state.net.socket(index).and_then(|socket| socket.near.sent.next()) {
             state.tell(&Observation::Wire(self.id, Wire::Sent(&frame)));
+        }
+        if !had_part && state.net.socket(index).is_some_and(|socket| socket.near.sent.has_part()) {
+            state.tell(&Observation::Wire(self.id, Wire::Sending));
         }
     }
 

@@ -224,6 +224,11 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// Whether a frame has begun that is not whole yet.
+    pub(super) fn has_part(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// Bytes came. Take all frames out before the next ones come.
     pub(super) fn push(&mut self, bytes: Bytes) {
         if self.partial.is_empty() {

@@ -2,7 +2,7 @@ use klamm_core::Effect;
 
 use super::history::*;
 use crate::check::Invariant;
-use crate::observe::{Phase, Process, ProducerFacts, Producing};
+use crate::observe::{ClusterEvent, Phase, Process, ProducerFacts, Producing};
 
 #[test]
 fn what_is_written_as_told_passes() {
@@ -74,6 +74,14 @@ fn an_idempotent_producer_writes_nothing_twice() {
     let mut history = History::with(ProducerFacts { idempotent: false, ..facts() });
     twice(&mut history);
     history.passes();
+}
+
+#[test]
+fn what_is_forgotten_may_be_written_again() {
+    let mut history = History::new();
+    history.accept(&[0]).append(0, (0, 0), &[0]);
+    let forgotten = ClusterEvent::ProducerForgotten { topic_id: TOPIC_ID, partition: 0, producer_id: 77 };
+    history.cluster(forgotten).append(0, (0, 1), &[0]).commit(0, 2).write(0, 0, 1).passes();
 }
 
 #[test]
@@ -250,7 +258,7 @@ fn keys_stay_where_they_are() {
 fn keys_may_move_when_partitions_are_added() {
     let mut history = History::new();
     history.accept(&[1, 3]).append(0, (0, 0), &[1]);
-    history.cluster(crate::observe::ClusterEvent::Topic { topic_id: TOPIC_ID, topic: TOPIC, partitions: 3 });
+    history.cluster(ClusterEvent::Topic { topic_id: TOPIC_ID, topic: TOPIC, partitions: 3 });
     history.append(2, (0, 0), &[3]).passes();
 }
 
@@ -264,7 +272,7 @@ fn a_named_partition_is_meant() {
 #[test]
 fn operations_succeed_once_all_is_well() {
     let mut history = History::new();
-    history.phase(Phase::Healed).pass(59_000).accept(&[0]).fail(0, Effect::None).passes();
+    history.phase(Phase::Healed).pass(69_000).accept(&[0]).fail(0, Effect::None).passes();
     let mut history = History::new();
-    history.phase(Phase::Healed).pass(61_000).accept(&[0]).fail(0, Effect::None).breaks(Invariant::Deadlines);
+    history.phase(Phase::Healed).pass(71_000).accept(&[0]).fail(0, Effect::None).breaks(Invariant::Deadlines);
 }
