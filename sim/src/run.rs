@@ -112,7 +112,10 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     let ended = catch_unwind(AssertUnwindSafe(|| carry_out(plan, &world, &applications, &mut notes)));
     let (world, applications) = (ManuallyDrop::new(world), ManuallyDrop::new(applications));
     let mut violations = match &ended {
-        Ok(()) => checker.borrow_mut().finish(world.now()),
+        Ok(()) => {
+            checker.borrow_mut().worked(world.now(), world.events());
+            checker.borrow_mut().finish(world.now())
+        }
         Err(_) => checker.try_borrow().map_or_else(|_| Vec::new(), |checker| checker.violations().to_vec()),
     };
     let counts = checker.try_borrow().map_or_else(|_| Counts::default(), |checker| checker.counts());

@@ -119,20 +119,7 @@ impl Oracle {
                 }
             }
             ClusterEvent::Lost { topic_id, partition, from_offset, leader_epoch } => {
-                self.with_log(*topic_id, *partition, |log| {
-                    if *leader_epoch <= log.epoch {
-                        // Of a leader that was succeeded long ago: it may have acknowledged what it alone has.
-                        return log.excuse(*from_offset, *leader_epoch);
-                    }
-                    log.told_lost = Some(log.told_lost.map_or(*from_offset, |told| told.min(*from_offset)));
-                    let exists = !log.is_deleted;
-                    log.cut(*from_offset, |slot| {
-                        if exists {
-                            forget_copy(slot, values);
-                        }
-                    });
-                    log.recount_turns(|actor, number| turn_of(values, actor, number));
-                });
+                self.with_log(*topic_id, *partition, |log| lose(log, *from_offset, *leader_epoch, values));
             }
             ClusterEvent::ProducerForgotten { topic_id, partition, .. } => {
                 self.with_log(*topic_id, *partition, |log| log.forgets = true);
@@ -322,6 +309,22 @@ fn restore_copy(slot: &Slot, values: &mut Values) {
     {
         value.copies = value.copies.saturating_add(1);
     }
+}
+
+/// Committed records are lost.
+fn lose(log: &mut PartitionLog, from: i64, epoch: i32, values: &mut Values) {
+    if epoch <= log.epoch {
+        // Of a leader that was succeeded long ago: it may have acknowledged what it alone has.
+        return log.excuse(from, epoch);
+    }
+    log.told_lost = Some(log.told_lost.map_or(from, |told| told.min(from)));
+    let exists = !log.is_deleted;
+    log.cut(from, |slot| {
+        if exists {
+            forget_copy(slot, values);
+        }
+    });
+    log.recount_turns(|actor, number| turn_of(values, actor, number));
 }
 
 /// A new leader.
