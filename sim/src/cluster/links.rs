@@ -342,6 +342,21 @@ impl Links {
         self.pauses.begin(broker, pause)
     }
 
+    /// All pauses are over now.
+    pub(crate) fn end_pauses(&mut self, now: Instant) {
+        self.pauses.end_all(now);
+    }
+
+    /// Whatever is held back is due now.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        let is_held = |link: &Link| link.wait.is_some() && !matches!(link.wait, Some(Wait::Fetch(_)));
+        let held = self.by_id.iter().filter(|(_, link)| is_held(link)).map(|(id, _)| *id);
+        for connection in held.collect::<Vec<_>>() {
+            self.set_deadline(connection, now);
+        }
+        self.by_id.values_mut().for_each(|link| link.mute_until = None);
+    }
+
     /// A broker died: it is not paused any more.
     pub(crate) fn forget_pause(&mut self, broker: i32) {
         self.pauses.forget(broker);

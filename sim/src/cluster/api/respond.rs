@@ -85,6 +85,9 @@ impl Cluster {
         }
         let mut at = now + orders.delay;
         // Since KIP-219 a throttled client is told at once and not listened to; before, it had to wait.
+        if orders.throttle.is_zero() {
+            return self.links.send(now, connection, at, segments);
+        }
         if self.release_of(connection).at_least([2, 0, 0]) {
             self.links.mute(connection, at + orders.throttle);
         } else {

@@ -31,9 +31,16 @@ impl Cluster {
         self.work(now);
     }
 
-    /// Forgets all faults that wait for requests. What has begun goes on.
+    /// Ends all faults: none waits for requests any more, paused brokers go on, and what was held back is served and
+    /// sent. It takes place at the time of the last call that had one.
     pub fn clear_faults(&mut self) {
+        let now = self.now;
         self.faults.clear();
+        self.next_producer_epoch = 0;
+        self.links.end_pauses(now);
+        self.handle_pauses(now);
+        self.links.hurry(now);
+        self.handle_timeout(now);
     }
 
     /// Forgets the faults of this [name](Fault::named). Returns how many there were.

@@ -35,6 +35,11 @@ impl Pauses {
         }
     }
 
+    /// All pauses are over now.
+    pub(super) fn end_all(&mut self, now: Instant) {
+        self.by_broker.values_mut().for_each(|pause| pause.until = pause.until.min(now));
+    }
+
     pub(super) fn forget(&mut self, broker: i32) {
         self.by_broker.remove(&broker);
     }

@@ -229,3 +229,36 @@ fn a_follower_that_pauses_holds_up_the_others_and_catches_up() {
     assert!(matches!(wire.next::<ProduceResponse>(), (Some(at), Got::Response(_)) if at == waiting));
     assert_eq!(wire.cluster.replica("t", 0, follower).unwrap().log_end_offset, 1);
 }
+
+#[test]
+fn all_faults_end_together() {
+    let mut wire = Wire::with_topic(2, "4.2");
+    let leader = wire.cluster.partition("t", 0).unwrap().leader.unwrap();
+    let connections = [(); 4].map(|()| wire.connect(leader));
+    let [delayed, slow, throttled, paused] = connections;
+    let request = wire.produce_request(9, -1, plain(&["a"]));
+    for (connection, fault) in [
+        (delayed, "delay time=60s api=Produce"),
+        (slow, "slow time=60s times=1"),
+        (throttled, "throttle time=60s api=Produce"),
+    ] {
+        wire.inject(fault);
+        wire.send(connection, 9, &request);
+    }
+    assert!(matches!(wire.next::<ProduceResponse>(), (Some(at), Got::Response(_)) if at == throttled));
+    wire.inject(&format!("pause time=60s broker={leader}"));
+    wire.send(paused, 9, &request);
+    wire.inject("drop-before times=always");
+    wire.advance(20 * SECOND);
+    assert_eq!(wire.next::<ProduceResponse>(), (None, Got::Nothing));
+    assert_ne!(wire.cluster.partition("t", 0).unwrap().leader, Some(leader));
+    wire.cluster.clear_faults();
+    let mut answered: Vec<_> = [(); 3].map(|()| wire.next::<ProduceResponse>().0.unwrap()).to_vec();
+    answered.sort_unstable();
+    assert_eq!(answered, [delayed, slow, paused]);
+    assert_eq!(wire.next::<ProduceResponse>(), (None, Got::Nothing));
+    assert!(connections.iter().all(|connection| !wire.cluster.is_busy(*connection)));
+    assert_eq!(wire.cluster.partition("t", 0).unwrap().isr.len(), 2);
+    wire.advance(60 * SECOND);
+    assert_eq!(wire.next::<ProduceResponse>(), (None, Got::Nothing), "nothing is answered twice");
+}
