@@ -56,7 +56,8 @@ pub struct Options {
     pub observers: Vec<Box<dyn Observe>>,
     /// How the order of what happens at the same time is decided. Default: by the plan's seed.
     pub schedule: Schedule,
-    /// By how much all instants are later. Nothing may depend on it. Default: nothing.
+    /// By how much all instants are later. Nothing may depend on it but when brokers flush, which is at whole multiples
+    /// of an interval. Default: nothing.
     pub shift: Duration,
 }
 

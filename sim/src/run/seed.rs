@@ -14,6 +14,10 @@ const DEPTH: usize = 12;
 /// As many orders of one tiny world are tried.
 const ORDERS: u64 = 400;
 
+/// By how much instants are later in a second run: brokers flush at whole multiples of their interval, so it is one of
+/// every interval that plans have.
+const SHIFT: Duration = Duration::from_secs(60 * 70_000_000);
+
 /// Runs the plan of a seed. Of 20 seeds one is run twice, and one a second time with all instants later, which has to
 /// come to the same; a plan of the exhaustive profile is run in all orders of its first events.
 #[must_use]
