@@ -71,6 +71,8 @@ struct Scope {
     mixed: bool,
     /// Whether some broker is too old for producer ids.
     ancient: bool,
+    /// How short a request's timeout may be.
+    least_timeout: Duration,
 }
 
 impl Recipe {
@@ -115,13 +117,14 @@ impl Recipe {
         plan.cluster =
             settings::cluster(&mut Dice::new(self.seed, entity::CLUSTER), self.brokers, self.mixed);
         plan.network = settings::network(&mut Dice::new(self.seed, entity::NETWORK));
+        let least_timeout = settings::least_timeout(&plan.network);
         for number in 0..self.topics {
             let mut dice = Dice::new(self.seed, entity::TOPICS + u64::from(number));
             plan.topics.push((TopicName(number), self.topic(&mut dice)));
         }
         for number in 0..self.clients {
             let mut dice = Dice::new(self.seed, entity::CLIENTS + u64::from(number));
-            plan.clients.push((ClientName(number), settings::client(&mut dice)));
+            plan.clients.push((ClientName(number), settings::client(&mut dice, least_timeout)));
         }
         let scope = Scope {
             brokers: self.brokers,
@@ -129,6 +132,7 @@ impl Recipe {
             clients: self.clients,
             length: self.length,
             mixed: self.mixed,
+            least_timeout,
             ancient: self.mixed || plan.cluster.version.to_string().starts_with("0.10"),
         };
         for number in 0..self.producers {

@@ -48,29 +48,38 @@ pub(super) fn cluster(dice: &mut Dice, brokers: i32, mixed: bool) -> ClusterLine
 }
 
 pub(super) fn network(dice: &mut Dice) -> NetworkLine {
+    let latency = dice.pick(&[us(10), us(100), us(100), us(500), ms(5), ms(40)]);
+    let buffers = dice.pick(&[1 << 20, 1 << 20, 65_536, 4_096, 512]);
     NetworkLine {
-        latency: dice.pick(&[us(10), us(100), us(100), us(500), ms(5), ms(40)]),
+        latency,
         jitter: dice.pick(&[us(0), us(200), us(200), ms(1), ms(10)]),
         slow_one_in: dice.pick(&[0, 1000, 1000, 100, 20]),
         slow: dice.pick(&[ms(20), ms(20), ms(200), secs(2)]),
         split_one_in: dice.pick(&[0, 16, 16, 4, 1]),
         piece: dice.pick(&[1, 7, 64, 64, 1460]),
         pieces: dice.pick(&[1, 4, 4, 16]),
-        bandwidth: dice.pick(&[0, 0, 0, 0, 10_000_000, 1_000_000, 200_000]),
-        buffers: dice.pick(&[1 << 20, 1 << 20, 65_536, 4_096, 512]),
+        bandwidth: dice.pick(&[0, 0, 0, 0, 10_000_000, 2_000_000]),
+        // A window of 512 bytes over a long way is no network.
+        buffers: if latency >= ms(5) { buffers.max(65_536) } else { buffers },
     }
 }
 
-pub(super) fn client(dice: &mut Dice) -> ClientLine {
+/// How long a request may take in a network where nothing goes wrong: shorter timeouts would be all that ever happens.
+pub(super) fn least_timeout(network: &NetworkLine) -> Duration {
+    let slow = if network.slow_one_in > 0 { network.slow * 4 } else { Duration::ZERO };
+    (network.latency + network.jitter) * 10 + slow
+}
+
+pub(super) fn client(dice: &mut Dice, least_timeout: Duration) -> ClientLine {
     let reconnect = dice.pick(&[ms(50), ms(50), ms(1), ms(1000)]);
     ClientLine {
         metadata_max_age: dice.pick(&[secs(300), secs(300), secs(5), ms(200)]),
         max_idle: dice.pick(&[secs(540), secs(540), secs(2), ms(300)]),
-        request_timeout: dice.pick(&[secs(30), secs(30), secs(5), ms(500)]),
+        request_timeout: dice.pick(&[secs(30), secs(30), secs(5), ms(500)]).max(least_timeout),
         reconnect,
         reconnect_max: dice.pick(&[secs(1), secs(1), secs(10), ms(50)]).max(reconnect),
         max_block: dice.pick(&[secs(60), secs(60), secs(5), ms(100)]),
-        setup_timeout: dice.pick(&[secs(10), secs(10), secs(1), ms(300)]),
+        setup_timeout: dice.pick(&[secs(10), secs(10), secs(1), ms(300)]).max(least_timeout),
         unknown_topic: dice.pick(&[secs(10), secs(10), secs(60), ms(500)]),
         close_timeout: dice.pick(&[secs(30), secs(30), secs(120), secs(1)]),
     }
@@ -86,7 +95,8 @@ pub(super) fn producer(dice: &mut Dice, scope: &Scope) -> ProducerLine {
     let idempotent = acks == AcksChoice::All && !scope.ancient && !dice.one_in(5);
     let linger = dice.pick(&[ms(0), ms(0), ms(5), ms(5), ms(50), secs(1), secs(3600)]);
     let batch = dice.pick(&[16_384, 16_384, 16_384, 1_000, 200, 1, 100_000]);
-    let request_timeout = dice.pick(&[secs(30), secs(30), secs(5), secs(1), ms(200)]);
+    let request_timeout =
+        dice.pick(&[secs(30), secs(30), secs(5), secs(1), ms(200)]).max(scope.least_timeout);
     let extra = dice.pick(&[secs(90), secs(90), secs(10), secs(1), ms(0)]);
     let memory = dice.pick(&[32 << 20, 32 << 20, 200_000, 32_768, 0]);
     ProducerLine {
@@ -149,7 +159,8 @@ pub(super) fn consumer(dice: &mut Dice, scope: &Scope) -> ConsumerLine {
         max_bytes: dice.pick(&[50 << 20, 50 << 20, 4_096, 1_024]),
         partition_bytes: dice.pick(&[1 << 20, 1 << 20, 4_096, 1]),
         memory: dice.pick(&[64 << 20, 64 << 20, 20_000, 1_024]),
-        request_timeout: dice.pick(&[secs(30), secs(30), secs(5), ms(300)]),
+        // A client's consumers share a connection: one may have to wait for the long polls of all others.
+        request_timeout: dice.pick(&[secs(30), secs(30), secs(60)]),
         assign,
         hold: dice.pick(&[ms(0), ms(0), ms(0), ms(1), ms(100)]),
         ..ConsumerLine::plain(any_client(dice, scope))
