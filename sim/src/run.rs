@@ -179,8 +179,13 @@ fn bounds(plan: &Plan) -> Bounds {
         crate::plan::What::Fault(crate::plan::Fault::Upgrade(upgrade)) => Some(upgrade.version),
         _ => None,
     });
+    // A client that is told to try again after a millisecond does so.
+    let shortest = plan.clients.iter().map(|(_, line)| line.reconnect.min(line.reconnect_max / 4)).min();
+    let is_hasty = shortest.is_some_and(|shortest| shortest < Duration::from_millis(50));
+    let usual = Bounds::default();
     Bounds {
+        connects_per_second: if is_hasty { 1_000 } else { usual.connects_per_second },
         truncation_is_told: upgraded.chain([plan.cluster.version]).all(knows_truncation),
-        ..Bounds::default()
+        ..usual
     }
 }

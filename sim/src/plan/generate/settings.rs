@@ -50,17 +50,18 @@ pub(super) fn cluster(dice: &mut Dice, brokers: i32, mixed: bool) -> ClusterLine
 pub(super) fn network(dice: &mut Dice) -> NetworkLine {
     let latency = dice.pick(&[us(10), us(100), us(100), us(500), ms(5), ms(40)]);
     let buffers = dice.pick(&[1 << 20, 1 << 20, 65_536, 4_096, 512]);
+    let slow = dice.pick(&[ms(20), ms(20), ms(200), secs(2)]);
     NetworkLine {
         latency,
         jitter: dice.pick(&[us(0), us(200), us(200), ms(1), ms(10)]),
         slow_one_in: dice.pick(&[0, 1000, 1000, 100, 20]),
-        slow: dice.pick(&[ms(20), ms(20), ms(200), secs(2)]),
+        slow,
         split_one_in: dice.pick(&[0, 16, 16, 4, 1]),
         piece: dice.pick(&[1, 7, 64, 64, 1460]),
         pieces: dice.pick(&[1, 4, 4, 16]),
         bandwidth: dice.pick(&[0, 0, 0, 0, 10_000_000, 2_000_000]),
         // A window of 512 bytes over a long way is no network.
-        buffers: if latency >= ms(5) { buffers.max(65_536) } else { buffers },
+        buffers: if latency >= ms(5) || slow > ms(20) { buffers.max(65_536) } else { buffers },
     }
 }
 
