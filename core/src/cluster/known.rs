@@ -241,7 +241,8 @@ impl Slot {
         self.regressions = 0;
         let partition = Partition {
             leader: (answer.leader_id >= 0).then_some(BrokerId(answer.leader_id)),
-            leader_epoch: if restarted { told } else { told.max(seen) },
+            // Brokers that were downgraded tell no epochs: under one of before, every request would be fenced.
+            leader_epoch: if restarted || version < RELIABLE_EPOCHS { told } else { told.max(seen) },
             error: answer.error_code,
             replicas: answer.replica_nodes.clone(),
             in_sync: answer.isr_nodes.clone(),

@@ -76,6 +76,15 @@ fn no_epoch_never_replaces_one() {
 }
 
 #[test]
+fn brokers_that_were_downgraded_tell_no_epochs_and_none_is_kept() {
+    let mut world = World::with_topic(&[(1, 5)]);
+    world.cluster.request_refresh();
+    let (_, asked) = world.asked_later();
+    world.cluster.handle_response(world.now, asked.number, 7, &response(&[topic("t", &[(2, 6)])]));
+    assert_eq!(world.leader(0), Some((2, -1)));
+}
+
+#[test]
 fn a_partition_without_a_leader_is_asked_for_until_it_has_one() {
     let mut world = World::with_topic(&[(1, 5), (-1, 3)]);
     assert_eq!((world.leader(0), world.leader(1)), (Some((1, 5)), None));
