@@ -34,7 +34,7 @@ impl Turn<'_> {
             if let Some(progress) = leader.leading.followers.get_mut(follower)
                 && end == leader_end
             {
-                progress.caught_up_at = self.now;
+                progress.caught_up_at = Some(self.now);
             }
         }
     }

@@ -51,7 +51,6 @@ impl Turn<'_> {
         self.tell_takeover(slot);
         let now = self.now;
         let Partition { replicas, store, history } = &mut *self.partition;
-        let behind = Instant::ZERO;
         let others: Vec<i32> = replicas.iter().map(|replica| replica.broker).collect();
         let replica = &mut replicas[slot];
         let epoch = replica.belief.leader_epoch;
@@ -62,8 +61,8 @@ impl Turn<'_> {
         let in_sync = |broker: &i32| replica.belief.isr.contains(broker);
         let progress = |broker: &i32| Progress {
             end: -1,
-            caught_up_at: if in_sync(broker) { now } else { behind },
-            fetched_at: behind,
+            caught_up_at: in_sync(broker).then_some(now),
+            fetched_at: None,
             end_when_fetched: 0,
         };
         replica.leading.followers = others.iter().map(progress).collect();
@@ -128,7 +127,7 @@ impl Turn<'_> {
                 && is_parked
                 && progress.end == end
             {
-                progress.caught_up_at = self.now;
+                progress.caught_up_at = Some(self.now);
             }
         }
     }
@@ -147,12 +146,12 @@ impl Turn<'_> {
         let leader_end = replica.log.end_offset();
         let Some(progress) = replica.leading.followers.get_mut(follower) else { return };
         if end >= leader_end {
-            progress.caught_up_at = now;
+            progress.caught_up_at = Some(now);
         } else if end >= progress.end_when_fetched {
             progress.caught_up_at = progress.caught_up_at.max(progress.fetched_at);
         }
         progress.end = end;
-        (progress.fetched_at, progress.end_when_fetched) = (now, leader_end);
+        (progress.fetched_at, progress.end_when_fetched) = (Some(now), leader_end);
         self.expand_isr(leader, follower, end);
         self.raise_high_watermark(leader);
     }
@@ -268,7 +267,7 @@ impl Turn<'_> {
                     && progress.end != end
                     && replica.belief.isr.contains(&other.broker)
             })
-            .map(|(_, progress)| progress.caught_up_at)
+            .map(|(_, progress)| progress.caught_up_at.unwrap_or_default())
             .min()
     }
 

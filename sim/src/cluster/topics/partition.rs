@@ -52,16 +52,16 @@ pub(crate) enum Fetching {
 pub(crate) struct Progress {
     /// The end of the follower's log, as of its last fetch; -1: it has not fetched.
     pub(crate) end: i64,
-    /// When it was last at the leader's end.
-    pub(crate) caught_up_at: Instant,
-    pub(crate) fetched_at: Instant,
+    /// When it was last at the leader's end; `None`: never under this leader.
+    pub(crate) caught_up_at: Option<Instant>,
+    pub(crate) fetched_at: Option<Instant>,
     /// The leader's end at that time.
     pub(crate) end_when_fetched: i64,
 }
 
 impl Progress {
     pub(crate) fn is_caught_up(&self, leader_end: i64, now: Instant, max_lag: Duration) -> bool {
-        self.end == leader_end || now.since(self.caught_up_at) <= max_lag
+        self.end == leader_end || self.caught_up_at.is_some_and(|at| now.since(at) <= max_lag)
     }
 }
 
