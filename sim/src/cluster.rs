@@ -10,6 +10,49 @@
 //!
 //! Time is an input, and so is the wall clock ([`Cluster::set_wall_time`]). The same inputs give the same outputs.
 //!
+//! # What may happen to it
+//!
+//! Besides [faults of requests and connections](Fault), which have names, these are commands:
+//!
+//! | command | what happens |
+//! |---|---|
+//! | [`kill`](Cluster::kill), [`crash`](Cluster::crash), [`restart`](Cluster::restart) | a broker goes down, with or without the unflushed end of its logs, and comes back |
+//! | [`isolate_from_controller`](Cluster::isolate_from_controller), [`reconnect_to_controller`](Cluster::reconnect_to_controller) | a broker becomes a zombie that leads on with an old epoch, and learns better |
+//! | [`hold_metadata`](Cluster::hold_metadata), [`resume_metadata`](Cluster::resume_metadata) | a broker's metadata gets stale |
+//! | [`hide_topic`](Cluster::hide_topic), [`hide_broker`](Cluster::hide_broker) | a broker's metadata is partial |
+//! | [`cut_replication`](Cluster::cut_replication), [`slow_replication`](Cluster::slow_replication), [`heal_replication`](Cluster::heal_replication) | brokers cannot follow each other, or only slowly |
+//! | [`elect`](Cluster::elect), [`elect_preferred`](Cluster::elect_preferred), [`elect_unclean`](Cluster::elect_unclean) | a partition gets another leader |
+//! | [`delete_records`](Cluster::delete_records), [`apply_retention`](Cluster::apply_retention) | logs begin later |
+//! | [`delete_topic`](Cluster::delete_topic), [`create_topic`](Cluster::create_topic), [`add_partitions_to`](Cluster::add_partitions_to) | topics go, come back with another id, and grow |
+//! | [`move_coordinator`](Cluster::move_coordinator) | another broker coordinates groups, after reading them |
+//! | [`set_address`](Cluster::set_address), [`set_rack`](Cluster::set_rack) | brokers are elsewhere |
+//!
+//! How long brokers take for what passes between them is in [`ClusterConfig`]. What happened is told by
+//! [`Cluster::poll_event`].
+//!
+//! ```
+//! use klamm_core::Instant;
+//! use klamm_sim::cluster::{Cluster, ClusterConfig, Crash};
+//!
+//! let mut config = ClusterConfig::default();
+//! config.brokers = 3;
+//! let mut cluster = Cluster::new(config);
+//! let now = Instant::from_millis(1);
+//! cluster.create_topic("orders", 1, 3)?;
+//!
+//! // Broker 1 goes on to lead, as far as it knows; broker 2 does.
+//! cluster.isolate_from_controller(now, 1);
+//! let leader = |cluster: &Cluster, broker| cluster.replica("orders", 0, broker).and_then(|replica| replica.leader);
+//! assert_eq!((leader(&cluster, 1), leader(&cluster, 2)), (Some(1), Some(2)));
+//! cluster.reconnect_to_controller(now, 1);
+//! assert_eq!(leader(&cluster, 1), Some(2));
+//!
+//! // Power fails at broker 2, and the first replica in sync leads again.
+//! cluster.crash(now, 2, Crash { keep_unflushed: false });
+//! assert_eq!(leader(&cluster, 3), Some(1));
+//! # Ok::<(), klamm_sim::cluster::CommandError>(())
+//! ```
+//!
 //! # How it is built
 //!
 //! | module | what |

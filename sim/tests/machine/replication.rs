@@ -5,4 +5,5 @@ mod durability;
 mod elections;
 mod images;
 mod reading;
+mod storm;
 mod zombies;

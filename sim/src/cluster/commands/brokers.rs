@@ -43,7 +43,7 @@ impl Cluster {
             let Some(mut turn) = self.turn(now, topic_id, index) else { continue };
             turn.lose_broker(broker, crash.keep_unflushed);
         }
-        if !self.peers.isolated.contains(&broker) {
+        if !self.peers.isolated.remove(&broker) {
             self.groups.handle_broker_down(now, broker);
         }
         self.handle_broker_left(now, broker);
@@ -62,7 +62,6 @@ impl Cluster {
         };
         known.is_up = true;
         self.peers.down.remove(&broker);
-        self.peers.isolated.remove(&broker);
         self.events.tell(|| ClusterEvent::Broker { broker, up: true });
         self.load_image(now, broker);
         self.handle_broker_joined(now, broker);
@@ -107,7 +106,8 @@ impl Cluster {
     }
 
     /// From now on a broker hears nothing of changes, though the controller knows that it is there: its metadata gets
-    /// stale. Ended by [`Cluster::resume_metadata`].
+    /// stale. Ended by [`Cluster::resume_metadata`], and by
+    /// a restart.
     pub fn hold_metadata(&mut self, broker: i32) {
         self.cut_image(broker);
     }

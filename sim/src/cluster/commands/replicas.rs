@@ -128,7 +128,7 @@ impl Cluster {
         let deleted = self.turn(now, topic_id, partition).map_or(
             Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
             |mut turn| {
-                let leader = turn.partition.slot(turn.leadership.leader);
+                let leader = turn.acting_leader();
                 leader.map_or(Err(ErrorCode::LEADER_NOT_AVAILABLE), |leader| {
                     turn.delete_records(leader, offset)
                 })
@@ -152,7 +152,7 @@ impl Cluster {
             };
             let wall_time = self.wall_time;
             let Some(mut turn) = self.turn(now, topic_id, index) else { continue };
-            if let Some(leader) = turn.partition.slot(turn.leadership.leader) {
+            if let Some(leader) = turn.acting_leader() {
                 turn.retain(leader, &limits, Some(wall_time));
             }
         }

@@ -44,14 +44,27 @@ impl Turn<'_> {
         }
     }
 
-    fn handle_start_moved(&mut self, leader: usize) {
+    /// The place of the elected leader, if it knows that it leads.
+    pub(crate) fn acting_leader(&self) -> Option<usize> {
+        let slot = self.partition.slot(self.leadership.leader)?;
+        self.partition.replicas.get(slot).filter(|replica| replica.leads()).map(|_| slot)
+    }
+
+    /// Tells where the log begins, if that is news.
+    pub(super) fn tell_start(&mut self, leader: usize) {
         let (topic_id, partition) = (self.topic_id, self.index);
         let replica = &self.partition.replicas[leader];
         let offset = replica.log.start_offset();
-        if self.partition.history.leader == Some(replica.broker) {
+        let history = &mut self.partition.history;
+        if history.leader == Some(replica.broker) && offset > history.start {
+            history.start = offset;
             self.events.tell(|| ClusterEvent::LogStart { topic_id, partition, offset });
         }
-        for connection in &replica.readers {
+    }
+
+    fn handle_start_moved(&mut self, leader: usize) {
+        self.tell_start(leader);
+        for connection in &self.partition.replicas[leader].readers {
             self.links.feed(*connection, None);
         }
         self.settle();

@@ -8,8 +8,24 @@ impl Turn<'_> {
     pub(crate) fn wake(&mut self) {
         for follower in 0..self.partition.replicas.len() {
             self.begin_fetching(follower);
+            self.fetch_again(follower);
         }
         self.settle();
+    }
+
+    /// A fetch that waits tells the leader once more how far the follower is, as it does every half second: the follower
+    /// may be in sync now that the controller reaches both.
+    fn fetch_again(&mut self, follower: usize) {
+        let replica = &self.partition.replicas[follower];
+        let (epoch, end) = (replica.belief.leader_epoch, replica.log.end_offset());
+        if replica.fetching != Fetching::Parked {
+            return;
+        }
+        let Some(leader) = self.leader_of(follower) else { return };
+        let belief = &self.partition.replicas[leader].belief;
+        if belief.leader_epoch == epoch && !belief.isr.contains(&self.partition.replicas[follower].broker) {
+            self.note_progress(leader, follower, end);
+        }
     }
 
     /// Has one follower fetch, if it does not.

@@ -211,6 +211,9 @@ impl Cluster {
 
     /// A broker hears of what has come to it until now.
     pub(super) fn hear(&mut self, now: Instant, broker: i32) {
+        if self.peers.down.contains(&broker) {
+            return;
+        }
         let latency = self.images.latency;
         let Some(view) = self.images.views.get_mut(&broker) else { return };
         let heard = view.coming.partition_point(|(at, _)| *at <= now);
@@ -270,6 +273,7 @@ impl Cluster {
         let image = self.image_of_now();
         if let Some(view) = self.images.views.get_mut(&broker) {
             view.coming.clear();
+            view.is_cut = false;
             view.image = Arc::clone(&image);
         }
         if self.images.latency.is_zero() {

@@ -70,6 +70,9 @@ impl Turn<'_> {
             history.epochs = replica.log.epochs.clone();
             (history.leader, history.epoch) = (Some(replica.broker), epoch);
         }
+        self.tell_start(slot);
+        // A leader that comes back after an unclean election of another may have known of more.
+        self.tell_committed(slot);
     }
 
     /// Tells of a new leader, and of what is lost because it is not in its log.

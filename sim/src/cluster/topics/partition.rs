@@ -32,6 +32,8 @@ pub(crate) struct History {
     pub(crate) epochs: Epochs,
     /// Offsets below this are committed.
     pub(crate) committed: i64,
+    /// Offsets below this have been deleted by a leader.
+    pub(crate) start: i64,
 }
 
 /// What a follower's fetch does.
