@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use klamm_protocol::messages::AnyRequest;
 
-use crate::{BrokerId, Instant, Token};
+use crate::{BrokerId, ConsumerId, Instant, Token};
 
 /// The broker that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,15 +28,10 @@ pub enum Purpose {
     General,
     /// Produce requests.
     Produce,
-    /// Fetches, which wait for data.
-    Fetch,
+    /// The fetches of one consumer, which wait for data: those of another would wait for them.
+    Fetch(ConsumerId),
     /// The group or transaction coordinator; joins wait for other members.
     Coordinator,
-}
-
-impl Purpose {
-    /// All purposes.
-    pub const ALL: [Self; 4] = [Self::General, Self::Produce, Self::Fetch, Self::Coordinator];
 }
 
 /// A request as a machine wants it: `Client` picks the connection.

@@ -163,8 +163,26 @@ impl Client {
     }
 
     fn no_longer_in_flight(&mut self, connection: ConnectionId) {
-        if let Some(link) = self.links.get_mut(connection) {
-            link.in_flight = link.in_flight.saturating_sub(1);
+        let Some(link) = self.links.get_mut(connection) else { return };
+        link.in_flight = link.in_flight.saturating_sub(1);
+        if let (0, Purpose::Fetch(consumer)) = (link.in_flight, link.purpose)
+            && !self.has_consumer(consumer)
+        {
+            self.close_connection(connection);
+        }
+    }
+
+    /// Closes the connections of consumers that are gone, unless they wait for a last answer: that a broker forgot a
+    /// session.
+    pub(super) fn drop_unused_connections(&mut self, now: Instant) {
+        let unused = self.links.iter().filter(|(_, link)| match (&link.state, link.purpose) {
+            (State::Pausing(waiting), Purpose::Fetch(id)) => waiting.is_empty() && !self.has_consumer(id),
+            (_, Purpose::Fetch(id)) => link.in_flight == 0 && !self.has_consumer(id),
+            _ => false,
+        });
+        let unused: alloc::vec::Vec<_> = unused.map(|(id, _)| id).collect();
+        for connection in unused {
+            self.abandon_connection(now, connection);
         }
     }
 }

@@ -158,7 +158,7 @@ impl Client {
         let output = ids
             .map(|(id, entry)| (*id, entry.consumer.poll(now)))
             .find_map(|(id, output)| Some((id, output?)));
-        let Some((consumer, output)) = output else { return self.drop_closed_consumers() };
+        let Some((consumer, output)) = output else { return self.drop_closed_consumers(now) };
         match output {
             ConsumerOutput::Request(request) => self.route(now, *request),
             ConsumerOutput::Deliver(chunk) => self.actions.push_back(Action::Deliver { consumer, chunk }),
@@ -205,9 +205,17 @@ impl Client {
     }
 
     /// Forgets consumers that were closed and have nothing more to say.
-    fn drop_closed_consumers(&mut self) -> bool {
-        self.consumers.table.retain(|_, entry| !entry.closed);
+    fn drop_closed_consumers(&mut self, now: Instant) -> bool {
+        if self.consumers.table.values().any(|entry| entry.closed) {
+            self.consumers.table.retain(|_, entry| !entry.closed);
+            self.drop_unused_connections(now);
+        }
         false
+    }
+
+    /// Whether a consumer may still want something.
+    pub(super) fn has_consumer(&self, id: ConsumerId) -> bool {
+        self.consumers.table.contains_key(&id)
     }
 
     fn want_for_consumer(&mut self, now: Instant, id: ConsumerId, topic: Str) {

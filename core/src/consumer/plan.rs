@@ -143,7 +143,7 @@ impl Consumer {
         timeout: Duration,
     ) {
         let purpose = match under_way.kind {
-            Asked::Fetch { .. } | Asked::Close => Purpose::Fetch,
+            Asked::Fetch { .. } | Asked::Close => Purpose::Fetch(self.id),
             Asked::ListOffsets | Asked::EpochEnds => Purpose::General,
         };
         let request = Request {

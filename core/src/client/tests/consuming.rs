@@ -2,11 +2,16 @@
 
 use core::time::Duration;
 
-use klamm_protocol::{Str, messages::AnyRequest};
+use klamm_protocol::{
+    Str,
+    messages::{AnyRequest, fetch::FetchResponse},
+};
+use std::vec::Vec;
 
 use super::{World, cluster};
 use crate::{
-    ConnectionId,
+    ConnectionId, ConsumerId,
+    client::Action,
     consumer::{ConsumerConfig, StartAt},
 };
 
@@ -16,10 +21,23 @@ impl World {
         sent.into_iter().any(|(request, _)| matches!(request, AnyRequest::ListOffsets(_)))
     }
 
-    fn consume(&mut self) {
+    fn consume(&mut self) -> ConsumerId {
+        self.consume_at(StartAt::Earliest)
+    }
+
+    fn consume_at(&mut self, at: StartAt) -> ConsumerId {
         let id = self.client.create_consumer(ConsumerConfig::default());
-        self.client.assign(self.now, id, [(Str::from("t"), 0, StartAt::Earliest)]);
+        self.client.assign(self.now, id, [(Str::from("t"), 0, at)]);
         self.drain();
+        id
+    }
+
+    /// The connections on which a fetch waits for its answer.
+    fn fetching(&self) -> Vec<ConnectionId> {
+        let is_fetch = |request: &AnyRequest| matches!(request, AnyRequest::Fetch(_));
+        let all = self.connections.keys().copied();
+        all.filter(|connection| self.requests(*connection).iter().any(|(request, _)| is_fetch(request)))
+            .collect()
     }
 
     /// Answers every request for metadata.
@@ -56,4 +74,35 @@ fn a_consumer_begins_when_its_topic_is_known_and_a_second_one_at_once() {
     world.consume();
     assert!(world.asks_for_offsets(), "the topic is known: nothing is waited for");
     assert_eq!(world.now - before, Duration::ZERO);
+}
+
+#[test]
+fn the_long_polls_of_two_consumers_do_not_wait_for_each_other() {
+    let mut world = World::connected();
+    let first = world.consume_at(StartAt::Offset(0));
+    let second = world.consume_at(StartAt::Offset(0));
+    for _ in 0..5 {
+        world.answer_metadata();
+        if !world.fetching().is_empty() {
+            break;
+        }
+        world.wait();
+    }
+    let [of_first, of_second] = world.fetching()[..] else { panic!("each has a connection of its own") };
+    world.ready(of_first);
+    world.ready(of_second);
+    world.actions.clear();
+
+    world.client.close_consumer(world.now, first);
+    world.drain();
+    let closes = |world: &World, wanted: ConnectionId| {
+        let closes =
+            |action: &Action| matches!(action, Action::Close { connection } if *connection == wanted);
+        world.actions.iter().any(closes)
+    };
+    assert!(!closes(&world, of_first), "its last answer is under way");
+    world.answer(of_first, FetchResponse::default());
+    assert!(closes(&world, of_first), "nobody needs it any more");
+    assert!(!closes(&world, of_second));
+    assert!(world.client.consumer(second).is_some());
 }

@@ -7,7 +7,7 @@ use klamm_protocol::Str;
 
 use super::{World, cluster};
 use crate::{
-    BrokerId, ConnectionId, OperationId, Purpose,
+    BrokerId, ConnectionId, ConsumerId, OperationId, Purpose,
     admin::AdminCommand,
     client::{Action, Done},
     cluster::Node,
@@ -55,7 +55,7 @@ fn a_slow_broker_is_given_more_time_to_be_set_up_with_each_timeout() {
 fn a_broker_that_is_lost_for_all_purposes_at_once_has_failed_once() {
     let mut world = World::connected();
     let node = Node::Broker(BrokerId(1));
-    let purposes = [Purpose::General, Purpose::Produce, Purpose::Fetch];
+    let purposes = [Purpose::General, Purpose::Produce, Purpose::Fetch(ConsumerId(0))];
     let connections: Vec<_> =
         purposes.iter().filter_map(|purpose| world.client.connect(world.now, node, *purpose)).collect();
     world.drain();

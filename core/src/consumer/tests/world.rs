@@ -124,7 +124,7 @@ impl World {
                 .iter()
                 .filter(|other| other.to == request.to && other.purpose == request.purpose);
             assert!(
-                request.purpose != crate::Purpose::Fetch || same.count() == 1,
+                !matches!(request.purpose, crate::Purpose::Fetch(_)) || same.count() == 1,
                 "two fetches to one broker"
             );
         }
