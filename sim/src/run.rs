@@ -128,6 +128,13 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     for late in notes.iter().filter_map(|note| note.strip_prefix(LATE)) {
         violations.push(violation(Invariant::Deadlines, world.now(), counts.observations, late.to_owned()));
     }
+    if world.overdue() > 0 {
+        let what = format!(
+            "{} times a connection that had just been driven asked to be driven at once",
+            world.overdue()
+        );
+        violations.push(violation(Invariant::NoSpinning, world.now(), counts.observations, what));
+    }
     violations.iter_mut().for_each(|violation| violation.at = unshifted(violation.at, shift));
     let report = Report {
         trace_hash: world.trace_hash(),

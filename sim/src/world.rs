@@ -377,6 +377,13 @@ impl World {
         self.state().trace.hash()
     }
 
+    /// How often the task of a connection that had just been driven asked to be driven again at once. A client that
+    /// does so spins.
+    #[must_use]
+    pub fn overdue(&self) -> u64 {
+        self.state().nodes.overdue
+    }
+
     /// How many events there were: turns of nodes, each taken out of the queue.
     #[must_use]
     pub fn events(&self) -> u64 {

@@ -226,7 +226,6 @@ impl Slot {
             .filter(|_| lineage != Lineage::Other)
             .map_or(-1, |partition| partition.leader_epoch);
         let most = match lineage {
-            _ if planted!(EpochRegress) => 0,
             Lineage::Same => u8::MAX,
             Lineage::Other | Lineage::Unknown => MAX_REGRESSIONS,
         };

@@ -211,7 +211,9 @@ impl Consumer {
         let more_to_come = next.offset < data.high_watermark;
         let skipped = i64::from(more_to_come && planted!(SkipAtChunkEnd, every 3));
         partition.succeeded();
-        partition.position.fetched(At { offset: next.offset + skipped, ..next });
+        if !planted!(RereadChunk, every 5) {
+            partition.position.fetched(At { offset: next.offset + skipped, ..next });
+        }
         partition.intake.held = partition.intake.held.saturating_add(records.len());
         partition.intake.max_bytes = self.config.max_partition_fetch_bytes;
         let ticket =

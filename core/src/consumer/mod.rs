@@ -247,13 +247,8 @@ impl Consumer {
             self.give_back(granted);
             self.fetch_failed(now, request.broker);
             for index in &request.partitions {
-                let partition = self.partitions.get_mut(index).filter(|partition| partition.awaits(number));
-                let Some(partition) = partition else { continue };
-                if planted!(RereadAfterLoss) {
-                    partition.position.rewind();
-                    self.touch(*index);
-                }
-                if unsupported {
+                let awaits = self.partitions.get(index).is_some_and(|partition| partition.awaits(number));
+                if awaits && unsupported {
                     self.fail(now, *index, ErrorCode::UNSUPPORTED_VERSION);
                 }
             }

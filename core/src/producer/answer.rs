@@ -7,14 +7,14 @@ use klamm_protocol::{
 };
 
 use super::{
-    Acknowledged, Acks, LeaderHint, Lost, ProduceErrorKind, ProducerOutput,
+    Acknowledged, Acks, LeaderHint, Lost, ProduceError, ProduceErrorKind, ProducerOutput,
     batch::{Batch, BatchKey},
     machine::Producer,
     request::{SentBatch, SentRequest},
     verdict::Verdict,
 };
 use crate::{
-    BrokerId, Instant, Misbehaved, PartitionIndex,
+    BrokerId, Effect, Instant, Misbehaved, PartitionIndex,
     cluster::{Address, Broker, Leader},
 };
 
@@ -123,12 +123,6 @@ impl Producer {
         state.in_flight = state.in_flight.saturating_sub(1);
         if let Some(at) = state.find(sent.key, number) {
             match answer.verdict {
-                Verdict::Acknowledged | Verdict::Duplicate
-                    if planted!(UnknownTwice)
-                        && state.queue.get(at).is_some_and(|batch| batch.refusals > 0) =>
-                {
-                    self.fail(index, at, ProduceErrorKind::TimedOut, ErrorCode::NONE);
-                }
                 Verdict::Acknowledged | Verdict::Duplicate => {
                     if state.leader.is_some_and(|leader| leader.broker == broker) {
                         state.proven_on = Some(broker);
@@ -167,6 +161,11 @@ impl Producer {
             }
             if planted!(UnknownTwice) {
                 batch.identity = None;
+                let (batch, portion) = (batch.key.batch, batch.portion(true));
+                let kind = ProduceErrorKind::TimedOut;
+                let error = ProduceError { kind, effect: Effect::Unknown, code: answer.code };
+                self.report(index, batch, portion, Err(error));
+                return self.retry(now, index, at);
             }
         }
         match answer.verdict {

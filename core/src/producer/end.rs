@@ -9,7 +9,7 @@ use super::{
 use crate::{Effect, Instant, PartitionIndex};
 
 impl Producer {
-    fn report(
+    pub(super) fn report(
         &mut self,
         partition: PartitionIndex,
         batch: BatchId,

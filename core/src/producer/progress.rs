@@ -67,13 +67,8 @@ impl Progress {
 
     /// The next flush that is done.
     pub(super) fn poll_flushed(&mut self) -> Option<FlushId> {
-        if self.outstanding.len() < 2 {
-            return None;
-        }
-        if planted!(FlushEarly) && self.outstanding.front() != Some(&0) {
-            return Some(FlushId(self.first));
-        }
-        if self.outstanding.front() != Some(&0) {
+        let is_due = self.outstanding.front() == Some(&0) || planted!(FlushEarly);
+        if self.outstanding.len() < 2 || !is_due {
             return None;
         }
         self.outstanding.pop_front();
@@ -102,10 +97,7 @@ impl Progress {
 
     /// Whether the producer is closed from now on. True once.
     pub(super) fn poll_closed(&mut self) -> bool {
-        let done = !planted!(CloseNeverEnds)
-            && self.life == Life::Closing
-            && self.outstanding.len() == 1
-            && self.total() == 0;
+        let done = self.life == Life::Closing && self.outstanding.len() == 1 && self.total() == 0;
         if done {
             self.life = Life::Closed;
         }

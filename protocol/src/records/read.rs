@@ -251,10 +251,15 @@ impl Records {
         } else {
             Bytes::from(plain)
         };
-        let batch_offset = batch.base_offset();
         #[cfg(feature = "planted-bugs")]
-        let batch_offset = batch_offset + i64::from(crate::planted::decoders_disagree());
-        Ok(Self { payload, kind, batch_at: batch.position(), batch_offset })
+        let kind = match kind {
+            Kind::V2(base) => {
+                let offset = base.offset + i64::from(crate::planted::decoders_disagree());
+                Kind::V2(v2::Base { offset, ..base })
+            }
+            legacy => legacy,
+        };
+        Ok(Self { payload, kind, batch_at: batch.position(), batch_offset: batch.base_offset() })
     }
 
     /// The records, in order, borrowed.

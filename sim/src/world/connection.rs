@@ -82,7 +82,9 @@ impl State {
         if driven.task.poll_wake(&Context::from_waker(&waker)).is_ready() {
             self.wake(node);
         }
-        let deadline = driven.task.poll_timeout().map(|at| if at > now { at } else { now + LATE });
+        let deadline = driven.task.poll_timeout();
+        self.nodes.overdue += u64::from(deadline.is_some_and(|at| at <= now));
+        let deadline = deadline.map(|at| if at > now { at } else { now + LATE });
         let deadline = [deadline, driven.stage_until()].into_iter().flatten().min();
         self.nodes.set_deadline(node, deadline);
         self.nodes.get(node).body = Body::Connection(Some(driven));

@@ -144,6 +144,8 @@ pub(super) struct Nodes {
     woken: Arc<Woken>,
     /// Memory for those that were woken.
     spare: Vec<(u32, u32)>,
+    /// How often a task that had just been driven had a deadline that was over.
+    pub(super) overdue: u64,
 }
 
 /// Who sleeps until when.
@@ -180,6 +182,7 @@ impl Nodes {
             queue: Queue::default(),
             woken: Arc::new(Woken::default()),
             spare: Vec::new(),
+            overdue: 0,
         };
         for (number, body) in [(u64::from(CLUSTER), Body::Cluster), (u64::from(TIMERS), Body::Timers)] {
             nodes.add(seed, entity(Kind::World, number), body, None);
