@@ -42,31 +42,31 @@ macro_rules! table {
 
 table! {
     /// A produce request that is lost counts as acknowledged.
-    LostAck breaks [1] within 50,
+    LostAck breaks [1] within 200,
     /// A batch that failed is always said not to have been written.
-    EffectNoneLie breaks [2] within 100,
+    EffectNoneLie breaks [2] within 300,
     /// Of a batch that may have been written it is told that nobody knows, and then it is sent under another sequence.
-    UnknownTwice breaks [3] within 200,
+    UnknownTwice breaks [3] within 300,
     /// A batch that may have been written is sent again under another sequence.
-    DuplicateOnRetry breaks [4] within 50,
+    DuplicateOnRetry breaks [4] within 200,
     /// Several batches of a partition are in flight though the broker could take them in any order.
-    ReorderOnRetry breaks [5] within 200,
+    ReorderOnRetry breaks [5] within 500,
     /// The receipts of a batch that failed are never completed.
-    OutcomeNever breaks [6, 7] within 50,
+    OutcomeNever breaks [6, 7] within 100,
     /// A record is refused by the producer after it was put into a batch.
     RefusedButSent breaks [2, 6] within 50,
     /// A batch that is too old fails a second too late.
-    OutcomeLate breaks [7] within 100,
+    OutcomeLate breaks [7] within 300,
     /// A number is left out between the sequences of two batches.
     SequenceGap breaks [8] within 50,
     /// A batch is not the same to the byte when it is sent again.
-    ResendReencoded breaks [8] within 50,
+    ResendReencoded breaks [8] within 200,
     /// One more request is in flight than is allowed.
     SixInFlight breaks [9] within 50,
     /// The memory of some batches is never given back.
     BudgetLeak breaks [10, 46] within 50,
     /// Batches grow to twice the configured size.
-    OversizeBatch breaks [11] within 100,
+    OversizeBatch breaks [11] within 50,
     /// Some batches have a wrong checksum.
     WrongChecksum breaks [11] within 50,
     /// A flush ends before its batches have their outcome.
@@ -90,15 +90,15 @@ table! {
     /// That a log was truncated under the reader is not told.
     SilentTruncation breaks [20] within 900,
     /// A partition that failed three times in a row is not tried again.
-    StuckAfterTrouble breaks [21] within 200,
+    StuckAfterTrouble breaks [21] within 300,
     /// Fetches ask for as many bytes as they like.
-    FetchOverBudget breaks [22] within 200,
+    FetchOverBudget breaks [22] within 300,
     /// Partitions that are not wanted any more are not taken out of the fetch session.
     SessionKeepsUnwanted breaks [23] within 200,
     /// The epoch of a fetch session is not counted up.
     SessionEpochStuck breaks [23] within 50,
     /// Some fetches carry the leader epoch before the one that is known.
-    EpochRegress breaks [24] within 100,
+    EpochRegress breaks [24] within 200,
     /// Records that are decoded at once have other offsets than those that are decoded one by one.
     DecodersDisagree breaks [25] within 50,
     /// Some requests have the correlation id of the one before.
@@ -106,11 +106,11 @@ table! {
     /// A request is sent before the broker said which versions it has.
     RequestBeforeVersions breaks [39] within 50,
     /// A request is sent in the newest version, whether or not the broker has it.
-    VersionOutOfRange breaks [39] within 50,
+    VersionOutOfRange breaks [39] within 100,
     /// Some requests have a byte too many.
     TrailingByte breaks [40] within 50,
     /// Hardly any pause is made after a failure.
-    NoBackoff breaks [41] within 100,
+    NoBackoff breaks [41] within 300,
     /// A connection asks to be looked at again at once, always.
     BusyTimer breaks [42] within 20,
     /// Closing a producer does not end.
@@ -118,9 +118,9 @@ table! {
     /// Brokers ask for a pause in vain.
     ThrottleIgnored breaks [44] within 900,
     /// A partition is written to its first leader for ever.
-    OldLeaderUsed breaks [45] within 200,
+    OldLeaderUsed breaks [45] within 300,
     /// Deadlines are reckoned by the wall clock.
-    WallClockForDeadlines breaks [7, 43, 47] within 200,
+    WallClockForDeadlines breaks [7, 43, 47] within 300,
     /// Random numbers depend on what else the process has done.
     OtherRandomness breaks [48] within 20,
     /// An error text quotes what was to be written.
