@@ -1,7 +1,12 @@
 //! The simulator finds what is wrong: defects are planted in the client, one at a time, and the swarm has to violate
 //! the right invariant within a stated number of seeds.
 
-use std::{collections::BTreeMap, panic, sync::Mutex, thread};
+use std::{
+    collections::BTreeMap,
+    panic,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use klamm_core::planted::{PlantedBug, plant};
 use klamm_sim::{
@@ -38,18 +43,18 @@ fn hunt(bug: PlantedBug) -> Option<Found> {
 fn for_each<R: Send>(bugs: &[PlantedBug], work: impl Fn(PlantedBug) -> R + Sync) -> BTreeMap<PlantedBug, R> {
     let left = Mutex::new(bugs.iter().rev().copied().collect::<Vec<_>>());
     let results = Mutex::new(BTreeMap::new());
-    let next = || left.lock().unwrap().pop();
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).pop();
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(bug) = next() {
                     let result = work(bug);
-                    results.lock().unwrap().insert(bug, result);
+                    results.lock().unwrap_or_else(PoisonError::into_inner).insert(bug, result);
                 }
             });
         }
     });
-    results.into_inner().unwrap()
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[test]
