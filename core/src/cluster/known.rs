@@ -155,10 +155,7 @@ impl Known {
                 self.brokers.insert(broker.id, broker);
             }
             _ if self.brokers.contains_key(&leader.broker) => {}
-            _ => {
-                probe!(HintWithoutEndpoint);
-                return false;
-            }
+            _ => return false,
         }
         probe!(HintTaken);
         if let Some(partition) = &mut self.slot(index).partition {

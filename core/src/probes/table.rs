@@ -104,8 +104,6 @@ table! {
     HintTaken by "core::cluster::tests::leaders::a_hint_moves_a_partition_at_once",
     /// A broker that is not the leader named a leader that is known already, or an older one.
     HintOlder by "core::cluster::tests::leaders::a_hint_is_believed_only_if_it_is_newer_and_says_where",
-    /// A broker that is not the leader named one of which nobody knows where it is.
-    HintWithoutEndpoint by "core::cluster::tests::leaders::a_hint_is_believed_only_if_it_is_newer_and_says_where",
     /// A partition begins a new epoch while other batches of it are in flight.
     EpochBumpWithInflight by "core::producer::tests::refusals::a_new_epoch_waits_for_what_is_in_flight_in_the_old_one",
     /// A batch is the first of a new epoch.
@@ -132,8 +130,6 @@ table! {
     FailedUnsent by "core::producer::tests::requests::headers_are_refused_for_brokers_that_cannot_store_them",
     /// A batch was too old before it was sealed.
     ExpiredUnsealed by "core::producer::tests::delivery::what_was_never_sent_times_out_without_effect_and_leaves_its_buffer",
-    /// A batch got its outcome while it was being sealed.
-    ExpiredWhileSealed by "core::producer::tests::delivery::a_batch_that_expires_while_it_is_sealed_is_not_sent",
     /// A batch was refused as often as the application allows.
     RetriesExhausted by "core::producer::tests::refusals::retries_are_bounded_but_not_for_what_may_be_written",
     /// A flush covers a batch that is to be sent again.

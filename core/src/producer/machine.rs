@@ -312,9 +312,7 @@ impl Producer {
                 }
             }
             // It has its outcome: it expired or was aborted while it was being sealed.
-            SealResult::Sealed { batch, .. } if batch < state.unsealed.first() => {
-                probe!(ExpiredWhileSealed);
-            }
+            SealResult::Sealed { batch, .. } if batch < state.unsealed.first() => {}
             SealResult::Sealed { batch, sealed } => {
                 self.open(now, index, batch);
                 while self.partition(index).is_some_and(|state| state.unsealed.first() < batch) {
