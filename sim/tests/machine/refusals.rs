@@ -2,14 +2,19 @@
 //! brokers has shown them.
 
 use klamm_protocol::compression::Compression;
+use klamm_protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use klamm_protocol::messages::describe_topic_partitions::{
+    Cursor, DescribeTopicPartitionsRequest, TopicRequest,
+};
 use klamm_protocol::messages::fetch::{FetchPartition, FetchRequest};
 use klamm_protocol::messages::init_producer_id::InitProducerIdRequest;
 use klamm_protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use klamm_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use klamm_protocol::messages::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
 use klamm_protocol::records::{BatchEncoder, BatchLimits, RecordRef, Stamp};
-use klamm_protocol::{ErrorCode, RecordBytes, Str};
+use klamm_protocol::{ErrorCode, RecordBytes, Str, Uuid};
 
 use crate::wire::{WALL, Wire, batch, plain};
 
@@ -206,4 +211,68 @@ fn lookups_that_say_nothing_or_nonsense() {
     };
     let end = wire.ask(1, 4, &request).topics.remove(0).partitions.remove(0);
     assert_eq!((end.error_code, end.leader_epoch, end.end_offset), (ErrorCode::NONE, -1, -1));
+}
+
+#[test]
+fn metadata_that_contradicts_itself() {
+    let mut wire = Wire::with_topic(1, "4.2");
+    wire.cluster.create_topic("other", 1, 1).unwrap();
+    let (name, id) = (Some(Str::from("t")), wire.cluster.topic_id("other").unwrap());
+    let ask = |wire: &mut Wire, topics: &[(Option<Str>, Uuid)]| {
+        let wanted = |(name, topic_id): &(Option<Str>, Uuid)| MetadataRequestTopic {
+            name: name.clone(),
+            topic_id: *topic_id,
+            ..MetadataRequestTopic::default()
+        };
+        let request = MetadataRequest {
+            topics: Some(topics.iter().map(wanted).collect()),
+            allow_auto_topic_creation: false,
+            ..MetadataRequest::default()
+        };
+        let topics = wire.ask(1, 12, &request).topics;
+        topics.into_iter().map(|topic| (topic.error_code, topic.name)).collect::<Vec<_>>()
+    };
+    let other = (ErrorCode::NONE, Some(Str::from("other")));
+    assert_eq!(ask(&mut wire, &[(name.clone(), id)]), [other.clone()], "the id says more");
+    assert_eq!(ask(&mut wire, &[(name.clone(), Uuid::ZERO), (None, id)]), [other], "names count no longer");
+    let twice = ask(&mut wire, &[(name.clone(), Uuid::ZERO), (name.clone(), Uuid::ZERO)]);
+    assert_eq!(twice, [(ErrorCode::NONE, name)]);
+    let nothing = ask(&mut wire, &[(None, Uuid::ZERO)]);
+    assert_eq!(nothing, [(ErrorCode::UNKNOWN_SERVER_ERROR, Some(Str::default()))]);
+}
+
+#[test]
+fn a_topic_deleted_by_name_and_by_id_at_once_stays() {
+    let mut wire = Wire::with_topic(1, "4.2");
+    let id = wire.topic_id();
+    let by_name = DeleteTopicState { name: Some(Str::from("t")), ..DeleteTopicState::default() };
+    let by_id = DeleteTopicState { name: None, topic_id: id, ..DeleteTopicState::default() };
+    let delete = |topics: &[&DeleteTopicState]| DeleteTopicsRequest {
+        topics: topics.iter().map(|topic| (*topic).clone()).collect(),
+        ..DeleteTopicsRequest::default()
+    };
+    for twice in [[&by_name, &by_id], [&by_name, &by_name], [&by_id, &by_id]] {
+        let response = wire.ask(1, 6, &delete(&twice));
+        let errors: Vec<_> = response.responses.iter().map(|result| result.error_code).collect();
+        assert_eq!(errors, [ErrorCode::INVALID_REQUEST]);
+    }
+    let deleted = wire.ask(1, 6, &delete(&[&by_name])).responses.remove(0);
+    assert_eq!((deleted.error_code, deleted.topic_id), (ErrorCode::NONE, id));
+}
+
+#[test]
+fn a_cursor_has_to_be_at_a_topic_that_is_asked_for() {
+    let mut wire = Wire::with_topic(1, "4.2");
+    for (topic, partition_index, expected) in [
+        ("t", 0, ErrorCode::NONE),
+        ("t", -1, ErrorCode::INVALID_REQUEST),
+        ("s", 0, ErrorCode::INVALID_REQUEST),
+    ] {
+        let request = DescribeTopicPartitionsRequest {
+            topics: vec![TopicRequest { name: Str::from("t"), ..TopicRequest::default() }],
+            cursor: Some(Cursor { topic_name: Str::from(topic), partition_index, ..Cursor::default() }),
+            ..DescribeTopicPartitionsRequest::default()
+        };
+        assert_eq!(wire.ask(1, 0, &request).topics[0].error_code, expected, "{topic} {partition_index}");
+    }
 }

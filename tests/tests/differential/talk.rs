@@ -12,6 +12,9 @@ use klamm_protocol::messages::find_coordinator::FindCoordinatorRequest;
 use klamm_protocol::messages::heartbeat::HeartbeatRequest;
 use klamm_protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
 use klamm_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use klamm_protocol::messages::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use klamm_protocol::{ApiKey, ErrorCode, RecordBytes, Request, Str, Uuid};
 use klamm_tests::Outcome;
 use klamm_tests::cluster::Cluster;
@@ -79,6 +82,16 @@ impl Talk {
     pub(crate) fn connect(&mut self, broker: usize) -> Connection {
         self.connections.push(Socket { broker, wire: None });
         Connection(self.connections.len() - 1)
+    }
+
+    /// One more connection to the broker that another goes to.
+    pub(crate) fn connect_as(&mut self, connection: Connection) -> Connection {
+        self.connect(self.connections[connection.0].broker)
+    }
+
+    /// A connection to another broker than this one's.
+    pub(crate) fn another_broker(&mut self, connection: Connection) -> Connection {
+        self.connect(self.connections[connection.0].broker % 3 + 1)
     }
 
     fn wire(&mut self, connection: Connection) -> Outcome<&mut Wire> {
@@ -278,15 +291,31 @@ impl Talk {
                 let found = talk.quiet(connection, 12, &request)?.topics.remove(0);
                 Ok(found.error_code.is_ok() && found.partitions.len() == replicas.len())
             })?;
-            let is_led = |replicas: &&[i32]| {
-                replicas.first().is_some_and(|leader| usize::try_from(*leader) == Ok(broker))
-            };
-            let led = replicas.iter().zip(0..).filter(|(replicas, _)| is_led(replicas));
-            for (_, index) in led {
-                self.until("leader", |talk| Ok(talk.end_offset(connection, topic, index)?.0.is_ok()))?;
+            for (replicas, index) in replicas.iter().zip(0..) {
+                if replicas.iter().any(|replica| usize::try_from(*replica) == Ok(broker)) {
+                    self.until("replica", |talk| talk.has_replica(connection, topic, index))?;
+                }
+                if replicas.first().is_some_and(|leader| usize::try_from(*leader) == Ok(broker)) {
+                    self.until("leader", |talk| Ok(talk.end_offset(connection, topic, index)?.0.is_ok()))?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether the broker has taken its replica over: then it knows that the epoch asked for is yet to come.
+    fn has_replica(&mut self, connection: Connection, topic: &Str, index: i32) -> Outcome<bool> {
+        let partition = OffsetForLeaderPartition {
+            partition: index,
+            current_leader_epoch: i32::MAX,
+            ..OffsetForLeaderPartition::default()
+        };
+        let topic =
+            OffsetForLeaderTopic { topic: topic.clone(), partitions: vec![partition], ..Default::default() };
+        let request =
+            OffsetForLeaderEpochRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+        let answer = self.quiet(connection, 4, &request)?.topics.remove(0).partitions.remove(0);
+        Ok(answer.error_code == ErrorCode::UNKNOWN_LEADER_EPOCH)
     }
 
     /// Where a partition ends, without noting it.

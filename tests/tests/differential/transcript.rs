@@ -86,7 +86,8 @@ impl Transcript {
                     ("topic_id", Tree::Leaf(id)) => {
                         self.names.get(&format!("topic id {}", bare_id(id))).cloned()
                     }
-                    ("member_id" | "port" | "host", _) => None,
+                    ("member_id", Tree::Leaf(id)) => self.names.get(&format!("member {id}")).cloned(),
+                    ("port" | "host", _) => None,
                     // Numbers in their own order.
                     (_, Tree::Leaf(value)) => Some(format!("{value:>12}")),
                     _ => Some(self.sort_key(value)),

@@ -24,7 +24,11 @@ impl Cluster {
         let code = refusal.code;
         if matches!(
             code,
-            ErrorCode::CORRUPT_MESSAGE | ErrorCode::INVALID_RECORD | ErrorCode::INVALID_REQUIRED_ACKS
+            ErrorCode::CORRUPT_MESSAGE
+                | ErrorCode::INVALID_RECORD
+                | ErrorCode::INVALID_REQUIRED_ACKS
+                // What cannot be decompressed.
+                | ErrorCode::UNKNOWN_SERVER_ERROR
         ) {
             let reason = Refusal::Records(code, refusal.message.clone());
             self.events.tell(|| ClusterEvent::Refused { connection, reason });

@@ -48,7 +48,7 @@ impl Serve for DescribeClusterRequest {
         DescribeClusterResponse {
             error_code: error,
             error_message: error.name().map(Into::into),
-            endpoint_type: self.endpoint_type,
+            endpoint_type: BROKERS,
             ..DescribeClusterResponse::default()
         }
     }

@@ -34,6 +34,10 @@ impl Serve for DescribeConfigsRequest {
             };
             match configs {
                 Ok(configs) => DescribeConfigsResult { configs, ..result(resource) },
+                // Of a topic that is not there nothing more is said.
+                Err(error @ ErrorCode::UNKNOWN_TOPIC_OR_PARTITION) => {
+                    DescribeConfigsResult { error_code: error, ..result(resource) }
+                }
                 Err(error) => failed(resource, error),
             }
         };
@@ -65,7 +69,8 @@ fn failed(resource: &DescribeConfigsResource, error: ErrorCode) -> DescribeConfi
 }
 
 fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
-    resource.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| *key == name))
+    let keys = resource.configuration_keys.as_ref();
+    keys.is_none_or(|keys| keys.is_empty() || keys.iter().any(|key| *key == name))
 }
 
 fn topic_configs(
@@ -107,7 +112,7 @@ fn topic_config(
         synonyms: if with_synonyms { vec![synonym] } else { Vec::new() },
         config_type: match setting.kind {
             Kind::Boolean => 1,
-            Kind::Text | Kind::Choice(_) => 2,
+            Kind::Choice(_) => 2,
             Kind::Int(_) => 3,
             Kind::Long(_) => 5,
             Kind::Double => 6,

@@ -1,5 +1,7 @@
 //! CreatePartitions (37).
 
+use std::collections::BTreeSet;
+
 use klamm_protocol::messages::create_partitions::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
@@ -10,12 +12,10 @@ use crate::cluster::{Cluster, CommandError, Origin};
 
 impl Serve for CreatePartitionsRequest {
     fn serve(self, cluster: &mut Cluster, _: &Origin) -> Reply<CreatePartitionsResponse> {
-        let grow = |(index, topic): (usize, &CreatePartitionsTopic)| {
-            let repeated = self
-                .topics
-                .iter()
-                .enumerate()
-                .any(|(other, known)| other != index && known.name == topic.name);
+        let mut named = BTreeSet::new();
+        let once = self.topics.iter().filter(|topic| named.insert(&topic.name));
+        let grow = |topic: &CreatePartitionsTopic| {
+            let repeated = self.topics.iter().filter(|other| other.name == topic.name).count() > 1;
             let result = if repeated {
                 Err(CommandError {
                     code: ErrorCode::INVALID_REQUEST,
@@ -26,10 +26,14 @@ impl Serve for CreatePartitionsRequest {
             };
             match result {
                 Ok(()) => outcome(topic, ErrorCode::NONE, None),
-                Err(error) => outcome(topic, error.code, Some(&error.message)),
+                Err(error) => {
+                    // Of a topic that is not there nothing more is said.
+                    let is_missing = error.code == ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                    outcome(topic, error.code, (!is_missing).then_some(error.message.as_str()))
+                }
             }
         };
-        let results = self.topics.iter().enumerate().map(grow).collect();
+        let results = once.map(grow).collect();
         Reply::Now(CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() })
     }
 

@@ -76,7 +76,7 @@ fn try_create(
 ) -> Result<CreatableTopicResult, CommandError> {
     let uses_defaults =
         topic.assignments.is_empty() && (topic.num_partitions == -1 || topic.replication_factor == -1);
-    if origin.version < 4 && uses_defaults {
+    if origin.version < 4 && uses_defaults && !cluster.config.release.is_kraft() {
         let code = ErrorCode::UNSUPPORTED_VERSION;
         let message = "Creating topics with the default partitions or replication needs version 4".to_owned();
         return Err(CommandError { code, message });
@@ -92,9 +92,12 @@ fn try_create(
         settings: topic.configs.iter().map(|config| (config.name.clone(), config.value.clone())).collect(),
     })?;
     let mut result = described(topic, &planned);
-    if !validate_only {
-        result.topic_id = cluster.add_topic(planned);
-    }
+    result.topic_id = if validate_only {
+        // The id that such a topic might have.
+        cluster.new_topic_id()
+    } else {
+        cluster.add_topic(planned)
+    };
     Ok(result)
 }
 

@@ -1,5 +1,7 @@
 //! DeleteGroups (42).
 
+use std::collections::BTreeSet;
+
 use klamm_protocol::messages::delete_groups::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
 };
@@ -10,7 +12,9 @@ use crate::cluster::{Cluster, Origin};
 
 impl Serve for DeleteGroupsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DeleteGroupsResponse> {
-        let results = self.groups_names.iter().map(|id| {
+        let mut named = BTreeSet::new();
+        let once = self.groups_names.iter().filter(|id| named.insert(*id));
+        let results = once.map(|id| {
             let checked = cluster.groups.check_coordinator(origin, id);
             let deleted = checked.and_then(|()| cluster.groups.delete(id));
             result(id, deleted.err().unwrap_or(ErrorCode::NONE))

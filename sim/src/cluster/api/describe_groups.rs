@@ -20,9 +20,14 @@ impl Serve for DescribeGroupsRequest {
         } else {
             NO_OPERATIONS
         };
+        let since_4_0 = cluster.config.release.at_least([4, 0, 0]);
         let describe = |id: &Str| {
             let described = describe(cluster, origin, id);
-            DescribedGroup { authorized_operations: operations, ..described }
+            let is_there = described.error_code.is_ok();
+            DescribedGroup {
+                authorized_operations: if is_there || !since_4_0 { operations } else { NO_OPERATIONS },
+                ..described
+            }
         };
         let groups = self.groups.iter().map(describe).collect();
         Reply::Now(DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() })

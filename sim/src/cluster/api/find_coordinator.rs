@@ -57,7 +57,8 @@ fn unknown(key: &Str, error: ErrorCode, message: Option<&str>) -> Coordinator {
 fn single(found: Coordinator) -> FindCoordinatorResponse {
     FindCoordinatorResponse {
         error_code: found.error_code,
-        error_message: found.error_message,
+        // The text of no error.
+        error_message: if found.error_code.is_ok() { Some("NONE".into()) } else { found.error_message },
         node_id: found.node_id,
         host: found.host,
         port: found.port,

@@ -17,7 +17,11 @@ impl Serve for JoinGroupRequest {
             return Reply::Now(self.refuse_in(origin.version, ErrorCode::INVALID_GROUP_ID));
         }
         if let Err(error) = cluster.groups.check_coordinator(origin, &self.group_id) {
-            return Reply::Now(self.refuse_in(origin.version, error));
+            let mut response = self.refuse_in(origin.version, error);
+            if cluster.config.release.at_least([4, 0, 0]) {
+                response.member_id = Str::default();
+            }
+            return Reply::Now(response);
         }
         let join = Join {
             connection: origin.connection,

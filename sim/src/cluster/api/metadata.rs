@@ -1,5 +1,7 @@
 //! Metadata (3).
 
+use std::collections::BTreeSet;
+
 use klamm_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
@@ -18,17 +20,25 @@ impl Serve for MetadataRequest {
             None => true,
             Some(topics) => origin.version == 0 && topics.is_empty(),
         };
+        let is_nameless = |topic: &MetadataRequestTopic| topic.name.is_none() && topic.topic_id.is_zero();
+        if self.topics.iter().flatten().any(is_nameless) {
+            return Reply::Now(self.refuse(ErrorCode::UNKNOWN_SERVER_ERROR));
+        }
         let asked = origin.broker;
         let mut topics: Vec<MetadataResponseTopic> = if all {
             cluster.topics_shown(asked).map(|topic| cluster.metadata_of(asked, topic)).collect()
         } else {
+            let mut named = BTreeSet::new();
             let wanted = self.topics.iter().flatten();
+            // With one id names count no longer.
+            let by_id = self.topics.iter().flatten().any(|topic| !topic.topic_id.is_zero());
+            let wanted = wanted.filter(|topic| !by_id || !topic.topic_id.is_zero());
+            let wanted = wanted.filter(|topic| named.insert((topic.topic_id, topic.name.clone())));
             let may_create = self.allow_auto_topic_creation;
             wanted.map(|topic| cluster.find_or_create(asked, topic, may_create)).collect()
         };
         if self.include_topic_authorized_operations {
-            let known = topics.iter_mut().filter(|topic| topic.error_code.is_ok());
-            known.for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
+            topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
         }
         let with_cluster = self.include_cluster_authorized_operations;
         Reply::Now(MetadataResponse {
@@ -44,7 +54,7 @@ impl Serve for MetadataRequest {
     fn refuse(&self, error: ErrorCode) -> MetadataResponse {
         let refused = |topic: &MetadataRequestTopic| MetadataResponseTopic {
             error_code: error,
-            name: topic.name.clone(),
+            name: Some(topic.name.clone().unwrap_or_default()),
             topic_id: topic.topic_id,
             ..unknown()
         };
@@ -100,23 +110,20 @@ impl Cluster {
         wanted: &MetadataRequestTopic,
         may_create: bool,
     ) -> MetadataResponseTopic {
-        let topic = match &wanted.name {
+        // An id says more than a name.
+        let name = wanted.name.as_ref().filter(|_| wanted.topic_id.is_zero());
+        let topic = match name {
             None => TopicRef::Id(wanted.topic_id),
             Some(name) => TopicRef::Name(name.clone()),
         };
         if let Some(topic) = self.topic_shown(broker, &topic) {
             return self.metadata_of(broker, topic);
         }
-        let error_code = match &wanted.name {
+        let error_code = match name {
             None => ErrorCode::UNKNOWN_TOPIC_ID,
             Some(name) => self.create_for_metadata(name, may_create),
         };
-        MetadataResponseTopic {
-            error_code,
-            name: wanted.name.clone(),
-            topic_id: wanted.topic_id,
-            ..unknown()
-        }
+        MetadataResponseTopic { error_code, name: name.cloned(), topic_id: wanted.topic_id, ..unknown() }
     }
 
     /// What is answered for a missing topic, which may be created by the way.

@@ -24,8 +24,14 @@ impl Serve for DescribeTopicPartitionsRequest {
         };
         names.sort();
         names.dedup();
+        if let Some(cursor) = &self.cursor {
+            let is_elsewhere = !self.topics.is_empty() && !names.contains(&cursor.topic_name);
+            if is_elsewhere || cursor.partition_index < 0 {
+                return Reply::Now(self.refuse(ErrorCode::INVALID_REQUEST));
+            }
+        }
         let (first, mut index) = match &self.cursor {
-            Some(cursor) => (cursor.topic_name.clone(), cursor.partition_index.max(0)),
+            Some(cursor) => (cursor.topic_name.clone(), cursor.partition_index),
             None => (Str::default(), 0),
         };
         let mut room = self.response_partition_limit.clamp(1, MAX_PARTITIONS);
@@ -82,6 +88,7 @@ fn unknown(topic: &Str) -> DescribeTopicPartitionsResponseTopic {
             ErrorCode::INVALID_TOPIC_EXCEPTION
         },
         name: Some(topic.clone()),
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..DescribeTopicPartitionsResponseTopic::default()
     }
 }

@@ -25,10 +25,9 @@ pub(crate) struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Boolean,
-    Text,
     /// One of these.
     Choice(&'static [&'static str]),
-    /// A list of these.
+    /// A list of these; of anything, if there are none.
     List(&'static [&'static str]),
     Int(i64),
     Long(i64),
@@ -50,16 +49,23 @@ const fn setting(name: &'static str, default: &'static str, kind: Kind) -> Setti
 /// Every configuration of a topic, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
     setting("cleanup.policy", "delete", Kind::List(&["compact", "delete"])),
+    setting("compression.gzip.level", "-1", Kind::Int(-1)),
+    setting("compression.lz4.level", "9", Kind::Int(1)),
     setting(
         "compression.type",
         "producer",
         Kind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]),
     ),
+    setting("compression.zstd.level", "3", Kind::Int(-131_072)),
     setting("delete.retention.ms", "86400000", Kind::Long(0)),
     setting("file.delete.delay.ms", "60000", Kind::Long(0)),
     setting("flush.messages", "9223372036854775807", Kind::Long(1)),
     setting("flush.ms", "9223372036854775807", Kind::Long(0)),
+    setting("follower.replication.throttled.replicas", "", Kind::List(&[])),
     setting("index.interval.bytes", "4096", Kind::Int(0)),
+    setting("leader.replication.throttled.replicas", "", Kind::List(&[])),
+    setting("local.retention.bytes", "-2", Kind::Long(-2)),
+    setting("local.retention.ms", "-2", Kind::Long(-2)),
     setting("max.compaction.lag.ms", "9223372036854775807", Kind::Long(1)),
     setting("max.message.bytes", "1048588", Kind::Int(0)),
     setting("message.timestamp.after.max.ms", "3600000", Kind::Long(0)),
@@ -69,13 +75,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("min.compaction.lag.ms", "0", Kind::Long(0)),
     setting("min.insync.replicas", "1", Kind::Int(1)),
     setting("preallocate", "false", Kind::Boolean),
+    setting("remote.log.copy.disable", "false", Kind::Boolean),
+    setting("remote.log.delete.on.disable", "false", Kind::Boolean),
+    setting("remote.storage.enable", "false", Kind::Boolean),
     setting("retention.bytes", "-1", Kind::Long(-1)),
     setting("retention.ms", "604800000", Kind::Long(-1)),
     setting("segment.bytes", "1073741824", Kind::Int(14)),
     setting("segment.index.bytes", "10485760", Kind::Int(4)),
     setting("segment.jitter.ms", "0", Kind::Long(0)),
     setting("segment.ms", "604800000", Kind::Long(1)),
-    setting("unclean.leader.election.enable", "false", Kind::Text),
+    setting("unclean.leader.election.enable", "false", Kind::Boolean),
 ];
 
 /// Why a configuration is refused; the text is what a broker answers.
@@ -173,12 +182,12 @@ fn check(setting: &Setting, text: &str) -> Result<(), Refusal> {
         if known { Ok(()) } else { Err(invalid(&format!("String must be one of: {}", choices.join(", ")))) }
     };
     match setting.kind {
-        Kind::Text => Ok(()),
         Kind::Boolean => match value.to_ascii_lowercase().as_str() {
             "true" | "false" => Ok(()),
             _ => Err(invalid("Expected value to be either true or false")),
         },
         Kind::Choice(choices) => one_of(value, choices),
+        Kind::List([]) => Ok(()),
         Kind::List(choices) => value.split(',').try_for_each(|item| one_of(item.trim(), choices)),
         Kind::Int(min) => at_least(value.parse::<i32>().ok().map(i64::from), min, "INT"),
         Kind::Long(min) => at_least(value.parse().ok(), min, "LONG"),

@@ -9,10 +9,14 @@ use crate::case::Case;
 
 mod fetch;
 mod frames;
+mod groups;
 mod lookups;
+mod metadata;
+mod offsets;
 mod produce;
 mod sequences;
 mod sessions;
+mod topics;
 
 /// The APIs that the embedded broker serves. What else Kafka lists is in `sim/FIDELITY.md`.
 const SERVED: &[ApiKey] = &[
@@ -49,17 +53,19 @@ const SERVED: &[ApiKey] = &[
 
 /// Every case.
 pub(crate) fn all() -> Vec<Case> {
-    [
+    let all = [
         frames::cases(),
         produce::cases(),
         sequences::cases(),
         fetch::cases(),
         sessions::cases(),
         lookups::cases(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        metadata::cases(),
+        topics::cases(),
+        groups::cases(),
+        offsets::cases(),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Every known difference has its heading in `sim/FIDELITY.md`, and names are unique.
