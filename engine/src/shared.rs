@@ -193,7 +193,10 @@ impl Shared {
     fn pump(&self, state: &mut State, now: Instant, wakers: &mut Vec<Waker>) {
         self.hear(state, now);
         let openings = state.openings.len();
-        while let Some(action) = state.client.poll(now) {
+        // What a stopped client still wants leads nowhere, and might be wanted again at once.
+        while !state.stopped
+            && let Some(action) = state.client.poll(now)
+        {
             state.carry_out(now, action, wakers);
         }
         let next = state.client.poll_timeout();

@@ -333,6 +333,11 @@ impl Client {
             ProducerOutput::Seal(seal) => {
                 let link = self.links.find(Node::Broker(seal.broker), Purpose::Produce);
                 let connection = link.filter(|(_, link)| link.is_open()).map(|(id, _)| id);
+                if connection.is_none() {
+                    // It was closed by this client, and its end is not known yet. A producer that took it for open
+                    // would ask again at once, and for ever.
+                    self.producers.handle_unready(now, seal.broker);
+                }
                 self.actions.push_back(Action::Seal { connection, producer, seal });
             }
             ProducerOutput::Request(request) => self.route(now, request),

@@ -44,12 +44,7 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    const fn new(
-        id: ConsumerId,
-        inbox: Arc<Inbox>,
-        client: Arc<ClientHandle>,
-        reading: Reading,
-    ) -> Self {
+    const fn new(id: ConsumerId, inbox: Arc<Inbox>, client: Arc<ClientHandle>, reading: Reading) -> Self {
         Self { id, inbox, client, reading }
     }
 

@@ -1,9 +1,9 @@
 //! What is handed from one task to another, while somebody changes his mind or ends.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use super::{Bench, poll};
-use crate::{ConsumeError, Effect, Event, Producer, Record, StartAt};
+use crate::{ConsumeError, Effect, Event, Producer, Record, SendError, StartAt};
 
 fn producer(bench: &mut Bench) -> Producer {
     let builder = bench.kafka.producer().idempotent(false).linger(Duration::ZERO).buffer_memory(20_000);
@@ -72,6 +72,20 @@ fn a_connection_whose_driver_is_gone_costs_no_record() {
     bench.connections.clear();
     assert_eq!(bench.run(receipt).unwrap().offset, Some(0));
     assert_eq!(bench.broker.produced, 2, "it was sent again on another connection");
+}
+
+#[test]
+fn when_the_driver_goes_with_batches_unsealed_everything_ends_at_once() {
+    let mut bench = Bench::new();
+    let producer = producer(&mut bench);
+    bench.run(producer.send(Record::to("t").value("so that there is a connection"))).unwrap();
+    let mut receipt = Box::pin(bench.run(producer.enqueue(Record::to("t").value("unsealed"))).unwrap());
+    let Bench { control, connections, .. } = bench;
+    drop(control);
+    // Each tells the client of its end while the next one still seems to be there to seal on.
+    drop(connections);
+    let Poll::Ready(Err(error)) = poll(&mut receipt) else { panic!("no outcome") };
+    assert!(matches!(error, SendError::Stopped), "{error}");
 }
 
 #[test]

@@ -2,14 +2,18 @@
 
 use core::time::Duration;
 
-use klamm_protocol::Str;
+use klamm_protocol::{
+    Str,
+    compression::Compression,
+    records::{BatchEncoder, BatchLimits, RecordRef},
+};
 
 use super::{World, cluster};
 use crate::{
-    OperationId,
+    BrokerId, ConnectionId, OperationId, PartitionIndex, ProducerHandle,
     client::{Action, Done},
     connection::CloseReason,
-    producer::{BatchId, ProducerConfig, Signal},
+    producer::{BatchId, ProducerConfig, SealResult, SealedPartition, Signal},
 };
 
 const TOPIC: OperationId = OperationId(5);
@@ -69,17 +73,12 @@ fn a_topic_that_nobody_tells_of_ends_the_wait_at_its_deadline_with_the_reason() 
     assert!(unavailable.context.unwrap().contains("localhost:9000: could not connect: refused"));
 }
 
-#[test]
-fn a_batch_has_a_connection_opened_to_its_leader_and_is_sealed_there() {
+/// A client that is asked to seal a batch on the connection to broker 2.
+fn sealing() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
     let mut world = World::connected();
     let producer = world.client.create_producer(world.now, config()).unwrap();
-    world.client.await_topic(
-        world.now,
-        TOPIC,
-        producer,
-        &Str::from("t"),
-        world.now + Duration::from_secs(60),
-    );
+    let deadline = world.now + Duration::from_secs(60);
+    world.client.await_topic(world.now, TOPIC, producer, &Str::from("t"), deadline);
     world.drain();
     for _ in 0..10 {
         let asked =
@@ -100,14 +99,52 @@ fn a_batch_has_a_connection_opened_to_its_leader_and_is_sealed_there() {
     world.client.handle_signal(world.now, producer, index, BatchId(0), Signal::Opened);
     world.drain();
     assert_eq!(world.connections.len(), before + 1, "a connection of its own");
-    let (connection, _) = world.connections.iter().next_back().unwrap();
-    let connection = *connection;
-    assert_eq!(world.connections[&connection].0.port, 9002);
+    let connection = *world.connections.iter().next_back().unwrap().0;
     world.ready(connection);
+    (world, producer, index, connection)
+}
+
+#[test]
+fn a_batch_has_a_connection_opened_to_its_leader_and_is_sealed_there() {
+    let (world, _, index, connection) = sealing();
+    assert_eq!(world.connections[&connection].0.port, 9002);
     let sealed = world.actions.iter().any(|action| {
         matches!(action, Action::Seal { connection: Some(at), seal, .. } if *at == connection && seal.partitions == [index])
     });
     assert!(sealed, "{:?}", world.actions);
+}
+
+#[test]
+fn what_cannot_be_sealed_because_its_connection_was_closed_waits_for_another_one() {
+    let (mut world, producer, index, connection) = sealing();
+    let mut batch = BatchEncoder::new(BatchLimits::default());
+    batch.append(&RecordRef::default()).unwrap();
+    let result = SealResult::Sealed { batch: BatchId(0), sealed: batch.seal(Compression::None) };
+    let sealed = [SealedPartition { partition: index, result }];
+    world.client.handle_sealed(world.now, producer, BrokerId(2), sealed);
+    world.drain();
+    // Nonsense: the client closes the connection, whose end it does not know yet.
+    world.answer(connection, cluster(&[]));
+    assert!(world.actions.contains(&Action::Close { connection }));
+    world.actions.clear();
+    world.client.handle_signal(world.now, producer, index, BatchId(1), Signal::Opened);
+    for _ in 0..3 {
+        world.drain();
+        let asked = world.actions.iter().position(|action| matches!(action, Action::Seal { .. }));
+        let Some(asked) = asked else { break };
+        let Action::Seal { connection: None, .. } = world.actions.remove(asked) else {
+            panic!("to be sealed on a closed connection")
+        };
+        let left = [SealedPartition { partition: index, result: SealResult::Left }];
+        world.client.handle_sealed(world.now, producer, BrokerId(2), left);
+    }
+    world.drain();
+    let asks = world.actions.iter().any(|action| matches!(action, Action::Seal { .. }));
+    assert!(!asks, "asked again and again, without end");
+    assert!(
+        world.client.poll_timeout().is_some_and(|at| at > world.now),
+        "the next connection is on its way"
+    );
 }
 
 #[test]
