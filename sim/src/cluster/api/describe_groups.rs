@@ -39,9 +39,9 @@ impl Serve for DescribeGroupsRequest {
     }
 }
 
-/// What anybody may do with a group: read, delete, describe, and both of its configuration since it has one.
+/// What anybody may do with a group: read, delete, describe, and since 4.0 both of its configuration.
 const fn group_operations(release: Release) -> i32 {
-    if release.at_least([3, 8, 0]) { operations(&[3, 6, 8, 10, 11]) } else { operations(&[3, 6, 8]) }
+    if release.at_least([4, 0, 0]) { operations(&[3, 6, 8, 10, 11]) } else { operations(&[3, 6, 8]) }
 }
 
 fn failed(id: &Str, error: ErrorCode) -> DescribedGroup {
