@@ -45,7 +45,7 @@ impl Consumer {
     }
 
     /// The end of what is visible, as the last response had it: the high watermark, or the last stable offset with
-    /// [`Isolation::ReadCommitted`](super::Isolation::ReadCommitted). `None` before the first response.
+    /// [`Isolation::ReadCommitted`]. `None` before the first response.
     #[must_use]
     pub fn end_offset(&self, index: PartitionIndex) -> Option<i64> {
         self.partitions.get(&index)?.ends.visible(self.config.isolation)
