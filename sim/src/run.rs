@@ -130,7 +130,7 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     }
     if world.overdue() > 0 {
         let what = format!(
-            "{} times a connection that had just been driven asked to be driven at once",
+            "{} times a connection that was driven asked to be driven at once, and so again",
             world.overdue()
         );
         violations.push(violation(Invariant::NoSpinning, world.now(), counts.observations, what));

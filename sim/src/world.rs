@@ -377,8 +377,8 @@ impl World {
         self.state().trace.hash()
     }
 
-    /// How often the task of a connection that had just been driven asked to be driven again at once. A client that
-    /// does so spins.
+    /// How often the task of a connection asked to be driven again at once, twice in a row. A client that does so
+    /// spins.
     #[must_use]
     pub fn overdue(&self) -> u64 {
         self.state().nodes.overdue

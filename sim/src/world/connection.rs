@@ -43,6 +43,9 @@ pub(super) struct Driven {
     stage: Stage,
     /// Whether observers know of it.
     is_told: bool,
+    /// Whether the last turn left a deadline that was over: what is written at last may make it so, and the next turn
+    /// deals with it.
+    was_overdue: bool,
 }
 
 enum Stage {
@@ -65,7 +68,8 @@ impl State {
         let id = self.clients.next_connection(client);
         let entity = entity(Kind::Connection, id.0);
         let draws = Draws::new(self.seed, Domain::Network, entity);
-        let driven = Driven { task, client, id, draws, stage: Stage::New, is_told: false };
+        let driven =
+            Driven { task, client, id, draws, stage: Stage::New, is_told: false, was_overdue: false };
         let node = self.nodes.add(self.seed, entity, Body::Connection(Some(Box::new(driven))), Some(client));
         self.wake(node);
     }
@@ -83,7 +87,9 @@ impl State {
             self.wake(node);
         }
         let deadline = driven.task.poll_timeout();
-        self.nodes.overdue += u64::from(deadline.is_some_and(|at| at <= now));
+        let is_overdue = deadline.is_some_and(|at| at <= now);
+        self.nodes.overdue += u64::from(is_overdue && driven.was_overdue);
+        driven.was_overdue = is_overdue;
         let deadline = deadline.map(|at| if at > now { at } else { now + LATE });
         let deadline = [deadline, driven.stage_until()].into_iter().flatten().min();
         self.nodes.set_deadline(node, deadline);

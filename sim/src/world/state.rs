@@ -144,7 +144,7 @@ pub(super) struct Nodes {
     woken: Arc<Woken>,
     /// Memory for those that were woken.
     spare: Vec<(u32, u32)>,
-    /// How often a task that had just been driven had a deadline that was over.
+    /// How often a task that was driven had a deadline that was over, twice in a row.
     pub(super) overdue: u64,
 }
 
