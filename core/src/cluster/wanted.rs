@@ -25,7 +25,9 @@ impl Verdict {
     /// What an error that a topic came with says.
     pub(super) fn of_error(code: ErrorCode) -> Self {
         let missing = matches!(code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION | ErrorCode::UNKNOWN_TOPIC_ID);
-        if missing || code.is_retriable() { Self::Missing(code) } else { Self::Refused(code) }
+        // A trouble of the broker's own, or one that is not known here, says nothing of the topic.
+        let obscure = code == ErrorCode::UNKNOWN_SERVER_ERROR || code.name().is_none();
+        if missing || obscure || code.is_retriable() { Self::Missing(code) } else { Self::Refused(code) }
     }
 }
 

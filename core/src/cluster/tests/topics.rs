@@ -141,6 +141,17 @@ fn a_topic_that_is_being_created_is_found() {
 }
 
 #[test]
+fn an_error_that_says_nothing_of_the_topic_is_asked_past() {
+    for code in [ErrorCode::UNKNOWN_SERVER_ERROR, ErrorCode(9999)] {
+        let mut world = World::started();
+        world.cluster.want_topic("t");
+        assert_eq!(answers_for(&mut world, 1_000, &failing("t", code)), []);
+        answers_for(&mut world, 1_000, &topic("t", &[(1, 0)]));
+        assert!(matches!(world.cluster.topic_state("t"), TopicState::Known(_)), "{code:?}");
+    }
+}
+
+#[test]
 fn a_refusal_is_reported_at_once_and_once() {
     for code in [ErrorCode::INVALID_TOPIC_EXCEPTION, ErrorCode::TOPIC_AUTHORIZATION_FAILED] {
         let mut world = World::started();
