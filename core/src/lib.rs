@@ -52,6 +52,8 @@ mod id;
 mod laws;
 pub mod producer;
 mod request;
+#[cfg(all(test, any(feature = "probes", feature = "planted-bugs")))]
+mod sources;
 mod time;
 mod timers;
 mod token;

@@ -23,7 +23,6 @@ mod errors;
 mod explain;
 mod fetched;
 mod headers;
-mod lookup;
 mod node;
 mod offsets;
 mod output;
@@ -54,7 +53,6 @@ pub use self::{
     commands::NotAssigned,
     config::{ConsumerConfig, InvalidConfig, Isolation, OffsetReset, StartAt},
     explain::Explanation,
-    lookup::{ListedOffset, LookupError, LookupOutput, OffsetLookup, OffsetQuery, OffsetResult, OffsetSpec},
     output::{
         Assignment, ConsumerEvent, ConsumerOutput, LeaderHint, PartitionError, PartitionErrorKind,
         PartitionLeader, ResetReason,

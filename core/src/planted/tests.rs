@@ -1,21 +1,9 @@
 //! The table and the switch.
 
-use std::{fs, path::Path, string::String, vec::Vec};
+use std::{path::Path, string::String, vec::Vec};
 
 use super::{PlantedBug, plant};
-
-/// The text of all sources below a folder; empty if it is not there, as in a published package.
-fn sources(folder: &Path, text: &mut String) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap_or_default());
-        }
-    }
-}
+use crate::sources::text_of;
 
 #[test]
 fn each_is_asked_for_somewhere() {
@@ -24,10 +12,8 @@ fn each_is_asked_for_somewhere() {
     if !engine.exists() {
         return;
     }
-    let mut text = String::new();
-    sources(&root.join("src"), &mut text);
-    sources(&engine, &mut text);
-    sources(&root.join("../sim/src"), &mut text);
+    let folders = [root.join("src"), engine, root.join("../sim/src")];
+    let text: String = folders.iter().map(|folder| text_of(folder)).collect();
     let asked = |bug: &PlantedBug| {
         let question = |end: &str| text.contains(&["planted!(", bug.name(), end].concat());
         question(")") || question(", every") || text.contains(&["PlantedBug::", bug.name(), ");"].concat())

@@ -1,26 +1,13 @@
 //! The table names what there is, and all that there is.
 
 use std::{
-    fs,
     path::Path,
     string::{String, ToString},
     vec::Vec,
 };
 
 use super::{Probe, ProbeSet, take};
-
-/// The text of all sources of a crate of this workspace; empty if it is not there, as in a published package.
-fn sources(folder: &Path, text: &mut String) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            sources(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(&path).unwrap_or_default());
-        }
-    }
-}
+use crate::sources::text_of;
 
 #[test]
 fn each_is_marked_somewhere_and_has_a_test() {
@@ -29,9 +16,7 @@ fn each_is_marked_somewhere_and_has_a_test() {
     if !engine.exists() {
         return;
     }
-    let mut text = String::new();
-    sources(&root.join("src"), &mut text);
-    sources(&engine, &mut text);
+    let text: String = [root.join("src"), engine].iter().map(|folder| text_of(folder)).collect();
     let marks = |probe: &Probe| {
         let mark = |end: &str| text.contains(&["probe!(", probe.name(), end].concat());
         mark(")") || mark(",")

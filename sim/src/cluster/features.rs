@@ -9,7 +9,8 @@ use crate::Release;
 /// new cluster (0: none).
 type Table = &'static [(&'static str, i16, i16, i16)];
 
-/// The newest release first. Recorded from brokers of 3.3, 3.9 and 4.2; what lies between follows from their sources.
+/// The newest release first. Recorded from brokers of 3.3, 3.9 and 4.2; the levels of
+/// releases between them were not recorded from brokers.
 const TABLES: &[([u16; 3], Table)] = &[
     (
         [4, 2, 0],

@@ -54,13 +54,12 @@ macro_rules! line {
                 Ok(made)
             }
 
-            #[allow(unused_variables, reason = "a line may have no values")]
             fn write(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 $(write!(f, concat!(" ", $rkey, "={}"), crate::plan::values::Shown(&self.$required))?;)*
                 $(if self.$optional != $default {
                     write!(f, concat!(" ", $okey, "={}"), crate::plan::values::Shown(&self.$optional))?;
                 })*
-                Ok(())
+                f.write_str("")
             }
         }
     };

@@ -86,7 +86,7 @@ fn sealing() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
         match asked {
             Some(asked) => {
                 world.ready(asked);
-                world.answer(asked, cluster(&[("t", &[1, 2])]));
+                world.answer(asked, cluster(&[("t", &[2, 2])]));
             }
             None if world.done(TOPIC).is_some() => break,
             None => {
@@ -127,7 +127,8 @@ fn what_cannot_be_sealed_because_its_connection_was_closed_waits_for_another_one
     world.answer(connection, cluster(&[]));
     assert!(world.actions.contains(&Action::Close { connection }));
     world.actions.clear();
-    world.client.handle_signal(world.now, producer, index, BatchId(1), Signal::Opened);
+    let other = world.client.cluster().topic("t").unwrap().partitions[0];
+    world.client.handle_signal(world.now, producer, other, BatchId(0), Signal::Opened);
     for _ in 0..3 {
         world.drain();
         let asked = world.actions.iter().position(|action| matches!(action, Action::Seal { .. }));
@@ -135,7 +136,7 @@ fn what_cannot_be_sealed_because_its_connection_was_closed_waits_for_another_one
         let Action::Seal { connection: None, .. } = world.actions.remove(asked) else {
             panic!("to be sealed on a closed connection")
         };
-        let left = [SealedPartition { partition: index, result: SealResult::Left }];
+        let left = [SealedPartition { partition: other, result: SealResult::Left }];
         world.client.handle_sealed(world.now, producer, BrokerId(2), left);
     }
     world.drain();
