@@ -278,7 +278,8 @@ impl<'a> Batch<'a> {
         Records::open(self, source, scratch, options)
     }
 
-    /// Reads the control record of a control batch; `None` for other batches.
+    /// Reads the control record of a control batch; `None` for other batches, and for one whose record was compacted
+    /// away: brokers keep such a batch, empty, for the sake of the producer's state.
     ///
     /// # Errors
     /// [`Corrupt`] if the batch or its record is malformed.
@@ -288,7 +289,8 @@ impl<'a> Batch<'a> {
         }
         let mut scratch = Scratch::new();
         let malformed = || self.corrupt(BATCH_HEADER_LEN, CorruptReason::ControlRecord);
-        let record = self.open(&mut scratch, options)?.next().ok_or_else(malformed)??;
+        let Some(record) = self.open(&mut scratch, options)?.next() else { return Ok(None) };
+        let record = record?;
         ControlRecord::decode(record.key, record.value).map(Some).ok_or_else(malformed)
     }
 

@@ -134,8 +134,12 @@ impl ChunkReader {
                 Some(filter) => filter.is_visible(&batch, &self.options),
                 None => Ok(!batch.is_control()),
             };
-            let shown = match visible {
-                Ok(visible) => next > self.from && (visible || (self.control && batch.is_control())),
+            let marker = |visible| {
+                let shown = visible || (self.control && batch.control_record(&self.options)?.is_some());
+                Ok(next > self.from && shown)
+            };
+            let shown = match visible.and_then(marker) {
+                Ok(shown) => shown,
                 Err(corrupt) => {
                     self.failed = true;
                     return Some(Err(corrupt));

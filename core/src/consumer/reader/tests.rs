@@ -122,6 +122,42 @@ fn markers_are_left_out_unless_they_are_to_be_shown() {
     assert_eq!(control, [false, true, true]);
 }
 
+/// A batch with its records taken away, as compaction leaves it. Its checksum is that of before.
+fn emptied(batch: &[u8]) -> BytesMut {
+    const HEADER: usize = 61;
+    let mut bytes = BytesMut::from(&batch[..HEADER]);
+    bytes[8..12].copy_from_slice(&49_i32.to_be_bytes());
+    bytes[HEADER - 4..].copy_from_slice(&0_i32.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn a_marker_whose_record_was_compacted_away_is_gone_past() {
+    let batches = [emptied(&marker(0, 4, false)), data(1, &["a"], Compression::None, None)];
+    let unchecked = ReadOptions { check_crc: false, ..ReadOptions::default() };
+    for aborted in [None, Some(&[Aborted { producer_id: 4, first_offset: 0 }][..])] {
+        let data = Bytes::from(batches.concat());
+        let reader = || ChunkReader::over(data.clone(), 0, aborted, unchecked).show_control(true);
+        let (mut scratch, mut first, mut second) = (Scratch::new(), reader(), reader());
+        assert_eq!(first.next_batch(&mut scratch).unwrap().unwrap().batch().base_offset(), 1);
+        assert_eq!(second.next_owned(&mut scratch).unwrap().unwrap().control(), None);
+        assert_eq!((first.next_offset(), second.next_offset()), (2, 2));
+    }
+}
+
+#[test]
+fn a_malformed_marker_that_is_to_be_shown_ends_the_reading() {
+    let good = marker(0, 4, true);
+    let mut bytes = good[..good.len() - 8].to_vec();
+    let length = i32::try_from(bytes.len()).unwrap() - 12;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    let unchecked = ReadOptions { check_crc: false, ..ReadOptions::default() };
+    let reader = || ChunkReader::over(bytes.clone().into(), 0, None, unchecked).show_control(true);
+    let mut scratch = Scratch::new();
+    assert!(reader().next_batch(&mut scratch).unwrap().is_err());
+    assert!(reader().next_owned(&mut scratch).unwrap().is_err());
+}
+
 #[test]
 fn batches_that_own_their_bytes_say_what_they_are_and_take() {
     let batches = [
