@@ -1,14 +1,18 @@
 //! The task of one connection: a socket, a timer and a wake-up.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
     io,
+    pin::pin,
     task::{Context, Poll},
 };
 
 use bytes::Buf;
 use klamm_engine::{Clock, ConnectionTask, SystemClock};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpStream, lookup_host},
+};
 
 use crate::control::Timer;
 
@@ -17,7 +21,7 @@ const TURN: usize = 32;
 
 pub(crate) async fn run(mut task: ConnectionTask, clock: SystemClock) {
     let mut timer = Timer::new(clock);
-    let Some(stream) = connect(&mut task, &mut timer, clock).await else { return };
+    let Some(mut stream) = connect(&mut task, &mut timer, clock).await else { return };
     task.handle_open(clock.now());
     loop {
         task.drive(clock.now());
@@ -28,7 +32,7 @@ pub(crate) async fn run(mut task: ConnectionTask, clock: SystemClock) {
         poll_fn(|context| {
             let woken = task.poll_wake(context).is_ready();
             let wrote = poll_write(&mut task, &stream, clock, context);
-            let read = poll_read(&mut task, &stream, clock, context);
+            let read = poll_read(&mut task, &mut stream, clock, context);
             let due = timer.poll(context).is_ready();
             if woken || wrote || read || due { Poll::Ready(()) } else { Poll::Pending }
         })
@@ -120,9 +124,11 @@ fn poll_write(
 }
 
 /// Reads while the socket has bytes. Returns whether it had, or ended.
+///
+/// A read that fills less than it could says that the socket is empty: tokio then does not ask it once more.
 fn poll_read(
     task: &mut ConnectionTask,
-    stream: &TcpStream,
+    stream: &mut TcpStream,
     clock: SystemClock,
     context: &mut Context<'_>,
 ) -> bool {
@@ -131,19 +137,14 @@ fn poll_read(
         if !task.wants_read() {
             return progress;
         }
-        let result = match stream.poll_read_ready(context) {
+        match pin!(stream.read_buf(task.read_buffer())).poll(context) {
             Poll::Pending => return progress,
-            Poll::Ready(Ok(())) => stream.try_read_buf(task.read_buffer()),
-            Poll::Ready(Err(error)) => Err(error),
-        };
-        match result {
-            Ok(0) => {
+            Poll::Ready(Ok(0)) => {
                 task.handle_end(clock.now());
                 return true;
             }
-            Ok(_) => task.handle_read(clock.now()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) => {
+            Poll::Ready(Ok(_)) => task.handle_read(clock.now()),
+            Poll::Ready(Err(error)) => {
                 task.handle_error(clock.now(), &error);
                 return true;
             }
