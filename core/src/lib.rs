@@ -47,6 +47,7 @@ pub mod connection;
 pub mod consumer;
 mod entropy;
 mod error;
+pub mod group;
 mod id;
 #[cfg(test)]
 mod laws;
