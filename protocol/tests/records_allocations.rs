@@ -166,3 +166,20 @@ fn claims_allocate_nothing() {
         assert!(bytes < 192 << 10, "{codec}: {bytes} bytes for a claim of {} bytes", claim.len());
     }
 }
+
+#[test]
+fn an_lz4_frame_takes_what_its_content_takes_whatever_its_block_size() {
+    let plain = b"a record, another record, ".repeat(40);
+    let block = lz4_flex::block::compress(&plain);
+    // One block, of 4 MiB at most.
+    let mut frame = vec![4, 0x22, 0x4d, 0x18, 0x40, 0x70, 0xdf];
+    frame.extend_from_slice(&u32::try_from(block.len()).unwrap().to_le_bytes());
+    frame.extend_from_slice(&block);
+    frame.extend_from_slice(&[0; 4]);
+    let mut out = Vec::new();
+    let (_, bytes, read) =
+        allocations(|| Decompressor::new().decompress(Compression::Lz4, &frame, &mut out, 128 << 20));
+    read.unwrap();
+    assert_eq!(out, plain);
+    assert_eq!(bytes, plain.len());
+}

@@ -2,6 +2,7 @@
 //! checksum, and so that tables and buffers are kept between payloads.
 
 mod frame;
+mod length;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 

@@ -1,13 +1,11 @@
 use lz4_flex::block::{decompress_into, decompress_into_with_dict};
 
-use super::{MAGIC, STORED, checksum, header_checksum};
+use super::{MAGIC, STORED, checksum, header_checksum, length::decompressed_len};
 use crate::compression::{Compression, DecompressError};
 
 const TRUNCATED: DecompressError = DecompressError::Truncated(Compression::Lz4);
 /// How far back a block may refer.
 const WINDOW_LEN: usize = 64 * 1024;
-/// The most that one byte of a block can expand to.
-const MAX_RATIO: usize = 255;
 const SKIPPABLE: u32 = 0x184d_2a50;
 
 const FLAG_DICTIONARY: u8 = 0x01;
@@ -62,13 +60,16 @@ impl<'a> Frames<'a> {
         }
         let descriptor = self.descriptor()?;
         let start = out.len();
-        loop {
-            let word = u32::from_le_bytes(*self.chunk()?);
-            if word == 0 {
-                break;
-            }
-            self.block(word, &descriptor, start, out)?;
+        let len = self.blocks_len(&descriptor)?;
+        if len > self.limit - start {
+            return Err(DecompressError::TooLarge { limit: self.limit });
         }
+        out.resize(start + len, 0);
+        let mut at = start;
+        while let Some(block) = self.next_block(&descriptor, true)? {
+            at += block.decompress_into(out, start, at, &descriptor)?;
+        }
+        out.truncate(at);
         let content = out.get(start..).unwrap_or_default();
         if descriptor.has(FLAG_CONTENT_CHECKSUM) && u32::from_le_bytes(*self.chunk()?) != checksum(content) {
             return Err(invalid("content checksum"));
@@ -108,49 +109,44 @@ impl<'a> Frames<'a> {
         Ok(Descriptor { flags, max_block_len, content_size })
     }
 
-    fn block(
+    /// The length of the frame's blocks when they are decompressed.
+    fn blocks_len(&self, descriptor: &Descriptor) -> Result<usize, DecompressError> {
+        let mut ahead = Frames { rest: self.rest, check_header: self.check_header, limit: self.limit };
+        let mut sum = 0_usize;
+        while let Some(block) = ahead.next_block(descriptor, false)? {
+            let len = match block {
+                Block::Stored(bytes) => bytes.len(),
+                Block::Compressed(bytes) => {
+                    decompressed_len(bytes, descriptor.max_block_len).ok_or(invalid("block"))?
+                }
+            };
+            sum = sum.saturating_add(len);
+        }
+        Ok(sum)
+    }
+
+    /// The next block of a frame, its checksum checked if `check` says so; `None` at the frame's end.
+    fn next_block(
         &mut self,
-        word: u32,
         descriptor: &Descriptor,
-        frame_start: usize,
-        out: &mut Vec<u8>,
-    ) -> Result<(), DecompressError> {
+        check: bool,
+    ) -> Result<Option<Block<'a>>, DecompressError> {
+        let word = u32::from_le_bytes(*self.chunk()?);
+        if word == 0 {
+            return Ok(None);
+        }
         let len = usize::try_from(word & !STORED).map_err(|_| TRUNCATED)?;
         if len > descriptor.max_block_len {
             return Err(invalid("block larger than the frame's block size"));
         }
-        let block = self.take(len)?;
-        if descriptor.has(FLAG_BLOCK_CHECKSUM) && u32::from_le_bytes(*self.chunk()?) != checksum(block) {
-            return Err(invalid("block checksum"));
-        }
-        let start = out.len();
-        let room = self.limit - start;
-        if word & STORED != 0 {
-            if len > room {
-                return Err(DecompressError::TooLarge { limit: self.limit });
+        let bytes = self.take(len)?;
+        if descriptor.has(FLAG_BLOCK_CHECKSUM) {
+            let expected = u32::from_le_bytes(*self.chunk()?);
+            if check && expected != checksum(bytes) {
+                return Err(invalid("block checksum"));
             }
-            out.extend_from_slice(block);
-            return Ok(());
         }
-        let most = descriptor.max_block_len.min(len.saturating_mul(MAX_RATIO));
-        out.resize(start + most.min(room), 0);
-        let written = if descriptor.has(FLAG_INDEPENDENT) {
-            decompress_into(block, out.get_mut(start..).unwrap_or_default())
-        } else {
-            let (before, target) = out.split_at_mut(start);
-            let window = before.get(frame_start.max(start.saturating_sub(WINDOW_LEN))..).unwrap_or_default();
-            decompress_into_with_dict(block, target, window)
-        };
-        match written {
-            Ok(written) => {
-                out.truncate(start + written);
-                Ok(())
-            }
-            Err(lz4_flex::block::DecompressError::OutputTooSmall { .. }) if most > room => {
-                Err(DecompressError::TooLarge { limit: self.limit })
-            }
-            Err(_) => Err(invalid("block")),
-        }
+        Ok(Some(if word & STORED != 0 { Block::Stored(bytes) } else { Block::Compressed(bytes) }))
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<&'a [u8; N], DecompressError> {
@@ -167,5 +163,38 @@ impl<'a> Frames<'a> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(TRUNCATED)?;
         self.rest = rest;
         Ok(taken)
+    }
+}
+
+enum Block<'a> {
+    Stored(&'a [u8]),
+    Compressed(&'a [u8]),
+}
+
+impl Block<'_> {
+    /// Puts the block into `out` from `at` on. Returns how many bytes it has.
+    fn decompress_into(
+        &self,
+        out: &mut [u8],
+        frame_start: usize,
+        at: usize,
+        descriptor: &Descriptor,
+    ) -> Result<usize, DecompressError> {
+        let (before, target) = out.split_at_mut_checked(at).ok_or(invalid("block"))?;
+        match *self {
+            Self::Stored(bytes) => {
+                target.get_mut(..bytes.len()).ok_or(invalid("block"))?.copy_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            Self::Compressed(bytes) => {
+                let written = if descriptor.has(FLAG_INDEPENDENT) {
+                    decompress_into(bytes, target)
+                } else {
+                    let begin = frame_start.max(at.saturating_sub(WINDOW_LEN));
+                    decompress_into_with_dict(bytes, target, before.get(begin..).unwrap_or_default())
+                };
+                written.map_err(|_| invalid("block"))
+            }
+        }
     }
 }
