@@ -30,8 +30,10 @@ pub enum Purpose {
     Produce,
     /// The fetches of one consumer, which wait for data: those of another would wait for them.
     Fetch(ConsumerId),
-    /// The group or transaction coordinator; joins wait for other members.
+    /// What the group and transaction coordinators answer promptly.
     Coordinator,
+    /// The joins of one member of a group: the coordinator holds them back until the other members have joined too.
+    Group(ConsumerId),
 }
 
 /// A request as a machine wants it: `Client` picks the connection.

@@ -14,6 +14,8 @@ pub enum Token {
     Producer(ProducerHandle, u64),
     /// A consumer: fetches and offset look-ups.
     Consumer(ConsumerId, u64),
+    /// The membership and the offsets of a consumer in a group.
+    Group(ConsumerId, u64),
     /// An operation of the application, for instance one of administration. It may be split into many requests.
     Operation(OperationId, u64),
 }

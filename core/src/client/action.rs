@@ -11,6 +11,7 @@ use crate::{
     cluster::{Address, TopicError},
     connection::{ConnectionConfig, Outgoing},
     consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
+    group::{CommitError, CommitResult, CommittedOffsets, GroupEvent},
     producer::{BatchId, Outcome, Seal},
 };
 
@@ -90,6 +91,19 @@ pub enum Action {
         /// What happened.
         event: ConsumerEvent,
     },
+    /// Tell the reader of a consumer that is in a group.
+    GroupEvent {
+        /// Which.
+        consumer: ConsumerId,
+        /// What happened.
+        event: GroupEvent,
+    },
+    /// The topics of the cluster changed: say by [`Group::matched`](crate::group::Group::matched) which of them match
+    /// the expression that a consumer subscribes by.
+    MatchTopics {
+        /// Which consumer.
+        consumer: ConsumerId,
+    },
     /// What [`Client::cluster`](super::Client::cluster) tells has changed: topics, partitions, leaders.
     ClusterChanged,
     /// A topic that is wanted cannot be had.
@@ -120,6 +134,12 @@ pub enum Done {
     Topic(Result<(), TopicUnavailable>),
     /// Every batch that was there when the flush began has its outcome.
     Flushed,
+    /// A commit.
+    Committed(CommitResult),
+    /// What a group has committed.
+    CommittedOffsets(Result<CommittedOffsets, CommitError>),
+    /// A consumer is no member of its group any more.
+    GroupClosed,
     /// An operation of administration.
     Admin(Result<AdminReply, AdminError>),
 }

@@ -178,6 +178,8 @@ impl Client {
         let unused = self.links.iter().filter(|(_, link)| match (&link.state, link.purpose) {
             (State::Pausing(waiting), Purpose::Fetch(id)) => waiting.is_empty() && !self.has_consumer(id),
             (_, Purpose::Fetch(id)) => link.in_flight == 0 && !self.has_consumer(id),
+            // What a coordinator holds back for a member that is gone is of no use.
+            (_, Purpose::Group(id)) => !self.groups.has(id),
             _ => false,
         });
         let unused: alloc::vec::Vec<_> = unused.map(|(id, _)| id).collect();

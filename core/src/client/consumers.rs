@@ -9,7 +9,10 @@ use crate::{
     ConsumerId, Entropy, Instant, PartitionIndex, WallTime,
     cluster::{Address, Broker, Leader},
     connection::RequestError,
-    consumer::{Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, PartitionLeader, StartAt},
+    consumer::{
+        Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, OffsetReset, PartitionLeader,
+        StartAt,
+    },
     timers::earliest,
 };
 
@@ -77,6 +80,10 @@ impl Consumers {
         for entry in self.table.values_mut() {
             entry.consumer.handle_topic_failed(now, topic, code);
         }
+    }
+
+    pub(super) fn reset_of(&self, id: ConsumerId) -> Option<OffsetReset> {
+        self.table.get(&id).filter(|entry| !entry.closed).map(|entry| entry.consumer.offset_reset())
     }
 
     pub(super) fn close_all(&mut self, now: Instant) {

@@ -66,13 +66,17 @@ impl Client {
         match &mut self.lifecycle.phase {
             Phase::Open => {
                 self.lifecycle.phase = Phase::Draining(deadline);
+                self.close_all_groups(now, deadline);
                 self.consumers.close_all(now);
                 self.admin.close(now);
                 self.producers.close_all(now);
                 self.check_topic_waits(now);
                 self.check_connects(now);
             }
-            Phase::Draining(current) => *current = deadline.min(*current),
+            Phase::Draining(current) => {
+                *current = deadline.min(*current);
+                self.close_all_groups(now, deadline);
+            }
             Phase::Disconnecting | Phase::Closed => {}
         }
         self.check_closing(now);
@@ -117,7 +121,7 @@ impl Client {
     /// Moves on with closing when everything else has been polled dry. Returns whether there is more to poll.
     pub(super) fn poll_closing(&mut self, now: Instant) -> bool {
         match self.lifecycle.phase {
-            Phase::Draining(_) if self.producers.is_empty() => {
+            Phase::Draining(_) if self.producers.is_empty() && self.groups.is_empty() => {
                 self.lifecycle.phase = Phase::Disconnecting;
                 let all: Vec<_> = self.links.iter().map(|(id, _)| id).collect();
                 for connection in all {

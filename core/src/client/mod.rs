@@ -21,6 +21,7 @@ mod config;
 mod connections;
 mod consumers;
 mod diagnosis;
+mod groups;
 mod lifecycle;
 mod links;
 mod producers;
@@ -40,7 +41,8 @@ pub use diagnosis::{AddressFailure, ConnectError};
 pub use producers::TopicUnavailable;
 
 use self::{
-    consumers::Consumers, diagnosis::Diagnosis, lifecycle::Lifecycle, links::Links, producers::Producers,
+    consumers::Consumers, diagnosis::Diagnosis, groups::Groups, lifecycle::Lifecycle, links::Links,
+    producers::Producers,
 };
 use crate::{
     Entropy, Instant, OperationId,
@@ -56,6 +58,7 @@ mod domain {
     pub(super) const ADMIN: u64 = 3;
     pub(super) const PRODUCERS: u64 = 4;
     pub(super) const CONSUMERS: u64 = 5;
+    pub(super) const GROUPS: u64 = 6;
 }
 
 /// One client: see the [module](self).
@@ -66,6 +69,7 @@ pub struct Client {
     links: Links,
     producers: Producers,
     consumers: Consumers,
+    groups: Groups,
     admin: Admin,
     lifecycle: Lifecycle,
     diagnosis: Diagnosis,
@@ -81,6 +85,7 @@ impl Client {
             links: Links::new(config.reconnect, entropy.fork(domain::LINKS)),
             producers: Producers::new(entropy.fork(domain::PRODUCERS)),
             consumers: Consumers::new(entropy.fork(domain::CONSUMERS)),
+            groups: Groups::new(entropy.fork(domain::GROUPS)),
             admin: Admin::new(config.admin, entropy.fork(domain::ADMIN)),
             lifecycle: Lifecycle::default(),
             diagnosis: Diagnosis::default(),
@@ -103,6 +108,7 @@ impl Client {
         self.admin.handle_timeout(now);
         self.producers.handle_timeout(now);
         self.consumers.handle_timeout(now);
+        self.groups.handle_timeout(now);
         while let Some((connection, waiting)) = self.links.resume(now) {
             self.open(connection);
             for request in waiting {
@@ -123,6 +129,7 @@ impl Client {
             let progress = self.poll_cluster(now)
                 || self.poll_admin(now)
                 || self.poll_producers(now)
+                || self.poll_groups(now)
                 || self.poll_consumers(now)
                 || self.poll_closing(now);
             if !progress {
@@ -142,6 +149,7 @@ impl Client {
             self.admin.poll_timeout(),
             self.producers.poll_timeout(),
             self.consumers.poll_timeout(),
+            self.groups.poll_timeout(),
             self.links.poll_timeout(),
             self.lifecycle.poll_timeout(),
         ]
@@ -171,6 +179,7 @@ impl Client {
             ClusterOutput::Changed => self.cluster_changed(now),
             ClusterOutput::TopicFailed { topic, error } => {
                 self.consumers.handle_topic_failed(now, &topic, error.code);
+                self.tell_groups(now);
                 self.actions.push_back(Action::TopicFailed { topic, error });
                 self.check_topic_waits(now);
             }

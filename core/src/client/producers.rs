@@ -279,6 +279,7 @@ impl Client {
     pub(super) fn cluster_changed(&mut self, now: Instant) {
         self.drop_stale_connections(now);
         self.tell_all_leaders(now);
+        self.tell_groups(now);
         for (handle, broker) in core::mem::take(&mut self.producers.unknown) {
             if let Some(producer) = self.producers.get(handle) {
                 producer.handle_unready(now, broker);

@@ -121,6 +121,8 @@ impl Client {
                     return Err(Misbehaved::Nonsense("an answer to another request"));
                 };
                 self.cluster.handle_response(now, number, version, &response);
+                // That a topic is not there is news for the leader of a group, and no change.
+                self.tell_groups(now);
                 self.check_connects(now);
                 Ok(())
             }
@@ -131,6 +133,7 @@ impl Client {
                 self.consumers.handle_response(now, consumer, number, version, &response);
                 Ok(())
             }
+            Token::Group(consumer, number) => self.groups.handle_response(now, consumer, number, &response),
             Token::Operation(operation, serial) => {
                 self.admin.handle_response(now, operation, serial, *response)
             }
@@ -147,6 +150,7 @@ impl Client {
             Token::Consumer(consumer, number) => {
                 self.consumers.handle_lost(now, consumer, number, why.error());
             }
+            Token::Group(consumer, number) => self.groups.handle_lost(now, consumer, number, why),
             Token::Operation(operation, serial) => {
                 let why = if why.is_unsupported() {
                     NoAnswer::Unsupported

@@ -1,6 +1,6 @@
 //! What can be asked of a consumer.
 
-use super::{AssignmentEpoch, Consumer, ConsumerEvent, Isolation, PositionState};
+use super::{AssignmentEpoch, Consumer, ConsumerEvent, Isolation, OffsetReset, PositionState};
 use crate::PartitionIndex;
 
 impl Consumer {
@@ -74,6 +74,12 @@ impl Consumer {
     #[must_use]
     pub const fn isolation(&self) -> Isolation {
         self.config.isolation
+    }
+
+    /// Where partitions begin that have no valid position.
+    #[must_use]
+    pub const fn offset_reset(&self) -> OffsetReset {
+        self.config.offset_reset
     }
 
     /// The bytes that are requested or held, as the budget counts them.

@@ -1,0 +1,164 @@
+//! What was handed out, and how far the application is done with it.
+//!
+//! A batch is done with when it was given back *and* the application has asked for more since: what it still works on
+//! is never committed by itself. Batches may be given back in any order; an offset is committed only if nothing before
+//! it is still out.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use klamm_protocol::Str;
+
+use super::{CommitOffset, TopicPartition};
+
+/// Names a batch that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HandedOut(pub u64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct At {
+    offset: i64,
+    leader_epoch: i32,
+}
+
+impl At {
+    fn commit(self) -> CommitOffset {
+        CommitOffset {
+            offset: self.offset,
+            leader_epoch: (self.leader_epoch >= 0).then_some(self.leader_epoch),
+            metadata: Str::default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Batch {
+    id: HandedOut,
+    next: At,
+    returned: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Partition {
+    /// In the order in which they were handed out.
+    out: VecDeque<Batch>,
+    /// Everything before is done with.
+    done: Option<At>,
+    /// What the group has.
+    committed: Option<i64>,
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    partitions: BTreeMap<TopicPartition, Partition>,
+    last: u64,
+    /// Batches with a greater number were handed out since the application asked last.
+    asked: u64,
+}
+
+impl Progress {
+    /// A partition begins: this is what the group has of it.
+    pub(super) fn begin(&mut self, partition: TopicPartition, committed: Option<i64>) {
+        self.partitions.insert(partition, Partition { committed, ..Partition::default() });
+    }
+
+    /// A partition that the application assigned to itself.
+    pub(super) fn begin_if_new(&mut self, partition: &TopicPartition) {
+        if !self.partitions.contains_key(partition) {
+            self.begin(partition.clone(), None);
+        }
+    }
+
+    pub(super) fn end(&mut self, partition: &TopicPartition) {
+        self.partitions.remove(partition);
+    }
+
+    /// The application goes on elsewhere: what it was handed before does not count any more. `offset` is where, if
+    /// that is known; it is committed as if everything before had been read.
+    pub(super) fn seek(&mut self, partition: &TopicPartition, offset: Option<i64>) {
+        if let Some(each) = self.partitions.get_mut(partition) {
+            each.out.clear();
+            each.done = offset.map(|offset| At { offset, leader_epoch: -1 });
+        }
+    }
+
+    /// A batch is handed out; `next_offset` comes after it.
+    pub(super) fn hand_out(
+        &mut self,
+        partition: &TopicPartition,
+        next_offset: i64,
+        leader_epoch: i32,
+    ) -> HandedOut {
+        self.last += 1;
+        let id = HandedOut(self.last);
+        if let Some(each) = self.partitions.get_mut(partition) {
+            let next = At { offset: next_offset, leader_epoch };
+            each.out.push_back(Batch { id, next, returned: false });
+        }
+        id
+    }
+
+    /// A batch is given back.
+    pub(super) fn give_back(&mut self, partition: &TopicPartition, id: HandedOut) {
+        let Some(each) = self.partitions.get_mut(partition) else { return };
+        if let Some(batch) = each.out.iter_mut().find(|batch| batch.id == id) {
+            batch.returned = true;
+        }
+        each.advance(self.asked);
+    }
+
+    /// The application asks for more.
+    pub(super) fn ask(&mut self) {
+        self.asked = self.last;
+    }
+
+    /// What may be committed by itself and is not yet.
+    pub(super) fn due(&mut self) -> BTreeMap<TopicPartition, CommitOffset> {
+        let mut due = BTreeMap::new();
+        for (partition, each) in &mut self.partitions {
+            each.advance(self.asked);
+            if let Some(done) = each.done.filter(|done| each.committed != Some(done.offset)) {
+                due.insert(partition.clone(), done.commit());
+            }
+        }
+        due
+    }
+
+    /// Everything that was handed out, whether or not it was given back.
+    pub(super) fn handed_out(&self) -> BTreeMap<TopicPartition, CommitOffset> {
+        let all = self.partitions.iter().filter_map(|(partition, each)| {
+            let last = each.out.back().map(|batch| batch.next).or(each.done)?;
+            Some((partition.clone(), last.commit()))
+        });
+        all.collect()
+    }
+
+    /// The group has this now.
+    pub(super) fn stored(&mut self, offsets: &BTreeMap<TopicPartition, CommitOffset>) {
+        for (partition, commit) in offsets {
+            if let Some(each) = self.partitions.get_mut(partition) {
+                each.committed = Some(commit.offset);
+            }
+        }
+    }
+
+    /// Whether there may be something to commit by itself, now or when batches are given back.
+    pub(super) fn is_active(&self) -> bool {
+        let active = |each: &Partition| {
+            !each.out.is_empty() || each.done.is_some_and(|done| each.committed != Some(done.offset))
+        };
+        self.partitions.values().any(active)
+    }
+}
+
+impl Partition {
+    fn advance(&mut self, asked: u64) {
+        while let Some(batch) = self.out.front()
+            && batch.returned
+            && batch.id.0 <= asked
+        {
+            self.done = Some(batch.next);
+            self.out.pop_front();
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Taking up partitions and giving them up.
+
+use alloc::{collections::BTreeSet, vec::Vec};
+
+use bytes::Bytes;
+use klamm_protocol::{ErrorCode, Str};
+
+use super::{
+    Agenda, AssignedPartition, ClassicState, CommittedOffsets, Group, GroupError, GroupEvent, GroupOutput,
+    GroupStep, Lead, LostReason, RevocationId, TopicPartition,
+    assignor::{Assignment, Joining, Strategy, sorted},
+    commits::LookupId,
+    membership::MembershipOutput,
+    ownership::Revocation,
+};
+use crate::{
+    Instant,
+    consumer::{OffsetReset, StartAt},
+};
+
+impl Group {
+    pub(super) fn handle_membership(&mut self, now: Instant, output: MembershipOutput) {
+        match output {
+            MembershipOutput::Prepare { lost } => self.prepare(now, lost),
+            MembershipOutput::Lead { members, strategy } => {
+                self.interest.lead(&members, &mut self.outputs);
+                let generation = self.metadata().generation;
+                self.possession.agenda.lead = Some(Lead { members, strategy, generation, asked: false });
+                self.try_to_lead(now);
+            }
+            MembershipOutput::Assigned { assignment } => self.assigned(now, assignment),
+            MembershipOutput::Rediscover => {
+                if let Some(broker) = self.dialogue.whereabouts.broker() {
+                    self.dialogue.whereabouts.lost(now, broker, &mut self.entropy);
+                }
+            }
+            MembershipOutput::Parted(why) => self.lose_all(why),
+            MembershipOutput::Follow => self.interest.follow(&mut self.outputs),
+            MembershipOutput::Failed(error) => {
+                self.lose_all(LostReason::Failed);
+                self.outputs.push_back(GroupOutput::Event(GroupEvent::Failed(error)));
+            }
+            MembershipOutput::Closed => {
+                self.closed();
+                self.outputs.push_back(GroupOutput::Closed);
+            }
+        }
+    }
+
+    /// What the member tells about itself when it joins.
+    pub(super) fn joining(&self) -> Joining {
+        Joining {
+            topics: self.interest.topics().cloned().collect(),
+            owned: sorted(self.possession.ownership.kept()),
+            assigned: sorted(self.possession.assigned.iter().cloned()),
+            generation: self.possession.ownership.generation,
+            rack: self.config.client_rack.clone(),
+        }
+    }
+
+    /// The membership is about to join.
+    fn prepare(&mut self, now: Instant, lost: Option<LostReason>) {
+        if let Some(why) = lost {
+            self.lose_all(why);
+        }
+        self.possession.agenda = Agenda { prepare: true, ..Agenda::default() };
+        self.settle(now);
+    }
+
+    /// Goes on with a rebalance as far as that is possible.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.possession.ownership.revocation.is_some() {
+            return;
+        }
+        if self.possession.agenda.prepare {
+            let ownership = &mut self.possession.ownership;
+            let keep_nothing = !self.config.is_cooperative();
+            let interest = &self.interest;
+            ownership.keep_adopting(|partition| !keep_nothing && interest.subscribes_to(&partition.0));
+            self.lookups.keep_adoptions(|id| ownership.adoptions.contains_key(&id));
+            let unwanted = ownership.unwanted(|topic| !keep_nothing && interest.subscribes_to(topic));
+            if !unwanted.is_empty() {
+                return self.revoke(now, unwanted);
+            }
+            if !self.possession.agenda.flushed {
+                self.possession.agenda.flushed = true;
+                self.flush(now);
+            }
+            if self.commits.is_idle() {
+                self.possession.agenda.prepare = false;
+                self.forget_leaving();
+                self.membership.prepared();
+            }
+        } else if let Some(reason) = self.possession.agenda.rejoin.take() {
+            self.membership.rejoin(reason);
+        }
+    }
+
+    /// What the application gave up is the group's again.
+    fn forget_leaving(&mut self) {
+        for partition in core::mem::take(&mut self.possession.ownership.leaving) {
+            self.possession.progress.end(&partition);
+        }
+    }
+
+    /// Asks the application to give partitions up.
+    fn revoke(&mut self, now: Instant, partitions: Vec<TopicPartition>) {
+        self.unassign(partitions.clone());
+        let id = RevocationId(self.possession.ownership.next());
+        let deadline = now + self.config.max_poll_interval;
+        let event = GroupEvent::Revoking { id, partitions: partitions.clone(), deadline };
+        self.outputs.push_back(GroupOutput::Event(event));
+        self.possession.ownership.revocation = Some(Revocation { id, partitions, deadline });
+    }
+
+    /// The application did not give partitions up in time.
+    pub(super) fn expire_revocation(&mut self, now: Instant) {
+        let overdue = self.possession.ownership.revocation.take_if(|each| each.deadline <= now);
+        let Some(Revocation { partitions, .. }) = overdue else { return };
+        for partition in &partitions {
+            self.possession.ownership.owned.remove(partition);
+            self.possession.progress.end(partition);
+        }
+        let why = LostReason::RevocationExpired;
+        self.outputs.push_back(GroupOutput::Event(GroupEvent::Lost { partitions, why }));
+        self.settle(now);
+    }
+
+    /// Reading ends.
+    pub(super) fn unassign(&mut self, partitions: Vec<TopicPartition>) {
+        if !partitions.is_empty() {
+            self.outputs.push_back(GroupOutput::Unassign(partitions));
+        }
+    }
+
+    /// Gives everything up without a word.
+    pub(super) fn drop_all(&mut self) -> Vec<TopicPartition> {
+        let gone = self.possession.ownership.clear();
+        self.possession.assigned.clear();
+        self.possession.agenda = Agenda::default();
+        self.lookups.keep_adoptions(|_| false);
+        for partition in &gone {
+            self.possession.progress.end(partition);
+        }
+        self.unassign(gone.clone());
+        gone
+    }
+
+    fn lose_all(&mut self, why: LostReason) {
+        let partitions = self.drop_all();
+        if !partitions.is_empty() {
+            self.outputs.push_back(GroupOutput::Event(GroupEvent::Lost { partitions, why }));
+        }
+    }
+
+    /// Joins again, once what is being given up is.
+    pub(super) fn rejoin(&mut self, now: Instant, reason: Str) {
+        self.possession.agenda.rejoin = Some(reason);
+        self.settle(now);
+        if self.membership.state() != ClassicState::Stable {
+            self.possession.agenda.rejoin = None;
+        }
+    }
+
+    /// Assigns partitions to the members, if this one leads and everything is known.
+    pub(super) fn try_to_lead(&mut self, now: Instant) {
+        let Some(lead) = self.possession.agenda.lead.as_mut().filter(|lead| !lead.asked) else { return };
+        let Some(topics) = self.interest.assignable() else { return };
+        let strategy = self.config.assignors.iter().find(|each| each.name() == lead.strategy);
+        match strategy {
+            Some(Strategy::BuiltIn(assignor)) => {
+                let assignments = assignor.assign(&lead.members, &topics);
+                self.possession.agenda.lead = None;
+                self.led(now, assignments);
+            }
+            Some(Strategy::Custom(_)) => {
+                lead.asked = true;
+                let task = super::AssignmentTask {
+                    generation: lead.generation,
+                    assignor: lead.strategy.clone(),
+                    members: lead.members.clone(),
+                    topics,
+                };
+                self.outputs.push_back(GroupOutput::Event(GroupEvent::AssignmentWanted(task)));
+            }
+            None => {
+                let what = "the group agreed on an assignor that this member did not offer";
+                let code = ErrorCode::INCONSISTENT_GROUP_PROTOCOL;
+                self.membership.cannot_lead(now, GroupError::because(GroupStep::Assign, code, what));
+            }
+        }
+    }
+
+    /// The answer to [`GroupEvent::AssignmentWanted`]. One that comes too late is ignored.
+    pub fn assign_members(
+        &mut self,
+        now: Instant,
+        generation: i32,
+        assignments: super::assignor::Assignments,
+    ) {
+        let lead = &mut self.possession.agenda.lead;
+        if lead.take_if(|lead| lead.asked && lead.generation == generation).is_some() {
+            self.led(now, assignments);
+            self.absorb(now, None);
+        }
+    }
+
+    fn led(&mut self, now: Instant, assignments: super::assignor::Assignments) {
+        let encoded = assignments.into_iter().map(|(member, assignment)| Ok((member, assignment.encode()?)));
+        match encoded.collect::<Result<Vec<_>, klamm_protocol::wire::EncodeError>>() {
+            Ok(assignments) => self.membership.led(assignments),
+            Err(_) => {
+                let error =
+                    GroupError::because(GroupStep::Assign, ErrorCode::NONE, "a topic's name is too long");
+                self.membership.cannot_lead(now, error);
+            }
+        }
+    }
+
+    /// The group has assigned these partitions to the member, and no others.
+    fn assigned(&mut self, now: Instant, assignment: Bytes) {
+        let assignment =
+            if assignment.is_empty() { Ok(Assignment::default()) } else { Assignment::decode(assignment) };
+        let Ok(assignment) = assignment else {
+            let what = "the leader of the group sent what is no assignment";
+            let error = GroupError::because(GroupStep::Sync, ErrorCode::NONE, what);
+            self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+            return self.rejoin(now, Str::from_static("the assignment could not be read"));
+        };
+        let all: BTreeSet<TopicPartition> =
+            assignment.iter().map(|(topic, partition)| (topic.clone(), partition)).collect();
+        let (wanted, foreign): (BTreeSet<_>, BTreeSet<_>) = all
+            .into_iter()
+            .partition(|(topic, partition)| *partition >= 0 && self.interest.subscribes_to(topic));
+        self.possession.ownership.generation = Some(self.metadata().generation);
+        self.possession.assigned = wanted.iter().cloned().collect();
+        let ownership = &mut self.possession.ownership;
+        ownership.keep_adopting(|partition| wanted.contains(partition));
+        self.lookups.keep_adoptions(|id| ownership.adoptions.contains_key(&id));
+        let removed: Vec<TopicPartition> = ownership.owned.difference(&wanted).cloned().collect();
+        let added: BTreeSet<TopicPartition> =
+            wanted.into_iter().filter(|partition| !ownership.has(partition)).collect();
+        self.adopt(now, added);
+        if !removed.is_empty() {
+            self.revoke(now, removed);
+            self.possession.agenda.rejoin = Some(Str::from_static("partitions were given up for others"));
+        } else if !foreign.is_empty() {
+            self.possession.agenda.rejoin =
+                Some(Str::from_static("the assignment is of another subscription"));
+        }
+        self.settle(now);
+    }
+
+    /// Looks up what is committed of partitions, to begin reading them there.
+    fn adopt(&mut self, now: Instant, partitions: BTreeSet<TopicPartition>) {
+        let id = self.possession.ownership.next();
+        self.possession.ownership.adoptions.insert(id, partitions.clone());
+        let _ = now;
+        self.lookups.push(LookupId::Adoption(id), partitions, Instant::MAX);
+    }
+
+    /// What is committed of partitions is known: they are read from there on.
+    pub(super) fn adopted(&mut self, id: u64, found: &CommittedOffsets) {
+        let Some(partitions) = self.possession.ownership.adoptions.remove(&id) else { return };
+        let mut assigned = Vec::new();
+        let mut starts = Vec::new();
+        for partition in partitions {
+            let committed = match found.get(&partition) {
+                Some(Ok(committed)) => committed.clone(),
+                Some(Err(code)) => {
+                    let message = alloc::format!("topic {}, partition {}", partition.0, partition.1);
+                    let error =
+                        GroupError { doing: GroupStep::FetchOffsets, code: *code, message: Some(message) };
+                    self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+                    continue;
+                }
+                None => None,
+            };
+            let start = match &committed {
+                None => start_of(self.reset),
+                Some(commit) => Some(match commit.leader_epoch {
+                    Some(leader_epoch) => StartAt::OffsetAndEpoch { offset: commit.offset, leader_epoch },
+                    None => StartAt::Offset(commit.offset),
+                }),
+            };
+            let offset = committed.as_ref().map(|commit| commit.offset);
+            self.possession.progress.begin(partition.clone(), offset);
+            self.possession.ownership.owned.insert(partition.clone());
+            starts.push((partition.0.clone(), partition.1, start));
+            assigned.push(AssignedPartition { topic: partition.0, partition: partition.1, committed });
+        }
+        self.outputs.push_back(GroupOutput::Event(GroupEvent::Assigned { partitions: assigned }));
+        if !starts.is_empty() {
+            self.outputs.push_back(GroupOutput::Assign(starts));
+        }
+    }
+
+    /// What is committed of partitions cannot be had.
+    pub(super) fn not_adopted(&mut self, now: Instant, id: u64, code: ErrorCode) {
+        let Some(partitions) = self.possession.ownership.adoptions.remove(&id) else { return };
+        let error = GroupError::new(GroupStep::FetchOffsets, code);
+        match code {
+            // The membership is over; it finds out by itself, and is assigned anew.
+            ErrorCode::UNKNOWN_MEMBER_ID | ErrorCode::STALE_MEMBER_EPOCH => drop(partitions),
+            _ => {
+                self.membership.abandon(now, error);
+            }
+        }
+    }
+}
+
+/// Where a policy begins; `None` if it is for the application to say.
+const fn start_of(reset: OffsetReset) -> Option<StartAt> {
+    match reset {
+        OffsetReset::Earliest => Some(StartAt::Earliest),
+        OffsetReset::Latest => Some(StartAt::Latest),
+        OffsetReset::Timestamp(timestamp) => Some(StartAt::Timestamp(timestamp)),
+        OffsetReset::Duration(duration) => Some(StartAt::Duration(duration)),
+        OffsetReset::None => None,
+    }
+}
