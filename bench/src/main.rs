@@ -39,6 +39,7 @@ fn run() -> Outcome<()> {
             Scenario::Produce => scenarios::produce(&flags).await,
             Scenario::ProduceLatency => scenarios::produce_latency(&flags).await,
             Scenario::Consume => scenarios::consume(&flags).await,
+            Scenario::EndToEndLatency => scenarios::end_to_end_latency(&flags).await,
         };
         line.map_err(|error| error.to_string())
     });

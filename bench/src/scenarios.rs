@@ -1,7 +1,9 @@
 //! What is measured.
 
 mod consume;
+mod end_to_end;
 mod latency;
+mod pace;
 mod produce;
 
 use klamm_bench::contract::{Flags, Payload};
@@ -10,6 +12,7 @@ use klamm_tokio::{Acks, Compression, Kafka, Producer};
 use crate::Outcome;
 
 pub(crate) use consume::consume;
+pub(crate) use end_to_end::end_to_end_latency;
 pub(crate) use latency::produce_latency;
 pub(crate) use produce::produce;
 

@@ -11,6 +11,8 @@ pub enum Scenario {
     ProduceLatency,
     /// Consume assigned partitions from offset 0 as fast as possible.
     Consume,
+    /// Time from the call of send to the delivery to a consumer in the same process.
+    EndToEndLatency,
 }
 
 impl Scenario {
@@ -21,6 +23,7 @@ impl Scenario {
             Self::Produce => "produce",
             Self::ProduceLatency => "produce-latency",
             Self::Consume => "consume",
+            Self::EndToEndLatency => "e2e-latency",
         }
     }
 }
@@ -29,7 +32,7 @@ impl FromStr for Scenario {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Produce, Self::ProduceLatency, Self::Consume]
+        [Self::Produce, Self::ProduceLatency, Self::Consume, Self::EndToEndLatency]
             .into_iter()
             .find(|scenario| scenario.name() == text)
             .ok_or_else(|| format!("no such scenario: {text}"))

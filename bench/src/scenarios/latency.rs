@@ -1,16 +1,17 @@
 //! Time from the call of send to the acknowledgement.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use klamm_bench::contract::{Flags, Meter, Payload, Scenario, Totals};
 use klamm_tokio::{Producer, Receipt, Record};
-use tokio::{sync::mpsc, time::MissedTickBehavior};
+use tokio::sync::mpsc;
 
-use super::{connect, payload, producer};
+use super::{
+    connect,
+    pace::{Pace, nanos},
+    payload, producer,
+};
 use crate::Outcome;
-
-/// A record that is later than this counts from when it was due, not from when it was sent.
-const LATE: Duration = Duration::from_millis(5);
 
 pub(crate) async fn produce_latency(flags: &Flags) -> Outcome<String> {
     let payload = payload(flags)?;
@@ -64,21 +65,11 @@ impl Run {
             }
             outcomes
         });
-        let mut tick = tokio::time::interval(Duration::from_millis(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let begun = Instant::now();
-        let mut number = 0;
-        while number < records {
-            tick.tick().await;
-            let due = (begun.elapsed().as_secs_f64() * self.rate) as u64 + 1;
-            while number < due.min(records) {
-                let due_at = begun + Duration::from_secs_f64(number as f64 / self.rate);
-                let now = Instant::now();
-                let started = if now > due_at + LATE { due_at } else { now };
-                let receipt = producer.enqueue(self.record(number, &mut totals)).await?;
-                outbox.send((receipt, started))?;
-                number += 1;
-            }
+        let mut pace = Pace::new(self.rate);
+        for number in 0..records {
+            let started = pace.start(number).await;
+            let receipt = producer.enqueue(self.record(number, &mut totals)).await?;
+            outbox.send((receipt, started))?;
         }
         drop(outbox);
         let outcomes = collector.await?;
@@ -97,8 +88,4 @@ impl Run {
             .key(key.to_vec())
             .value(value)
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
