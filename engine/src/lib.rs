@@ -42,7 +42,8 @@ pub use admin::{Admin, PerItem};
 pub use clock::{Clock, SystemClock};
 pub use connection_task::ConnectionTask;
 pub use consumer::{
-    ConsumeError, Consumer, ConsumerBuilder, Event, FetchedBatch, NotAssigned, PartitionTrouble,
+    BatchRecords, Batches, ConsumeError, ConsumedRecord, Consumer, ConsumerBuilder, Event, FetchedBatch,
+    NotAssigned, NotStreamed, PartitionStream, PartitionTrouble, Records, SeekError, Source, StreamEnd,
 };
 pub use control_task::ControlTask;
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
@@ -66,5 +67,8 @@ pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
 
 /// Records as they are read.
 pub mod records {
-    pub use klamm_protocol::records::{ControlRecord, Corrupt, EndTransaction, Header, Headers, Record};
+    pub use klamm_core::consumer::OwnedHeader;
+    pub use klamm_protocol::records::{
+        ControlRecord, Corrupt, EndTransaction, FromBytes, FromBytesError, Header, Headers, Record,
+    };
 }

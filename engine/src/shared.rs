@@ -23,7 +23,7 @@ use klamm_core::{
 
 use crate::{
     clock::Clock,
-    consumer::Inbox,
+    consumer::{Inbox, Item as Unread},
     mailbox::{Item, Mailbox, WakeFlag},
     operation::{Operation, Stopped},
     producer::Pool,
@@ -50,6 +50,8 @@ pub(crate) struct State {
     pub(crate) consumers: BTreeMap<ConsumerId, Arc<Inbox>>,
     operations: BTreeMap<OperationId, Arc<Operation>>,
     next_operation: u64,
+    /// What consumers had not read when they ended, to be dropped where no lock is held.
+    discarded: Vec<Unread>,
     /// When the control task will look at the time again.
     pub(crate) armed: Option<Instant>,
     /// The client is closed, or its driver gone.
@@ -84,6 +86,7 @@ impl Shared {
             consumers: BTreeMap::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
+            discarded: Vec::new(),
             armed: None,
             stopped: false,
         };
@@ -109,14 +112,15 @@ impl Shared {
     /// As [`with`](Self::with), for tasks that are told the time.
     pub(crate) fn with_at<R>(&self, now: Instant, work: impl FnOnce(&mut State, Instant) -> R) -> R {
         let mut wakers = Vec::new();
-        let result = {
+        let (result, discarded) = {
             let mut state = lock(&self.state);
             // A flush or a close covers the records that were accepted before it: the client has to know of them.
             self.hear(&mut state, now);
             let result = work(&mut state, now);
             self.pump(&mut state, now, &mut wakers);
-            result
+            (result, std::mem::take(&mut state.discarded))
         };
+        drop(discarded);
         for waker in wakers {
             waker.wake();
         }
@@ -139,6 +143,11 @@ impl Shared {
         for waker in wakers {
             waker.wake();
         }
+    }
+
+    /// Changes something from which nothing follows.
+    pub(crate) fn change<R>(&self, work: impl FnOnce(&mut State) -> R) -> R {
+        work(&mut lock(&self.state))
     }
 
     /// Starts an operation, whose answer can be waited for.
@@ -165,7 +174,7 @@ impl Shared {
         });
         let mut wakers = Vec::new();
         for inbox in inboxes.into_values() {
-            inbox.close(&mut wakers);
+            drop(inbox.close(&mut wakers));
         }
         for waker in wakers {
             waker.wake();
@@ -175,7 +184,12 @@ impl Shared {
     /// Ends everything that waits: the driver is gone, or the client closed.
     pub(crate) fn stop(&self) {
         let mut wakers = Vec::new();
-        lock(&self.state).stop(&mut wakers);
+        let discarded = {
+            let mut state = lock(&self.state);
+            state.stop(&mut wakers);
+            std::mem::take(&mut state.discarded)
+        };
+        drop(discarded);
         self.control.raise(&mut wakers);
         self.ended.take(&mut wakers);
         for waker in wakers {
@@ -314,7 +328,7 @@ impl State {
             pool.stop(wakers);
         }
         for inbox in std::mem::take(&mut self.consumers).into_values() {
-            inbox.stop(wakers);
+            self.discarded.extend(inbox.stop(wakers));
         }
         for operation in std::mem::take(&mut self.operations).into_values() {
             operation.answer(Err(Stopped), wakers);

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use klamm_engine::{
     AdminError, ConsumeError, Event, Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset,
-    NotAssigned, OffsetReset, PerItem, StartAt, Str, block_on, block_on_until,
+    NotAssigned, NotStreamed, OffsetReset, PerItem, SeekError, StartAt, Str, block_on, block_on_until,
 };
 
-use crate::options;
+use crate::{Batches, PartitionStream, Records, options};
 
 /// Reads the partitions that it is assigned. See [`klamm_engine::Consumer`].
 #[derive(Debug)]
@@ -58,6 +58,29 @@ impl Consumer {
         self.inner.try_next()
     }
 
+    /// Batch after batch; over when the consumer is closed. Events are left out.
+    #[must_use]
+    pub fn batches(&self) -> Batches<&klamm_engine::Consumer> {
+        Batches { inner: self.inner.batches() }
+    }
+
+    /// Record after record, each with bytes of its own; over when the consumer is closed. The positions move record by
+    /// record. Events are left out. Batches are cheaper.
+    #[must_use]
+    pub fn records(&self) -> Records<&klamm_engine::Consumer> {
+        Records { inner: self.inner.records() }
+    }
+
+    /// Reads an assigned partition for itself, on a thread of its own for instance: from now on nothing of it comes
+    /// from this consumer's own [`next`](Self::next), until the stream is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or has a stream already.
+    pub fn partition_stream(&self, topic: &str, partition: i32) -> Result<PartitionStream, NotStreamed> {
+        self.inner.partition_stream(topic, partition).map(|inner| PartitionStream { inner })
+    }
+
     /// Assigns partitions, in addition to those that are assigned.
     pub fn assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) {
         self.inner.assign(partitions);
@@ -75,6 +98,16 @@ impl Consumer {
     /// The partition is not assigned.
     pub fn seek(&self, topic: &str, partition: i32, to: StartAt) -> Result<(), NotAssigned> {
         self.inner.seek(topic, partition, to)
+    }
+
+    /// Moves a partition's position by so many offsets, forwards or back, but not before the oldest record that the
+    /// broker still has, nor beyond the end. Where it came to is told by [`Event::Reset`].
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or where it is is not known yet.
+    pub fn seek_by(&self, topic: &str, partition: i32, offsets: i64) -> Result<(), SeekError> {
+        self.inner.seek_by(topic, partition, offsets)
     }
 
     /// Stops handing out records of these partitions, and fetching them. The position stays.
@@ -184,6 +217,8 @@ impl ConsumerBuilder {
         request_timeout(timeout: Duration);
         check_crcs(check: bool);
         max_decompressed_bytes(bytes: usize);
+        max_poll_records(records: usize);
+        max_poll_bytes(bytes: usize);
         control_records(keep: bool);
     }
 

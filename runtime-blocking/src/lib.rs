@@ -30,19 +30,22 @@ mod consumer;
 mod driver;
 mod kafka;
 mod producer;
+mod stream;
 
 pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use kafka::{Kafka, KafkaBuilder};
 pub use klamm_engine::{
-    Acks, Address, AddressFailure, AdminError, AdminErrorKind, BrokerDescription, BrokerId, CloseReason,
-    ClusterDescription, Compression, ConnectError, ConsumeError, CreatedTopic, Effect, ErrorCode, Event,
-    Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic, NotAssigned, OffsetReset,
-    OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PerItem,
-    ProduceError, ProduceErrorKind, Record, RecordMetadata, ResetReason, SendError, StartAt, Str,
-    TopicDescription, TopicListing, TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
+    Acks, Address, AddressFailure, AdminError, AdminErrorKind, BatchRecords, BrokerDescription, BrokerId,
+    CloseReason, ClusterDescription, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
+    Effect, ErrorCode, Event, Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic,
+    NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
+    PartitionTrouble, Partitioner, PerItem, ProduceError, ProduceErrorKind, Record, RecordMetadata,
+    ResetReason, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing,
+    TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
 };
 pub use producer::{Producer, ProducerBuilder, Receipt};
+pub use stream::{Batches, PartitionStream, Records};
 
 /// Forwards the options of a builder.
 macro_rules! options {

@@ -23,6 +23,26 @@ impl fmt::Display for NotAssigned {
 
 impl core::error::Error for NotAssigned {}
 
+/// Why a position cannot be moved from where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekError {
+    /// The partition is not assigned to the consumer.
+    NotAssigned(NotAssigned),
+    /// The partition has no position yet.
+    NoPosition(PartitionIndex),
+}
+
+impl fmt::Display for SeekError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAssigned(error) => error.fmt(f),
+            Self::NoPosition(_) => f.write_str("the partition has no position yet"),
+        }
+    }
+}
+
+impl core::error::Error for SeekError {}
+
 /// What becomes of events that were not polled yet when a new assignment epoch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Events {
@@ -93,6 +113,23 @@ impl Consumer {
         let partition = self.begin(index)?;
         partition.placed = partition.epoch;
         partition.position.seek(to);
+        Ok(())
+    }
+
+    /// Moves a position by so many offsets from where it is, but not out of the log. As a [seek](Self::seek) in all else;
+    /// where it came to is told by [`ConsumerEvent::Reset`].
+    ///
+    /// # Errors
+    ///
+    /// If the partition is not assigned, or has no position yet.
+    pub fn seek_by(&mut self, _now: Instant, index: PartitionIndex, offsets: i64) -> Result<(), SeekError> {
+        let missing = SeekError::NotAssigned(NotAssigned(index));
+        let position = self.partitions.get(&index).ok_or(missing)?.position.known();
+        let at = position.ok_or(SeekError::NoPosition(index))?.offset;
+        self.purge(&[index], Events::Superseded);
+        let partition = self.begin(index).map_err(SeekError::NotAssigned)?;
+        partition.placed = partition.epoch;
+        partition.position.seek_near(at, offsets);
         Ok(())
     }
 

@@ -50,7 +50,7 @@ use klamm_protocol::{ErrorCode, Str, messages::AnyResponse};
 use self::{budget::Budget, node::Node, partition::Partition};
 pub use self::{
     chunk::{Aborted, AssignmentEpoch, Chunk, Ticket},
-    commands::NotAssigned,
+    commands::{NotAssigned, SeekError},
     config::{ConsumerConfig, InvalidConfig, Isolation, OffsetReset, StartAt},
     explain::Explanation,
     output::{
@@ -58,7 +58,7 @@ pub use self::{
         PartitionLeader, ResetReason,
     },
     position::PositionState,
-    reader::{BatchReader, ChunkReader, OwnedBatch, OwnedHeader, OwnedRecord},
+    reader::{BatchReader, ChunkReader, OwnedBatch, OwnedBatchIter, OwnedHeader, OwnedRecord},
 };
 use crate::{
     Backoff, BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, WallTime, cluster::Cluster,

@@ -26,16 +26,22 @@ impl Consumer {
         self.partitions.keys().copied()
     }
 
+    /// Whether a partition is assigned.
+    #[must_use]
+    pub fn is_assigned(&self, index: PartitionIndex) -> bool {
+        self.partitions.contains_key(&index)
+    }
+
     /// The offset of the next record to hand out; `None` if the partition is not assigned or it is not known yet.
     #[must_use]
     pub fn position(&self, index: PartitionIndex) -> Option<i64> {
-        Some(self.partitions.get(&index)?.position.consumed()?.offset)
+        Some(self.partitions.get(&index)?.position.known()?.offset)
     }
 
     /// The leader epoch of the record before the position; `None` if it is not known.
     #[must_use]
     pub fn position_epoch(&self, index: PartitionIndex) -> Option<i32> {
-        Some(self.partitions.get(&index)?.position.consumed()?.epoch).filter(|epoch| *epoch >= 0)
+        Some(self.partitions.get(&index)?.position.known()?.epoch).filter(|epoch| *epoch >= 0)
     }
 
     /// What is known of where to fetch from; `None` if the partition is not assigned.

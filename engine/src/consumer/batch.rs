@@ -1,194 +1,179 @@
 //! What a reader is handed: the records of one partition, borrowed.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
 use klamm_core::{
-    ConsumerId,
-    consumer::{Chunk, ChunkReader, OwnedBatch, Ticket},
+    consumer::{OwnedBatch, OwnedBatchIter},
     planted,
 };
 use klamm_protocol::{
     Str,
-    records::{ControlRecord, Corrupt, ReadOptions, Record, Scratch},
+    records::{ControlRecord, Corrupt, Record},
 };
 
-use crate::shared::Shared;
+use super::opened::{Mark, Opened};
 
 /// Records of one partition, in the order of their offsets.
 ///
 /// Iterating borrows and allocates nothing. The batch holds a share of the consumer's memory until it is dropped, so
 /// do not keep many: copy what is to be kept.
 pub struct FetchedBatch {
-    topic: Str,
-    partition: i32,
-    chunk: Chunk,
-    opened: Vec<OwnedBatch>,
-    /// Where and why reading failed. The consumer reports it when the batch is dropped.
-    corrupt: OnceLock<(i64, Corrupt)>,
-    lease: Lease,
-}
-
-/// How a consumer reads its chunks.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reading {
-    pub(super) options: ReadOptions,
-    /// Whether control records are kept.
-    pub(super) control: bool,
-}
-
-/// The share of the consumer's memory that a chunk holds.
-struct Lease {
-    shared: Arc<Shared>,
-    consumer: ConsumerId,
-    ticket: Ticket,
-    /// What the chunk was decompressed into, in bytes.
-    decompressed: usize,
+    opened: Arc<Opened>,
+    from: Mark,
+    from_offset: i64,
+    /// Where another part of what was fetched begins, if this is not all that is left of it.
+    until: Option<i64>,
 }
 
 impl fmt::Debug for FetchedBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FetchedBatch")
-            .field("topic", &self.topic)
-            .field("partition", &self.partition)
-            .field("from_offset", &self.chunk.from_offset)
-            .field("next_offset", &self.chunk.next_offset)
+            .field("topic", self.topic())
+            .field("partition", &self.partition())
+            .field("from_offset", &self.from_offset())
+            .field("next_offset", &self.next_offset())
             .finish_non_exhaustive()
     }
 }
 
 impl FetchedBatch {
-    /// Checks and decompresses a chunk, on the reader's thread.
-    pub(super) fn open(
-        shared: Arc<Shared>,
-        consumer: ConsumerId,
-        (topic, partition): (Str, i32),
-        chunk: Chunk,
-        reading: Reading,
+    /// What was fetched from `from` on, up to the offset `until` if that is not all.
+    pub(super) const fn new(
+        opened: Arc<Opened>,
+        (from, from_offset): (Mark, i64),
+        until: Option<i64>,
     ) -> Self {
-        let mut reader = ChunkReader::new(&chunk, reading.options).show_control(reading.control);
-        let mut scratch = Scratch::new();
-        let mut opened = Vec::new();
-        let corrupt = OnceLock::new();
-        while let Some(batch) = reader.next_owned(&mut scratch) {
-            match batch {
-                Ok(batch) => opened.push(batch),
-                Err(error) => {
-                    let _ = corrupt.set((reader.next_offset(), error));
-                    break;
-                }
-            }
-        }
-        let decompressed = opened.iter().map(OwnedBatch::decompressed_bytes).sum();
-        if decompressed > 0 {
-            shared.with(|state, now| {
-                if let Some(consumer) = state.client.consumer_mut(consumer) {
-                    consumer.handle_decompressed(now, decompressed);
-                }
-            });
-        }
-        let lease = Lease { shared, consumer, ticket: chunk.ticket, decompressed };
-        Self { topic, partition, chunk, opened, corrupt, lease }
+        Self { opened, from, from_offset, until }
     }
 
     /// The topic.
     #[must_use]
-    pub const fn topic(&self) -> &Str {
-        &self.topic
+    pub fn topic(&self) -> &Str {
+        &self.opened.topic
     }
 
     /// The partition.
     #[must_use]
-    pub const fn partition(&self) -> i32 {
-        self.partition
+    pub fn partition(&self) -> i32 {
+        self.opened.partition
     }
 
     /// The records, borrowed from the batch.
     ///
     /// Should one of them be corrupt, the iteration ends before it, the partition is stopped there, and
     /// [`Consumer::next`](super::Consumer::next) reports it once the batch is dropped.
-    pub fn records(&self) -> impl Iterator<Item = Record<'_>> + '_ {
-        let mut next_offset = self.chunk.from_offset;
-        let data = self.opened.iter().filter(|batch| batch.control().is_none());
-        data.flat_map(OwnedBatch::iter).map_while(move |record| match record {
-            Ok(mut record) => {
-                record.offset += i64::from(planted!(ValueShifted, every 20));
-                next_offset = record.offset + 1;
-                Some(record)
-            }
-            Err(error) => {
-                let _ = self.corrupt.set((next_offset, error));
-                None
-            }
-        })
+    #[must_use]
+    pub fn records(&self) -> BatchRecords<'_> {
+        BatchRecords {
+            batch: self,
+            next: self.from.batch + 1,
+            records: self.opened.records_from(self.from),
+            next_offset: self.from_offset,
+        }
     }
 
     /// The offsets and contents of the markers that end transactions. There are none unless the consumer was
     /// [built](super::ConsumerBuilder::control_records) to show them.
     pub fn control_records(&self) -> impl Iterator<Item = (i64, ControlRecord)> + '_ {
         let offset = |batch: &OwnedBatch| Some(batch.iter().next()?.ok()?.offset);
-        self.opened.iter().filter_map(move |batch| Some((offset(batch)?, batch.control()?)))
+        let mine = |offset: i64| offset >= self.from_offset && self.until.is_none_or(|until| offset < until);
+        let all = self.opened.batches.iter();
+        let all = all.filter_map(move |batch| Some((offset(batch)?, batch.control()?)));
+        all.filter(move |(offset, _)| mine(*offset))
     }
 
     /// What was found to be corrupt, if anything was so far: the offset at which to go on, and what is wrong.
     #[must_use]
     pub fn corrupt(&self) -> Option<(i64, &Corrupt)> {
-        self.corrupt.get().map(|(offset, corrupt)| (*offset, corrupt))
+        let found = self.opened.corrupt.get().filter(|_| self.until.is_none());
+        found.map(|(offset, corrupt)| (*offset, corrupt))
     }
 
-    /// The offset that was asked for: no record has a smaller one.
+    /// The offset from which on these are the records: none has a smaller one.
     #[must_use]
     pub const fn from_offset(&self) -> i64 {
-        self.chunk.from_offset
+        self.from_offset
     }
 
     /// The offset at which reading goes on after the batch: what to commit or to store when its records are done
     /// with. It may lie beyond the last record's, because compacted, aborted and control records take offsets too.
     #[must_use]
-    pub const fn next_offset(&self) -> i64 {
-        self.chunk.next_offset
+    pub fn next_offset(&self) -> i64 {
+        self.until.unwrap_or(self.opened.chunk.next_offset)
     }
 
     /// The offset after the last record that all in-sync replicas had when the batch was fetched.
     #[must_use]
-    pub const fn high_watermark(&self) -> i64 {
-        self.chunk.high_watermark
+    pub fn high_watermark(&self) -> i64 {
+        self.opened.chunk.high_watermark
     }
 
     /// The offset before which every transaction was decided when the batch was fetched; `None` if the broker does
     /// not say.
     #[must_use]
     pub fn last_stable_offset(&self) -> Option<i64> {
-        Some(self.chunk.last_stable_offset).filter(|offset| *offset >= 0)
+        Some(self.opened.chunk.last_stable_offset).filter(|offset| *offset >= 0)
     }
 
-    /// The bytes that were fetched.
+    /// The bytes that were fetched. Where [`max_poll_records`](super::ConsumerBuilder::max_poll_records) or
+    /// [`max_poll_bytes`](super::ConsumerBuilder::max_poll_bytes) cut what was fetched into batches, each has those of all.
     #[must_use]
-    pub const fn fetched_bytes(&self) -> usize {
-        self.chunk.ticket.bytes
+    pub fn fetched_bytes(&self) -> usize {
+        self.opened.chunk.ticket.bytes
     }
 
     /// What compressed records among them were decompressed into, in bytes; 0 if none were.
     #[must_use]
-    pub const fn decompressed_bytes(&self) -> usize {
-        self.lease.decompressed
+    pub fn decompressed_bytes(&self) -> usize {
+        self.opened.decompressed
     }
 }
 
-impl Drop for FetchedBatch {
-    fn drop(&mut self) {
-        let corrupt_at = self.corrupt.get().map(|(offset, _)| *offset);
-        let Lease { shared, consumer, ticket, decompressed } = &self.lease;
-        shared.with(|state, now| {
-            if let Some(consumer) = state.client.consumer_mut(*consumer) {
-                if let Some(offset) = corrupt_at {
-                    consumer.handle_corrupt(now, ticket.partition, ticket.epoch, offset);
+impl<'a> IntoIterator for &'a FetchedBatch {
+    type Item = Record<'a>;
+    type IntoIter = BatchRecords<'a>;
+
+    fn into_iter(self) -> BatchRecords<'a> {
+        self.records()
+    }
+}
+
+/// The records of a [`FetchedBatch`], in the order of their offsets, borrowed.
+#[derive(Clone, Debug)]
+pub struct BatchRecords<'a> {
+    batch: &'a FetchedBatch,
+    /// Which batch of the broker comes next.
+    next: usize,
+    records: Option<OwnedBatchIter<'a>>,
+    next_offset: i64,
+}
+
+impl<'a> Iterator for BatchRecords<'a> {
+    type Item = Record<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Record<'a>> {
+        loop {
+            match self.records.as_mut()?.next() {
+                Some(Ok(record)) if self.batch.until.is_none_or(|until| record.offset < until) => {
+                    let offset = record.offset + i64::from(planted!(ValueShifted, every 20));
+                    self.next_offset = offset + 1;
+                    return Some(Record { offset, ..record });
                 }
-                consumer.handle_freed(now, *decompressed);
-                consumer.handle_consumed(now, *ticket);
+                Some(Ok(_)) => {
+                    self.records = None;
+                    return None;
+                }
+                Some(Err(error)) => {
+                    self.records = None;
+                    let _ = self.batch.opened.corrupt.set((self.next_offset, error));
+                    return None;
+                }
+                None => {
+                    self.records = self.batch.opened.records_from(Mark { batch: self.next, place: None });
+                    self.next += 1;
+                }
             }
-        });
+        }
     }
 }

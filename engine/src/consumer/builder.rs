@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use klamm_core::consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt};
 use klamm_protocol::Str;
 
-use super::{Consumer, Inbox, batch::Reading};
+use super::{Consumer, Inbox, opened::Reading};
 use crate::{InvalidConfig, kafka::ClientHandle};
 
 /// Makes a [`Consumer`]. Names and defaults are those of the Java client.
@@ -103,6 +103,20 @@ impl ConsumerBuilder {
     /// reported as corrupt. Default: 128 MiB.
     pub const fn max_decompressed_bytes(mut self, bytes: usize) -> Self {
         self.reading.options.max_decompressed_bytes = bytes;
+        self
+    }
+
+    /// The most records that are handed out at once (`max.poll.records`), but at least one. Default: no limit, as a batch
+    /// is what was fetched of one partition, at most [`max_partition_fetch_bytes`](Self::max_partition_fetch_bytes).
+    pub const fn max_poll_records(mut self, records: usize) -> Self {
+        self.reading.limits.records = records;
+        self
+    }
+
+    /// The most bytes of keys, values and headers that are handed out at once, but at least one record. Default: no
+    /// limit, as for [`max_poll_records`](Self::max_poll_records).
+    pub const fn max_poll_bytes(mut self, bytes: usize) -> Self {
+        self.reading.limits.bytes = bytes;
         self
     }
 

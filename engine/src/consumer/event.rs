@@ -5,12 +5,11 @@ use std::fmt;
 use klamm_core::consumer::{PartitionErrorKind, ResetReason};
 use klamm_protocol::{ErrorCode, Str};
 
-use super::FetchedBatch;
+use super::{FetchedBatch, StreamEnd};
 
 /// What comes next for the reader of a consumer.
 #[derive(Debug)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "nearly every event is a batch")]
 pub enum Event {
     /// Records.
     Batch(FetchedBatch),
@@ -124,6 +123,8 @@ impl fmt::Display for PartitionTrouble {
 pub enum ConsumeError {
     /// Reading a partition failed for good: it is stopped until it is sought. The other partitions go on.
     Partition(PartitionTrouble),
+    /// The partition that was read for itself is gone.
+    Ended(StreamEnd),
     /// The consumer or its client is closed.
     Closed,
     /// The runtime that drove the client is gone.
@@ -136,11 +137,11 @@ impl ConsumeError {
     pub const fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Partition(trouble) => trouble.code(),
-            Self::Closed | Self::Stopped => None,
+            Self::Ended(_) | Self::Closed | Self::Stopped => None,
         }
     }
 
-    /// Whether the consumer can be asked for more.
+    /// Whether it is of no use to ask for more.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
         !matches!(self, Self::Partition(_))
@@ -151,6 +152,7 @@ impl fmt::Display for ConsumeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Partition(trouble) => trouble.fmt(f),
+            Self::Ended(why) => why.fmt(f),
             Self::Closed => f.write_str("the consumer is closed"),
             Self::Stopped => f.write_str("the runtime that drove the client is gone"),
         }
@@ -179,3 +181,58 @@ impl fmt::Display for NotAssigned {
 }
 
 impl std::error::Error for NotAssigned {}
+
+/// A partition that cannot be read for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotStreamed {
+    /// The topic.
+    pub topic: Str,
+    /// The partition.
+    pub partition: i32,
+    /// Whether it is assigned: then it has a stream already, or the consumer is closed.
+    pub assigned: bool,
+}
+
+impl fmt::Display for NotStreamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = if self.assigned {
+            "is read by a stream of its own already: use that one, or drop it before"
+        } else {
+            "is not assigned to this consumer: assign it first"
+        };
+        write!(f, "topic {}, partition {} {why}", self.topic, self.partition)
+    }
+}
+
+impl std::error::Error for NotStreamed {}
+
+/// Why a position cannot be moved from where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SeekError {
+    /// The partition is not assigned.
+    NotAssigned(NotAssigned),
+    /// It has no position yet: its broker is still asked for where to start.
+    NoPosition {
+        /// The topic.
+        topic: Str,
+        /// The partition.
+        partition: i32,
+    },
+}
+
+impl fmt::Display for SeekError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAssigned(error) => error.fmt(f),
+            Self::NoPosition { topic, partition } => {
+                write!(
+                    f,
+                    "topic {topic}, partition {partition} has no position yet: wait for its first event"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for SeekError {}

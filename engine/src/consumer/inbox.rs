@@ -1,73 +1,191 @@
 //! What was fetched for a consumer and waits for its reader.
 
-use std::{collections::VecDeque, sync::Mutex, task::Waker};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Arc, Mutex},
+    task::Waker,
+};
 
-use klamm_core::consumer::{AssignmentEpoch, Chunk, ConsumerEvent};
+use klamm_core::{
+    PartitionIndex,
+    consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
+};
 
+use super::{StreamEnd, opened::Rest};
 use crate::wait::{Waiters, lock};
 
 /// One thing for the reader, in the order in which it came.
 #[derive(Debug)]
 pub(crate) enum Item {
     Chunk(Chunk),
+    /// What is left of a chunk of which a part was handed out.
+    Rest(Rest),
     Event(AssignmentEpoch, ConsumerEvent),
 }
 
-/// Why nothing more comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// The consumer was closed.
-    Closed,
-    /// The driver is gone.
-    Stopped,
+impl Item {
+    /// The partition that it is of.
+    pub(super) fn partition(&self) -> PartitionIndex {
+        match self {
+            Self::Chunk(chunk) => chunk.ticket.partition,
+            Self::Rest(rest) => rest.partition(),
+            Self::Event(_, event) => event.partition(),
+        }
+    }
 }
 
+/// Items in their order, and who waits for them.
 #[derive(Debug, Default)]
-struct State {
-    items: VecDeque<Item>,
-    end: Option<End>,
-}
-
-/// See the [module](self). What it holds is bounded by the consumer's memory, which its chunks are charged to.
-#[derive(Debug, Default)]
-pub(crate) struct Inbox {
-    state: Mutex<State>,
+pub(crate) struct Lane {
+    queue: Mutex<Queue>,
     pub(super) waiters: Waiters,
 }
 
-impl Inbox {
-    pub(crate) fn deliver(&self, chunk: Chunk, wakers: &mut Vec<Waker>) {
-        lock(&self.state).items.push_back(Item::Chunk(chunk));
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    /// Why nothing more comes.
+    end: Option<StreamEnd>,
+}
+
+impl Lane {
+    fn push(&self, item: Item, wakers: &mut Vec<Waker>) {
+        lock(&self.queue).items.push_back(item);
         self.waiters.take(wakers);
     }
 
-    pub(crate) fn event(&self, epoch: AssignmentEpoch, event: ConsumerEvent, wakers: &mut Vec<Waker>) {
-        lock(&self.state).items.push_back(Item::Event(epoch, event));
-        self.waiters.take(wakers);
-    }
-
-    pub(crate) fn stop(&self, wakers: &mut Vec<Waker>) {
-        self.end(End::Stopped, wakers);
-    }
-
-    pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
-        self.end(End::Closed, wakers);
-    }
-
-    fn end(&self, end: End, wakers: &mut Vec<Waker>) {
-        let mut state = lock(&self.state);
-        state.end.get_or_insert(end);
-        state.items.clear();
-        drop(state);
+    /// Puts back what is left of an item that was popped. After the end it is dropped.
+    pub(super) fn put_back(&self, rest: Rest, wakers: &mut Vec<Waker>) {
+        let mut queue = lock(&self.queue);
+        if queue.end.is_some() {
+            drop(queue);
+            return drop(rest);
+        }
+        queue.items.push_front(Item::Rest(rest));
+        drop(queue);
         self.waiters.take(wakers);
     }
 
     /// The next item, or the end.
-    pub(super) fn pop(&self) -> Option<Result<Item, End>> {
-        let mut state = lock(&self.state);
-        match state.items.pop_front() {
+    pub(super) fn pop(&self) -> Option<Result<Item, StreamEnd>> {
+        let mut queue = lock(&self.queue);
+        match queue.items.pop_front() {
             Some(item) => Some(Ok(item)),
-            None => state.end.map(Err),
+            None => queue.end.map(Err),
         }
+    }
+
+    /// Why nothing more comes.
+    pub(super) fn end(&self) -> Option<StreamEnd> {
+        lock(&self.queue).end
+    }
+
+    /// Ends it. What was not read is returned, to be dropped where no lock is held.
+    fn finish(&self, end: StreamEnd, wakers: &mut Vec<Waker>) -> VecDeque<Item> {
+        let mut queue = lock(&self.queue);
+        queue.end.get_or_insert(end);
+        let left = std::mem::take(&mut queue.items);
+        drop(queue);
+        self.waiters.take(wakers);
+        left
+    }
+}
+
+/// See the [module](self). What it holds is bounded by the consumer's memory, which its chunks are charged to.
+///
+/// A partition that has a lane of its own has nothing in the common one.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    pub(super) common: Lane,
+    lanes: Mutex<BTreeMap<PartitionIndex, Arc<Lane>>>,
+}
+
+impl Inbox {
+    pub(crate) fn deliver(&self, chunk: Chunk, wakers: &mut Vec<Waker>) {
+        self.put(Item::Chunk(chunk), wakers);
+    }
+
+    pub(crate) fn event(&self, epoch: AssignmentEpoch, event: ConsumerEvent, wakers: &mut Vec<Waker>) {
+        self.put(Item::Event(epoch, event), wakers);
+    }
+
+    fn put(&self, item: Item, wakers: &mut Vec<Waker>) {
+        let lane = lock(&self.lanes).get(&item.partition()).cloned();
+        lane.as_deref().unwrap_or(&self.common).push(item, wakers);
+    }
+
+    /// Gives a partition a lane of its own, unless it has one. To be called with the client locked, so that nothing
+    /// comes meanwhile.
+    pub(super) fn claim(&self, partition: PartitionIndex) -> Option<Arc<Lane>> {
+        let mut lanes = lock(&self.lanes);
+        if lanes.contains_key(&partition) || self.common.end().is_some() {
+            return None;
+        }
+        let lane = Arc::new(Lane::default());
+        lanes.insert(partition, Arc::clone(&lane));
+        drop(lanes);
+        let mut common = lock(&self.common.queue);
+        let (mine, others) =
+            std::mem::take(&mut common.items).into_iter().partition(|item| item.partition() == partition);
+        common.items = others;
+        drop(common);
+        lock(&lane.queue).items = mine;
+        Some(lane)
+    }
+
+    /// The partition shares the common lane again. To be called with the client locked.
+    pub(super) fn release(&self, partition: PartitionIndex, lane: &Arc<Lane>, wakers: &mut Vec<Waker>) {
+        let mut lanes = lock(&self.lanes);
+        if lanes.get(&partition).is_none_or(|present| !Arc::ptr_eq(present, lane)) {
+            return;
+        }
+        lanes.remove(&partition);
+        drop(lanes);
+        let left = std::mem::take(&mut lock(&lane.queue).items);
+        if !left.is_empty() {
+            lock(&self.common.queue).items.extend(left);
+            self.common.waiters.take(wakers);
+        }
+    }
+
+    /// Takes out what was not read of partitions that go, to be dropped where no lock is held. Their lanes end.
+    pub(super) fn end_lanes(
+        &self,
+        partitions: &[PartitionIndex],
+        end: StreamEnd,
+        wakers: &mut Vec<Waker>,
+    ) -> Vec<Item> {
+        let mut lanes = lock(&self.lanes);
+        let gone: Vec<_> = partitions.iter().filter_map(|partition| lanes.remove(partition)).collect();
+        drop(lanes);
+        let mut left: Vec<Item> = gone.iter().flat_map(|lane| lane.finish(end, wakers)).collect();
+        let partitions: BTreeSet<PartitionIndex> = partitions.iter().copied().collect();
+        let mut common = lock(&self.common.queue);
+        let (gone, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut common.items)
+            .into_iter()
+            .partition(|item| partitions.contains(&item.partition()));
+        common.items = stay;
+        drop(common);
+        left.extend(gone);
+        left
+    }
+
+    /// Ends all: the driver is gone. What was not read is returned, to be dropped where no lock is held.
+    pub(crate) fn stop(&self, wakers: &mut Vec<Waker>) -> Vec<Item> {
+        self.end(StreamEnd::Stopped, wakers)
+    }
+
+    /// As [`stop`](Self::stop): the consumer is closed.
+    pub(crate) fn close(&self, wakers: &mut Vec<Waker>) -> Vec<Item> {
+        self.end(StreamEnd::Closed, wakers)
+    }
+
+    fn end(&self, end: StreamEnd, wakers: &mut Vec<Waker>) -> Vec<Item> {
+        let lanes = std::mem::take(&mut *lock(&self.lanes));
+        let mut left: Vec<Item> = self.common.finish(end, wakers).into();
+        for lane in lanes.values() {
+            left.extend(lane.finish(end, wakers));
+        }
+        left
     }
 }

@@ -4,25 +4,31 @@ mod batch;
 mod builder;
 mod event;
 mod inbox;
+mod inner;
 mod offsets;
+mod opened;
+mod source;
+mod stream;
 
 use std::{fmt, sync::Arc};
 
 use klamm_core::{
     ConsumerId, PartitionIndex,
-    consumer::{ConsumerEvent, Explanation, PartitionError, StartAt},
-    probe,
+    consumer::{Explanation, StartAt},
 };
 use klamm_protocol::Str;
 
-pub use batch::FetchedBatch;
-use batch::Reading;
+pub use batch::{BatchRecords, FetchedBatch};
 pub use builder::ConsumerBuilder;
-pub use event::{ConsumeError, Event, NotAssigned, PartitionTrouble};
-pub(crate) use inbox::Inbox;
-use inbox::{End, Item};
+pub use event::{ConsumeError, Event, NotAssigned, NotStreamed, PartitionTrouble, SeekError};
+pub(crate) use inbox::{Inbox, Item};
+use inner::Inner;
+use opened::Reading;
+pub use source::{Batches, ConsumedRecord, Records, Source};
+use source::{Flow, sealed::Sealed};
+pub use stream::{PartitionStream, StreamEnd};
 
-use crate::{kafka::ClientHandle, shared::State, wait::until};
+use crate::{kafka::ClientHandle, wait::until};
 
 /// Reads the partitions that it is assigned.
 ///
@@ -31,21 +37,18 @@ use crate::{kafka::ClientHandle, shared::State, wait::until};
 ///
 /// Dropping it closes it without waiting.
 pub struct Consumer {
-    id: ConsumerId,
-    inbox: Arc<Inbox>,
-    client: Arc<ClientHandle>,
-    reading: Reading,
+    inner: Arc<Inner>,
 }
 
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Consumer").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }
 
 impl Consumer {
-    const fn new(id: ConsumerId, inbox: Arc<Inbox>, client: Arc<ClientHandle>, reading: Reading) -> Self {
-        Self { id, inbox, client, reading }
+    fn new(id: ConsumerId, inbox: Arc<Inbox>, client: Arc<ClientHandle>, reading: Reading) -> Self {
+        Self { inner: Arc::new(Inner { id, inbox, client, reading }) }
     }
 
     /// The next records or event, as they come. The positions move when records are handed out.
@@ -57,7 +60,7 @@ impl Consumer {
     /// Reading a partition failed for good, or the consumer is closed. After [`ConsumeError::Partition`] the other
     /// partitions go on.
     pub async fn next(&self) -> Result<Event, ConsumeError> {
-        until(&self.inbox.waiters, || self.try_next()).await
+        until(&self.inner.inbox.common.waiters, || self.try_next()).await
     }
 
     /// The next records.
@@ -78,22 +81,52 @@ impl Consumer {
     /// The next records or event, if they are there.
     #[must_use]
     pub fn try_next(&self) -> Option<Result<Event, ConsumeError>> {
-        loop {
-            let next = match self.inbox.pop()? {
-                Ok(Item::Chunk(chunk)) => self.take(chunk).map(Event::Batch).map(Ok),
-                Ok(Item::Event(epoch, event)) => self.client.shared.ask(|state| {
-                    let index = partition_of(&event)?;
-                    let current = state.client.consumer(self.id)?.is_event_current(epoch, &event);
-                    probe!(EventDroppedAtHandOver, !current);
-                    current.then(|| self.describe(state, index, event)).flatten()
-                }),
-                Err(End::Closed) => Some(Err(ConsumeError::Closed)),
-                Err(End::Stopped) => Some(Err(ConsumeError::Stopped)),
-            };
-            if next.is_some() {
-                return next;
-            }
-        }
+        self.flow().try_next()
+    }
+
+    /// Batch after batch, as a [`Stream`](futures_core::Stream). [`into_batches`](Self::into_batches) borrows nothing.
+    #[must_use]
+    pub fn batches(&self) -> Batches<&Self> {
+        Batches::new(self)
+    }
+
+    /// As [`batches`](Self::batches), and the consumer goes with the stream.
+    #[must_use]
+    pub fn into_batches(self) -> Batches<Self> {
+        Batches::new(self)
+    }
+
+    /// Record after record, each with bytes of its own, as a [`Stream`](futures_core::Stream).
+    /// [`into_records`](Self::into_records) borrows nothing.
+    ///
+    /// This costs a few reference counts and two short locks a record; batches cost neither.
+    #[must_use]
+    pub fn records(&self) -> Records<&Self> {
+        Records::new(self)
+    }
+
+    /// As [`records`](Self::records), and the consumer goes with the stream.
+    #[must_use]
+    pub fn into_records(self) -> Records<Self> {
+        Records::new(self)
+    }
+
+    /// Reads an assigned partition for itself: from now on nothing of it comes from this consumer's own
+    /// [`next`](Self::next), until the stream is dropped.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or has a stream already.
+    pub fn partition_stream(&self, topic: &str, partition: i32) -> Result<PartitionStream, NotStreamed> {
+        let refused = |assigned| NotStreamed { topic: Str::copy_of(topic), partition, assigned };
+        let (index, lane) = self.inner.client.shared.ask(|state| {
+            let index = state.client.cluster().partitions().get(topic, partition);
+            let consumer = state.client.consumer(self.inner.id);
+            let assigned = |index: &PartitionIndex| consumer.is_some_and(|all| all.is_assigned(*index));
+            let index = index.filter(assigned).ok_or_else(|| refused(false))?;
+            Ok((index, self.inner.inbox.claim(index).ok_or_else(|| refused(true))?))
+        })?;
+        Ok(PartitionStream::new(Arc::clone(&self.inner), lane, index, (Str::copy_of(topic), partition)))
     }
 
     /// Assigns partitions, in addition to those that are assigned.
@@ -102,16 +135,13 @@ impl Consumer {
             .into_iter()
             .map(|(topic, partition, at)| (Str::copy_of(topic.as_ref()), partition, at));
         let partitions: Vec<_> = partitions.collect();
-        self.client.shared.with(|state, now| state.client.assign(now, self.id, partitions));
+        self.inner.client.shared.with(|state, now| state.client.assign(now, self.inner.id, partitions));
     }
 
-    /// Takes partitions away. Nothing that was fetched of them is handed out any more.
+    /// Takes partitions away. Nothing that was fetched of them is handed out any more, and their streams end with
+    /// [`StreamEnd::Unassigned`].
     pub fn unassign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
-        self.command(partitions, |state, now, id, indices| {
-            if let Some(consumer) = state.client.consumer_mut(id) {
-                consumer.unassign(now, indices);
-            }
-        });
+        self.inner.unassign(&self.inner.indices(partitions), StreamEnd::Unassigned);
     }
 
     /// Moves a partition's position. Nothing that was fetched before is handed out any more.
@@ -120,29 +150,40 @@ impl Consumer {
     ///
     /// The partition is not assigned.
     pub fn seek(&self, topic: &str, partition: i32, to: StartAt) -> Result<(), NotAssigned> {
-        let done = self.client.shared.with(|state, now| {
-            let index = state.client.cluster().partitions().get(topic, partition)?;
-            state.client.consumer_mut(self.id)?.seek(now, index, to).ok()
-        });
+        let done = self.inner.index(topic, partition).and_then(|index| self.inner.seek(index, to));
         done.ok_or_else(|| NotAssigned { topic: Str::copy_of(topic), partition })
+    }
+
+    /// Moves a partition's position by so many offsets, forwards or back, but not before the oldest record that the
+    /// broker still has, nor beyond the end. Where it came to is told by [`Event::Reset`]. Offsets that compaction or
+    /// transactions left out count.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or where it is is not known yet.
+    pub fn seek_by(&self, topic: &str, partition: i32, offsets: i64) -> Result<(), SeekError> {
+        let done = self.inner.index(topic, partition).and_then(|index| {
+            self.inner.client.shared.with(|state, now| {
+                Some(state.client.consumer_mut(self.inner.id)?.seek_by(now, index, offsets))
+            })
+        });
+        match done {
+            Some(Ok(())) => Ok(()),
+            Some(Err(klamm_core::consumer::SeekError::NoPosition(_))) => {
+                Err(SeekError::NoPosition { topic: Str::copy_of(topic), partition })
+            }
+            _ => Err(SeekError::NotAssigned(NotAssigned { topic: Str::copy_of(topic), partition })),
+        }
     }
 
     /// Stops handing out records of these partitions, and fetching them. The position stays.
     pub fn pause<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
-        self.command(partitions, |state, now, id, indices| {
-            if let Some(consumer) = state.client.consumer_mut(id) {
-                consumer.pause(now, indices);
-            }
-        });
+        self.inner.command(&self.inner.indices(partitions), klamm_core::consumer::Consumer::pause);
     }
 
     /// Goes on with paused partitions.
     pub fn resume<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) {
-        self.command(partitions, |state, now, id, indices| {
-            if let Some(consumer) = state.client.consumer_mut(id) {
-                consumer.resume(now, indices);
-            }
-        });
+        self.inner.command(&self.inner.indices(partitions), klamm_core::consumer::Consumer::resume);
     }
 
     /// The offset of the next record of a partition that will be handed out; `None` while that is not known.
@@ -166,96 +207,24 @@ impl Consumer {
     /// Why nothing comes from a partition: what it waits for next.
     #[must_use]
     pub fn explain(&self, topic: &str, partition: i32) -> Explanation {
-        let now = self.client.shared.clock.now();
-        self.client.shared.ask(|state| {
-            let Some(consumer) = state.client.consumer(self.id) else { return Explanation::Closed };
-            match state.client.cluster().partitions().get(topic, partition) {
-                Some(index) => consumer.explain(now, index),
-                None => Explanation::NotAssigned,
-            }
-        })
+        self.inner.explain(self.inner.index(topic, partition))
     }
 
     /// The partitions that are assigned.
     #[must_use]
     pub fn assignment(&self) -> Vec<(Str, i32)> {
-        self.client.shared.ask(|state| {
-            let Some(consumer) = state.client.consumer(self.id) else { return Vec::new() };
+        self.inner.client.shared.ask(|state| {
+            let Some(consumer) = state.client.consumer(self.inner.id) else { return Vec::new() };
             let partitions = state.client.cluster().partitions();
             let name = |index| partitions.name(index).map(|(topic, partition)| (topic.clone(), partition));
             consumer.assignment().filter_map(name).collect()
         })
     }
 
-    /// Closes the consumer. Calls of [`next`](Self::next) end with [`ConsumeError::Closed`].
+    /// Closes the consumer. Calls of [`next`](Self::next) end with [`ConsumeError::Closed`], streams of partitions with
+    /// [`StreamEnd::Closed`].
     pub fn close(&self) {
-        self.client.shared.with(|state, now| {
-            state.client.close_consumer(now, self.id);
-            state.consumers.remove(&self.id);
-        });
-        let mut wakers = Vec::new();
-        self.inbox.close(&mut wakers);
-        for waker in wakers {
-            waker.wake();
-        }
-    }
-
-    /// Takes a chunk if it is still wanted.
-    fn take(&self, chunk: klamm_core::consumer::Chunk) -> Option<FetchedBatch> {
-        let ticket = chunk.ticket;
-        let name = self.client.shared.with(|state, now| {
-            let consumer = state.client.consumer_mut(self.id)?;
-            if !consumer.take(ticket.partition, ticket.epoch, chunk.next_offset, chunk.leader_epoch) {
-                probe!(ChunkDroppedAtHandOver);
-                consumer.handle_consumed(now, ticket);
-                return None;
-            }
-            let name = state.client.cluster().partitions().name(ticket.partition);
-            name.map(|(topic, partition)| (topic.clone(), partition))
-        })?;
-        Some(FetchedBatch::open(Arc::clone(&self.client.shared), self.id, name, chunk, self.reading))
-    }
-
-    /// Puts names to an event.
-    fn describe(
-        &self,
-        state: &State,
-        index: PartitionIndex,
-        event: ConsumerEvent,
-    ) -> Option<Result<Event, ConsumeError>> {
-        let (topic, partition) = state.client.cluster().partitions().name(index)?;
-        let topic = topic.clone();
-        Some(Ok(match event {
-            ConsumerEvent::EndOfPartition { offset, .. } => Event::End { topic, partition, offset },
-            ConsumerEvent::Reset { from, to, why, .. } => Event::Reset { topic, partition, from, to, why },
-            ConsumerEvent::Truncated { position, diverged_at, continues, .. } => {
-                Event::Truncated { topic, partition, position, diverged_at, continues }
-            }
-            ConsumerEvent::PartitionError(PartitionError { kind, offset, retrying, .. }) => {
-                let context = state.client.diagnosis();
-                let trouble = PartitionTrouble { topic, partition, kind, offset, retrying, context };
-                if !retrying {
-                    return Some(Err(ConsumeError::Partition(trouble)));
-                }
-                Event::Trouble(trouble)
-            }
-            _ => return None,
-        }))
-    }
-
-    fn command<T: AsRef<str>>(
-        &self,
-        partitions: impl IntoIterator<Item = (T, i32)>,
-        command: impl FnOnce(&mut State, klamm_core::Instant, ConsumerId, &[PartitionIndex]),
-    ) {
-        let partitions: Vec<(T, i32)> = partitions.into_iter().collect();
-        self.client.shared.with(|state, now| {
-            let numbers = state.client.cluster().partitions();
-            let indices =
-                partitions.iter().filter_map(|(topic, partition)| numbers.get(topic.as_ref(), *partition));
-            let indices: Vec<_> = indices.collect();
-            command(state, now, self.id, &indices);
-        });
+        self.inner.close();
     }
 
     fn query<R>(
@@ -264,26 +233,20 @@ impl Consumer {
         partition: i32,
         query: impl FnOnce(&klamm_core::consumer::Consumer, PartitionIndex) -> Option<R>,
     ) -> Option<R> {
-        self.client.shared.ask(|state| {
-            let index = state.client.cluster().partitions().get(topic, partition)?;
-            query(state.client.consumer(self.id)?, index)
-        })
+        self.inner.query(self.inner.index(topic, partition)?, query)
+    }
+}
+
+impl Sealed for Consumer {}
+
+impl Source for Consumer {
+    fn flow(&self) -> Flow<'_> {
+        Flow { inner: &self.inner, lane: &self.inner.inbox.common }
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// The partition that an event is about.
-const fn partition_of(event: &ConsumerEvent) -> Option<PartitionIndex> {
-    match event {
-        ConsumerEvent::PartitionError(error) => Some(error.partition),
-        ConsumerEvent::Reset { partition, .. }
-        | ConsumerEvent::Truncated { partition, .. }
-        | ConsumerEvent::EndOfPartition { partition, .. } => Some(*partition),
-        _ => None,
     }
 }

@@ -62,13 +62,14 @@ impl Consumer {
         &self,
         of: Vec<(T, i32, OffsetSpec)>,
     ) -> impl Future<Output = Result<PerItem<(Str, i32), ListedOffset>, AdminError>> + Send + use<T> {
-        let isolation = |state: &crate::shared::State| Some(state.client.consumer(self.id)?.isolation());
-        let read_committed = self.client.shared.ask(isolation) == Some(Isolation::ReadCommitted);
+        let isolation =
+            |state: &crate::shared::State| Some(state.client.consumer(self.inner.id)?.isolation());
+        let read_committed = self.inner.client.shared.ask(isolation) == Some(Isolation::ReadCommitted);
         let of: Vec<_> = of
             .into_iter()
             .map(|(topic, partition, spec)| (Str::copy_of(topic.as_ref()), partition, spec))
             .collect();
-        let admin = Admin::new(Arc::clone(&self.client));
+        let admin = Admin::new(Arc::clone(&self.inner.client));
         async move { admin.list_offsets_isolated(of, read_committed).await }
     }
 }

@@ -7,7 +7,7 @@ use klamm_protocol::{
     messages::{
         AnyRequest, AnyResponse, RequestHeader, ResponseHeader,
         api_versions::{ApiVersion, ApiVersionsResponse},
-        fetch::{FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData},
+        fetch::{FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData},
         list_offsets::{ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse},
         metadata::{
             MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -34,7 +34,7 @@ const APIS: &[(ApiKey, i16)] = &[
 pub(super) struct Broker {
     /// The partitions of the topic; a leader of -1: none.
     pub(super) leaders: Vec<i32>,
-    /// How many records a fetch of partition 0 gives from offset 0 on; otherwise fetches wait.
+    /// How many records each partition has, in one batch; fetches of nothing else wait.
     pub(super) records: u8,
     /// Whether produce requests are answered.
     pub(super) answers_produce: bool,
@@ -72,7 +72,7 @@ impl Broker {
             match AnyRequest::decode(api, version, &mut reader).unwrap() {
                 AnyRequest::Metadata(_) => self.metadata().into(),
                 AnyRequest::ListOffsets(_) => offsets().into(),
-                AnyRequest::Fetch(request) if self.records > 0 && starts(&request) => self.fetched().into(),
+                AnyRequest::Fetch(request) if self.has(&request) => self.fetched(&request).into(),
                 AnyRequest::Produce(request) => {
                     self.produced += 1;
                     if !self.answers_produce {
@@ -120,30 +120,34 @@ impl Broker {
         MetadataResponse { brokers: vec![broker], topics: vec![topic], ..MetadataResponse::default() }
     }
 
-    fn fetched(&self) -> FetchResponse {
+    /// Whether there is anything to fetch.
+    fn has(&self, request: &FetchRequest) -> bool {
+        let mut partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.any(|partition| partition.fetch_offset < self.records.into())
+    }
+
+    fn fetched(&self, request: &FetchRequest) -> FetchResponse {
         let mut encoder = BatchEncoder::new(BatchLimits::default());
         for number in 0..self.records {
             let record = RecordRef { value: Some(&[number]), timestamp: 1, ..RecordRef::default() };
             encoder.append(&record).unwrap();
         }
         let records = encoder.seal(Compression::None).to_bytes(&Stamp::NONE);
-        let partition = PartitionData {
+        let data = |partition: &FetchPartition| PartitionData {
+            partition_index: partition.partition,
             high_watermark: self.records.into(),
             last_stable_offset: self.records.into(),
-            records: Some(RecordBytes::from(records)),
+            records: (partition.fetch_offset < self.records.into())
+                .then(|| RecordBytes::from(records.clone())),
             ..PartitionData::default()
         };
-        let topic = FetchableTopicResponse {
-            topic: Str::from("t"),
-            partitions: vec![partition],
+        let responses = request.topics.iter().map(|topic| FetchableTopicResponse {
+            topic: topic.topic.clone(),
+            partitions: topic.partitions.iter().map(data).collect(),
             ..FetchableTopicResponse::default()
-        };
-        FetchResponse { responses: vec![topic], ..FetchResponse::default() }
+        });
+        FetchResponse { responses: responses.collect(), ..FetchResponse::default() }
     }
-}
-
-fn starts(request: &FetchRequest) -> bool {
-    request.topics.iter().flat_map(|topic| &topic.partitions).any(|partition| partition.fetch_offset == 0)
 }
 
 fn versions(error_code: ErrorCode) -> ApiVersionsResponse {

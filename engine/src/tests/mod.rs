@@ -1,6 +1,7 @@
 //! Handles and tasks, with a broker that answers as a test says. Everything runs on the thread of the test.
 
 mod broker;
+mod consuming;
 mod handing_over;
 
 use std::{

@@ -152,6 +152,11 @@ impl<'a> Decoder<'a> {
         self.rest.len()
     }
 
+    /// Leaves out what lies before the last `rest_len` bytes.
+    pub(super) fn go_to(&mut self, rest_len: usize) {
+        self.rest = &self.rest[self.rest.len().saturating_sub(rest_len)..];
+    }
+
     pub(super) fn next(&mut self) -> Option<Result<Record<'a>, CorruptReason>> {
         if self.rest.is_empty() { None } else { Some(self.record()) }
     }

@@ -22,6 +22,7 @@ mod batch;
 mod batches;
 mod broker;
 mod control;
+mod convert;
 mod crc;
 mod encoder;
 mod error;
@@ -40,12 +41,13 @@ pub use batch::{Batch, TimestampType};
 pub use batches::Batches;
 pub use broker::{AssignError, Assignment, Timestamps, Validated, assign};
 pub use control::{ControlRecord, EndTransaction};
+pub use convert::{FromBytes, FromBytesError};
 pub use encoder::{AppendError, BatchEncoder, BatchLimits};
 pub use error::{Corrupt, CorruptReason};
 pub use layout::{
     BATCH_HEADER_LEN, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, sequence_after,
 };
-pub use read::{ReadOptions, RecordIter, Records, Scratch};
+pub use read::{ReadOptions, RecordIter, RecordPlace, Records, Scratch};
 pub use record::{Header, HeaderIter, Headers, Record, RecordRef};
 pub use sealed::{SealedBatch, Stamp};
 pub use to_legacy::{LegacyError, LegacyFormat};

@@ -170,6 +170,17 @@ impl<'a> RecordIter<'a> {
         Self { decoder, origin: Origin { batch_at, batch_offset, payload_len: payload.len() }, failed: false }
     }
 
+    /// Where the next record begins: see [`Records::iter_from`].
+    #[inline]
+    pub fn place(&self) -> RecordPlace {
+        match &self.decoder {
+            Decoder::V2(decoder) => {
+                RecordPlace { rest_len: decoder.rest_len(), records: decoder.remaining() }
+            }
+            Decoder::Legacy(decoder) => RecordPlace { rest_len: decoder.rest_len(), records: 0 },
+        }
+    }
+
     /// The error after the last record, if there is one.
     #[cold]
     fn end(&mut self) -> Option<Result<Record<'a>, Corrupt>> {
@@ -228,6 +239,20 @@ impl<'a> Iterator for RecordIter<'a> {
 
 impl core::iter::FusedIterator for RecordIter<'_> {}
 
+/// Where a record begins within the records of its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordPlace {
+    /// The bytes from there to the end of the payload.
+    rest_len: usize,
+    /// The records from there on, where the format counts them.
+    records: usize,
+}
+
+impl RecordPlace {
+    /// After the last record of any batch.
+    pub const END: Self = Self { rest_len: 0, records: 0 };
+}
+
 /// The records of one batch, checked and decompressed, owning their bytes.
 #[derive(Debug, Clone)]
 pub struct Records {
@@ -266,6 +291,17 @@ impl Records {
     #[inline]
     pub fn iter(&self) -> RecordIter<'_> {
         RecordIter::new(self.kind, &self.payload, self.batch_at, self.batch_offset)
+    }
+
+    /// The records from a [place](RecordIter::place) on that an iterator over these very records was at.
+    #[inline]
+    pub fn iter_from(&self, place: RecordPlace) -> RecordIter<'_> {
+        let mut iter = self.iter();
+        match &mut iter.decoder {
+            Decoder::V2(decoder) => decoder.go_to(place.rest_len, place.records),
+            Decoder::Legacy(decoder) => decoder.go_to(place.rest_len),
+        }
+        iter
     }
 
     /// The bytes that the records borrow, for sharing parts of them.

@@ -1,5 +1,6 @@
 use core::fmt;
 
+use super::convert::{FromBytes, FromBytesError};
 use super::varint::{Fault, Fields};
 
 /// A record to be written.
@@ -37,6 +38,26 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// The headers; decoded as they are iterated.
     pub headers: Headers<'a>,
+}
+
+impl<'a> Record<'a> {
+    /// The key as a value of another type: see [`FromBytes`].
+    ///
+    /// # Errors
+    ///
+    /// The bytes are none of that type.
+    pub fn key_as<T: FromBytes<'a>>(&self) -> Result<T, FromBytesError> {
+        T::from_bytes(self.key)
+    }
+
+    /// The value as one of another type: see [`FromBytes`].
+    ///
+    /// # Errors
+    ///
+    /// The bytes are none of that type.
+    pub fn value_as<T: FromBytes<'a>>(&self) -> Result<T, FromBytesError> {
+        T::from_bytes(self.value)
+    }
 }
 
 /// The headers of a record that was read, still encoded. Iterating allocates nothing.

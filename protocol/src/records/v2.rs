@@ -35,6 +35,14 @@ impl<'a> Decoder<'a> {
         self.fields.rest.len()
     }
 
+    /// Leaves out what lies before the last `rest_len` bytes, in which there are so many records.
+    #[inline]
+    pub(super) fn go_to(&mut self, rest_len: usize, records: usize) {
+        let skipped = self.rest_len().saturating_sub(rest_len);
+        self.fields.rest = &self.fields.rest[skipped..];
+        self.remaining = i32::try_from(records).unwrap_or(i32::MAX).min(self.remaining);
+    }
+
     #[inline]
     pub(super) fn remaining(&self) -> usize {
         usize::try_from(self.remaining).unwrap_or(0)

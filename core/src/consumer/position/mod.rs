@@ -146,6 +146,12 @@ impl Position {
         self.consumed
     }
 
+    /// As [`consumed`](Self::consumed), but `None` while the application asked for a place that is not found yet.
+    pub(super) fn known(&self) -> Option<At> {
+        let asked = self.to_find().is_some_and(|wish| wish.why == ResetReason::Asked);
+        self.consumed.filter(|_| !asked)
+    }
+
     /// The next offset to fetch; `None` while it is not known or not certain.
     pub(super) fn to_fetch(&self) -> Option<At> {
         self.fetched.filter(|_| self.state == PositionState::Fetching)
@@ -196,6 +202,15 @@ impl Position {
                 return self.set(At { offset, epoch: leader_epoch });
             }
         };
+        self.take(Input::SeekPlace);
+        self.wish = Some(Wish { place, why: ResetReason::Asked });
+    }
+
+    /// Goes so many offsets on or back from one, but not out of the log.
+    pub(super) fn seek_near(&mut self, offset: i64, offsets: i64) {
+        let wanted = offset.saturating_add(offsets);
+        let place =
+            if offsets < 0 { Place::NotBeforeEarliest(wanted) } else { Place::NotAfterLatest(wanted) };
         self.take(Input::SeekPlace);
         self.wish = Some(Wish { place, why: ResetReason::Asked });
     }

@@ -13,7 +13,7 @@ use klamm_protocol::records::{
     AbortedFilter, AbortedTransaction, Batch, Batches, Corrupt, ReadOptions, Record, RecordIter, Scratch,
 };
 
-pub use self::owned::{OwnedBatch, OwnedHeader, OwnedRecord};
+pub use self::owned::{OwnedBatch, OwnedBatchIter, OwnedHeader, OwnedRecord};
 use super::{Aborted, Chunk, Isolation};
 
 /// Reads the batches of one chunk, in order.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use klamm_protocol::{
     Str,
     compression::Compression,
-    records::{Batches, ControlRecord, Corrupt, Record, Records, Scratch},
+    records::{Batches, ControlRecord, Corrupt, Record, RecordIter, RecordPlace, Records, Scratch},
 };
 
 use super::ChunkReader;
@@ -19,6 +19,14 @@ pub struct OwnedBatch {
     /// What its records were decompressed into, in bytes.
     decompressed: usize,
     control: Option<ControlRecord>,
+    leader_epoch: i32,
+}
+
+/// The records of one batch, in order, borrowed. Ends after the first error.
+#[derive(Clone, Debug)]
+pub struct OwnedBatchIter<'a> {
+    records: RecordIter<'a>,
+    from: i64,
 }
 
 /// A record that owns its bytes. They are shared with the batch that it came from, and keep that in memory.
@@ -73,7 +81,8 @@ impl ChunkReader {
                         return Some(Err(corrupt));
                     }
                 };
-                Some(Ok(OwnedBatch { records, from: self.from, decompressed, control }))
+                let leader_epoch = self.leader_epoch;
+                Some(Ok(OwnedBatch { records, from: self.from, decompressed, control, leader_epoch }))
             }
             Err(corrupt) => {
                 self.failed = true;
@@ -96,10 +105,22 @@ impl OwnedBatch {
         self.decompressed
     }
 
+    /// The leader epoch in which it was written; -1 if it is not known.
+    #[must_use]
+    pub const fn leader_epoch(&self) -> i32 {
+        self.leader_epoch
+    }
+
     /// The records, in order, borrowed. Ends after the first error.
-    pub fn iter(&self) -> impl Iterator<Item = Result<Record<'_>, Corrupt>> + '_ {
-        let from = self.from;
-        self.records.iter().filter(move |record| record.as_ref().map_or(true, |record| record.offset >= from))
+    #[must_use]
+    pub fn iter(&self) -> OwnedBatchIter<'_> {
+        OwnedBatchIter { records: self.records.iter(), from: self.from }
+    }
+
+    /// The records from a [place](OwnedBatchIter::place) of this very batch on.
+    #[must_use]
+    pub fn iter_from(&self, place: RecordPlace) -> OwnedBatchIter<'_> {
+        OwnedBatchIter { records: self.records.iter_from(place), from: self.from }
     }
 
     /// The records, in order, owned. Allocates for headers only.
@@ -107,7 +128,13 @@ impl OwnedBatch {
         self.iter().map(|record| record.map(|record| self.own(&record)))
     }
 
-    fn own(&self, record: &Record<'_>) -> OwnedRecord {
+    /// One of its records, owned. Allocates for headers only.
+    ///
+    /// # Panics
+    ///
+    /// If the record is of another batch.
+    #[must_use]
+    pub fn own(&self, record: &Record<'_>) -> OwnedRecord {
         OwnedRecord {
             offset: record.offset,
             timestamp: record.timestamp,
@@ -127,5 +154,36 @@ impl OwnedBatch {
     /// A part of the records as bytes that share their memory.
     fn share(&self, part: &[u8]) -> Bytes {
         self.records.payload().slice_ref(part)
+    }
+}
+
+impl<'a> IntoIterator for &'a OwnedBatch {
+    type Item = Result<Record<'a>, Corrupt>;
+    type IntoIter = OwnedBatchIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl OwnedBatchIter<'_> {
+    /// Where the next record begins.
+    #[must_use]
+    pub fn place(&self) -> RecordPlace {
+        self.records.place()
+    }
+}
+
+impl<'a> Iterator for OwnedBatchIter<'a> {
+    type Item = Result<Record<'a>, Corrupt>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.records.next()? {
+                Ok(record) if record.offset < self.from => {}
+                other => return Some(other),
+            }
+        }
     }
 }

@@ -1,0 +1,200 @@
+//! What a consumer and the streams of its partitions share.
+
+use std::sync::Arc;
+
+use klamm_core::{
+    ConsumerId, Instant, PartitionIndex,
+    consumer::{
+        AssignmentEpoch, Chunk, Consumer, ConsumerEvent, Explanation, PartitionError, StartAt, Ticket,
+    },
+    probe,
+};
+use klamm_protocol::Str;
+
+use super::{
+    ConsumeError, Event, FetchedBatch, Inbox, Item, PartitionTrouble, StreamEnd,
+    inbox::Lane,
+    opened::{Limits, Opened, Reading, Rest},
+};
+use crate::{kafka::ClientHandle, shared::State};
+
+/// See the [module](self).
+pub(super) struct Inner {
+    pub(super) id: ConsumerId,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) client: Arc<ClientHandle>,
+    pub(super) reading: Reading,
+}
+
+impl Inner {
+    /// The client's number of a partition; `None` if it was never named.
+    pub(super) fn index(&self, topic: &str, partition: i32) -> Option<PartitionIndex> {
+        self.client.shared.ask(|state| state.client.cluster().partitions().get(topic, partition))
+    }
+
+    /// Those of them that were ever named.
+    pub(super) fn indices<T: AsRef<str>>(
+        &self,
+        partitions: impl IntoIterator<Item = (T, i32)>,
+    ) -> Vec<PartitionIndex> {
+        let partitions: Vec<(T, i32)> = partitions.into_iter().collect();
+        self.client.shared.ask(|state| {
+            let numbers = state.client.cluster().partitions();
+            let indices =
+                partitions.iter().filter_map(|(topic, partition)| numbers.get(topic.as_ref(), *partition));
+            indices.collect()
+        })
+    }
+
+    pub(super) fn command(
+        &self,
+        partitions: &[PartitionIndex],
+        command: impl FnOnce(&mut Consumer, Instant, &[PartitionIndex]),
+    ) {
+        self.client.shared.with(|state, now| {
+            if let Some(consumer) = state.client.consumer_mut(self.id) {
+                command(consumer, now, partitions);
+            }
+        });
+    }
+
+    pub(super) fn query<R>(
+        &self,
+        partition: PartitionIndex,
+        query: impl FnOnce(&Consumer, PartitionIndex) -> Option<R>,
+    ) -> Option<R> {
+        self.client.shared.ask(|state| query(state.client.consumer(self.id)?, partition))
+    }
+
+    /// Nothing if the partition is not assigned.
+    pub(super) fn seek(&self, partition: PartitionIndex, to: StartAt) -> Option<()> {
+        self.client
+            .shared
+            .with(|state, now| state.client.consumer_mut(self.id)?.seek(now, partition, to).ok())
+    }
+
+    pub(super) fn explain(&self, partition: Option<PartitionIndex>) -> Explanation {
+        let now = self.client.shared.clock.now();
+        self.client.shared.ask(|state| match (state.client.consumer(self.id), partition) {
+            (None, _) => Explanation::Closed,
+            (Some(consumer), Some(partition)) => consumer.explain(now, partition),
+            (Some(_), None) => Explanation::NotAssigned,
+        })
+    }
+
+    /// Takes partitions away. Their streams end for this reason.
+    pub(super) fn unassign(&self, partitions: &[PartitionIndex], why: StreamEnd) {
+        let mut wakers = Vec::new();
+        let left = self.client.shared.with(|state, now| {
+            let left = self.inbox.end_lanes(partitions, why, &mut wakers);
+            let Some(consumer) = state.client.consumer_mut(self.id) else { return left };
+            consumer.unassign(now, partitions);
+            for item in &left {
+                if let Item::Chunk(chunk) = item {
+                    consumer.handle_consumed(now, chunk.ticket);
+                }
+            }
+            left
+        });
+        drop(left);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// A stream of a partition is dropped.
+    pub(super) fn release(&self, partition: PartitionIndex, lane: &Arc<Lane>) {
+        let mut wakers = Vec::new();
+        self.client.shared.ask(|_| self.inbox.release(partition, lane, &mut wakers));
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.client.shared.with(|state, now| {
+            state.client.close_consumer(now, self.id);
+            state.consumers.remove(&self.id);
+        });
+        let mut wakers = Vec::new();
+        drop(self.inbox.close(&mut wakers));
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Takes a chunk as a whole, if it is still wanted, and opens it.
+    pub(super) fn take(&self, chunk: Chunk) -> Option<FetchedBatch> {
+        let name = self.name_if(&chunk, |consumer| {
+            consumer.take(chunk.ticket.partition, chunk.ticket.epoch, chunk.next_offset, chunk.leader_epoch)
+        })?;
+        let rest = Rest::all(self.opened(name, chunk));
+        rest.cut(Limits::NONE, |_, _, _| true).map(|(batch, _)| batch)
+    }
+
+    /// Opens a chunk if it is still wanted. Nothing is taken yet.
+    pub(super) fn open(&self, chunk: Chunk) -> Option<Rest> {
+        let name =
+            self.name_if(&chunk, |consumer| consumer.is_current(chunk.ticket.partition, chunk.ticket.epoch))?;
+        Some(Rest::all(self.opened(name, chunk)))
+    }
+
+    fn opened(&self, name: (Str, i32), chunk: Chunk) -> Opened {
+        Opened::new(Arc::clone(&self.client.shared), self.id, name, chunk, &self.reading)
+    }
+
+    /// The name of a chunk's partition, if the chunk is still wanted. If not, its memory is given back.
+    fn name_if(&self, chunk: &Chunk, wanted: impl FnOnce(&mut Consumer) -> bool) -> Option<(Str, i32)> {
+        self.client.shared.with(|state, now| {
+            let consumer = state.client.consumer_mut(self.id)?;
+            if !wanted(consumer) {
+                probe!(ChunkDroppedAtHandOver);
+                consumer.handle_consumed(now, chunk.ticket);
+                return None;
+            }
+            let name = state.client.cluster().partitions().name(chunk.ticket.partition);
+            name.map(|(topic, partition)| (topic.clone(), partition))
+        })
+    }
+
+    /// Moves a position. Returns whether what lies before it is still wanted.
+    pub(super) fn advance(&self, ticket: Ticket, next_offset: i64, leader_epoch: i32) -> bool {
+        self.client.shared.change(|state| {
+            let consumer = state.client.consumer_mut(self.id);
+            consumer.is_some_and(|all| all.take(ticket.partition, ticket.epoch, next_offset, leader_epoch))
+        })
+    }
+
+    /// Puts names to an event, if it is still to be shown.
+    pub(super) fn describe(
+        &self,
+        epoch: AssignmentEpoch,
+        event: ConsumerEvent,
+    ) -> Option<Result<Event, ConsumeError>> {
+        self.client.shared.ask(|state| {
+            let current = state.client.consumer(self.id)?.is_event_current(epoch, &event);
+            if current { describe(state, event) } else { None }
+        })
+    }
+}
+
+fn describe(state: &State, event: ConsumerEvent) -> Option<Result<Event, ConsumeError>> {
+    let (topic, partition) = state.client.cluster().partitions().name(event.partition())?;
+    let topic = topic.clone();
+    Some(Ok(match event {
+        ConsumerEvent::EndOfPartition { offset, .. } => Event::End { topic, partition, offset },
+        ConsumerEvent::Reset { from, to, why, .. } => Event::Reset { topic, partition, from, to, why },
+        ConsumerEvent::Truncated { position, diverged_at, continues, .. } => {
+            Event::Truncated { topic, partition, position, diverged_at, continues }
+        }
+        ConsumerEvent::PartitionError(PartitionError { kind, offset, retrying, .. }) => {
+            let context = state.client.diagnosis();
+            let trouble = PartitionTrouble { topic, partition, kind, offset, retrying, context };
+            if !retrying {
+                return Some(Err(ConsumeError::Partition(trouble)));
+            }
+            Event::Trouble(trouble)
+        }
+        _ => return None,
+    }))
+}
