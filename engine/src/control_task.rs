@@ -44,18 +44,25 @@ impl ControlTask {
     pub fn drive(&mut self, now: Instant) {
         self.shared.control.lower();
         let wall_time = self.shared.clock.wall_time();
+        let mut wakers = Vec::new();
         self.shared.with_at(now, |state, now| {
             state.client.handle_wall_time(now, wall_time);
             if state.client.poll_timeout().is_some_and(|at| at <= now) {
                 state.client.handle_timeout(now);
             }
+            for pool in state.producers.values() {
+                pool.expire(now, &mut wakers);
+            }
             // Whatever comes later than this is announced by the flag.
             state.armed = Some(Instant::ZERO);
         });
+        for waker in wakers {
+            waker.wake();
+        }
         (self.timeout, self.finished) = self.shared.with_at(now, |state, now| {
             // No deadline of a drained client has passed; should one have, a millisecond keeps the loop from spinning.
             let soon = now + Duration::from_millis(1);
-            let next = state.client.poll_timeout().map(|at| if at > now { at } else { soon });
+            let next = state.next_deadline().map(|at| if at > now { at } else { soon });
             state.armed = next;
             (next, state.stopped)
         });

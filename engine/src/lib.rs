@@ -47,7 +47,10 @@ pub use consumer::{
 };
 pub use control_task::ControlTask;
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
-pub use producer::{Producer, ProducerBuilder, Receipt, SendError, TrySendError, Undelivered};
+pub use producer::{
+    Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TrySendError, Undelivered,
+    UndeliveredPartition,
+};
 pub use record::{Record, RecordMetadata, Value};
 pub use wait::{block_on, block_on_until};
 

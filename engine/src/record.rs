@@ -124,6 +124,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// A record for the producer's default topic, without key, with a null value.
+    #[expect(clippy::new_without_default, reason = "a record of nothing is no default")]
+    pub fn new() -> Self {
+        Self::to("")
+    }
+
     /// With this key. An empty key is not the same as none.
     pub fn key(mut self, key: impl Into<Value<'a>>) -> Self {
         self.key = Some(key.into());
@@ -193,13 +199,18 @@ impl<'a> Record<'a> {
         self.key.as_ref().map(Value::as_bytes)
     }
 
-    /// More than the record can take in a batch that is open, in bytes.
-    pub(crate) fn encoded_bound(&self) -> usize {
-        // Lengths, deltas and counts are varints of at most 10 and 5 bytes.
-        const FIXED: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5;
+    /// The bytes of key, value and headers, as [`Producer::reserve`](crate::Producer::reserve) counts them: each header
+    /// counts 10 on top of its name and its value.
+    #[must_use]
+    pub fn size(&self) -> usize {
         let length = |value: &Option<Value<'_>>| value.as_ref().map_or(0, |value| value.as_bytes().len());
         let headers: usize = self.headers.iter().map(|(name, value)| 10 + name.len() + length(value)).sum();
-        FIXED + length(&self.key) + length(&self.value) + headers
+        length(&self.key) + length(&self.value) + headers
+    }
+
+    /// More than the record can take, in bytes, also if it opens a batch.
+    pub(crate) fn reserved_bytes(&self) -> usize {
+        reserved_bytes(self.size())
     }
 
     /// Lends the record out in the form that batches are made from.
@@ -231,6 +242,13 @@ impl<'a> Record<'a> {
             timestamp,
         }
     }
+}
+
+/// More than a record of this [`size`](Record::size) can take, in bytes, also if it opens a batch.
+pub(crate) const fn reserved_bytes(size: usize) -> usize {
+    // Lengths, deltas and counts are varints of at most 10 and 5 bytes; the header of a batch has 61.
+    const FIXED: usize = 5 + 1 + 10 + 5 + 5 + 5 + 5 + 61;
+    size.saturating_add(FIXED)
 }
 
 /// Where an acknowledged record is.

@@ -150,6 +150,17 @@ impl Shared {
         work(&mut lock(&self.state))
     }
 
+    /// Has the control task look at the time at `at`, if it would do so later.
+    pub(crate) fn wake_by(&self, at: Instant) {
+        let mut wakers = Vec::new();
+        if lock(&self.state).armed.is_none_or(|armed| at < armed) {
+            self.control.raise(&mut wakers);
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     /// Starts an operation, whose answer can be waited for.
     pub(crate) fn operate(&self, start: impl FnOnce(&mut Client, Instant, OperationId)) -> Arc<Operation> {
         self.with(|state, now| {
@@ -225,6 +236,12 @@ impl Shared {
 }
 
 impl State {
+    /// When the control task has something to do, even if nothing happens.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let rooms = self.producers.values().filter_map(|pool| pool.next_deadline());
+        rooms.chain(self.client.poll_timeout()).min()
+    }
+
     fn carry_out(&mut self, now: Instant, action: Action, wakers: &mut Vec<Waker>) {
         match action {
             Action::Open { connection, address, config } => {

@@ -42,9 +42,9 @@ pub use klamm_engine::{
     NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
     PartitionTrouble, Partitioner, PerItem, ProduceError, ProduceErrorKind, Record, RecordMetadata,
     ResetReason, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing,
-    TopicUnavailable, TrySendError, Undelivered, Uuid, Value, records,
+    TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, Uuid, Value, records,
 };
-pub use producer::{Producer, ProducerBuilder, Receipt};
+pub use producer::{Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};
 
 /// Forwards the options of a builder.

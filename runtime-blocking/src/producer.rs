@@ -36,6 +36,38 @@ impl Producer {
         block_on(self.inner.enqueue(record)).map(|inner| Receipt { inner })
     }
 
+    /// Writes several records, and waits until each is acknowledged or failed: the outcomes, in the records' order.
+    /// See [`klamm_engine::Producer::send_batch`].
+    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
+    pub fn send_batch<'a>(
+        &self,
+        records: impl IntoIterator<Item = Record<'a>>,
+    ) -> Vec<Result<RecordMetadata, SendError>> {
+        block_on(self.inner.send_batch(records))
+    }
+
+    /// Accepts several records: the receipts, in the records' order. See
+    /// [`klamm_engine::Producer::enqueue_batch`].
+    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
+    pub fn enqueue_batch<'a>(
+        &self,
+        records: impl IntoIterator<Item = Record<'a>>,
+    ) -> Vec<Result<Receipt, SendError>> {
+        let accepted = block_on(self.inner.enqueue_batch(records));
+        accepted.into_iter().map(|accepted| accepted.map(|inner| Receipt { inner })).collect()
+    }
+
+    /// Keeps room for one record of at most `size` bytes for a topic, and has its metadata: [`Permit::send`] then
+    /// hands a record over without waiting and without fail. See [`klamm_engine::Producer::reserve`].
+    ///
+    /// # Errors
+    ///
+    /// There is no room, and never will be or has not been for too long; the topic cannot be had; or the producer is
+    /// closed.
+    pub fn reserve(&self, topic: &str, size: usize) -> Result<Permit, SendError> {
+        block_on(self.inner.reserve(topic, size)).map(|inner| Permit { inner })
+    }
+
     /// Accepts a record if that needs no waiting.
     ///
     /// # Errors
@@ -61,13 +93,25 @@ impl Producer {
         self.inner.partition_count(topic)
     }
 
-    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes.
+    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes. The
+    /// delivery timeout bounds that.
     ///
     /// # Errors
     ///
-    /// Records, of those or of others accepted meanwhile, were not acknowledged. The receipts tell which.
+    /// Records were not acknowledged, of those that were accepted before this and of which no earlier flush told:
+    /// how many, where, and why.
     pub fn flush(&self) -> Result<(), Undelivered> {
         block_on(self.inner.flush())
+    }
+
+    /// Gives up everything that was accepted and is not acknowledged: what was not sent yet is not written, what is
+    /// under way may be. The receipts tell which is which. The producer can be used further.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged, of those that were accepted before this and of which no flush told.
+    pub fn abort(&self) -> Result<(), Undelivered> {
+        self.inner.abort()
     }
 
     /// Closes the producer, also for its clones: accepts no more records, delivers what was accepted, and waits for
@@ -75,7 +119,8 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// Records were not acknowledged.
+    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
+    /// same.
     pub fn close(&self) -> Result<(), Undelivered> {
         block_on(self.inner.close())
     }
@@ -84,7 +129,8 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// Records were not acknowledged.
+    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
+    /// same.
     pub fn close_within(&self, timeout: Duration) -> Result<(), Undelivered> {
         block_on(self.inner.close_within(timeout))
     }
@@ -93,6 +139,33 @@ impl Producer {
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
         self.inner.memory_in_use()
+    }
+}
+
+/// Room for one record in a producer's memory, from [`Producer::reserve`]. Dropping it gives the room back.
+#[derive(Debug)]
+#[must_use = "a permit holds room in the producer's memory until it is used or dropped"]
+pub struct Permit {
+    inner: klamm_engine::Permit,
+}
+
+impl Permit {
+    /// The topic that the room was reserved for.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        self.inner.topic()
+    }
+
+    /// The bytes that a record may take: see [`Record::size`].
+    #[must_use]
+    pub const fn size(&self) -> usize {
+        self.inner.size()
+    }
+
+    /// Hands a record over, without waiting and without fail. What speaks against the record is the outcome of the
+    /// receipt, at once.
+    pub fn send(self, record: Record<'_>) -> Receipt {
+        Receipt { inner: self.inner.send(record) }
     }
 }
 
@@ -134,7 +207,7 @@ impl Receipt {
         self.inner.try_get()
     }
 
-    /// The partition of the record.
+    /// The partition of the record; -1 if a [`Permit`] was given a record that was not accepted.
     #[must_use]
     pub fn partition(&self) -> i32 {
         self.inner.partition()
@@ -166,9 +239,18 @@ impl ProducerBuilder {
         max_request_size(bytes: usize);
         max_in_flight(requests: usize);
         buffer_memory(bytes: usize);
+        buffer_records(records: usize);
+        max_block(timeout: Duration);
+        default_topic(topic: impl Into<String>);
         delivery_timeout(timeout: Duration);
         request_timeout(timeout: Duration);
         retries(retries: u32);
+    }
+
+    /// As [`klamm_engine::ProducerBuilder::manual_flush`].
+    pub fn manual_flush(mut self) -> Self {
+        self.inner = self.inner.manual_flush();
+        self
     }
 
     /// Makes the producer. Nothing is sent before the first record.

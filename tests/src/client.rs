@@ -39,6 +39,12 @@ pub struct ProducerSettings {
     pub delivery_timeout: Duration,
     /// Whether batches carry a producer id and sequence numbers.
     pub idempotent: bool,
+    /// Which partition a record goes to that names none: a partitioner's name.
+    pub partitioner: &'static str,
+    /// The bytes that may be buffered and in flight.
+    pub buffer_memory: usize,
+    /// How long handing over waits for metadata and room.
+    pub max_block: Duration,
 }
 
 impl Default for ProducerSettings {
@@ -48,6 +54,9 @@ impl Default for ProducerSettings {
             linger_ms: 5,
             delivery_timeout: Duration::from_secs(120),
             idempotent: true,
+            partitioner: "murmur2_random",
+            buffer_memory: 32 << 20,
+            max_block: Duration::from_secs(60),
         }
     }
 }
@@ -162,6 +171,18 @@ pub trait Producer: Send + Sync {
     /// When the record is refused at once.
     fn enqueue(&self, message: &Message) -> Outcome<Box<dyn Pending>>;
 
+    /// Sends records and waits for their acknowledgements, one by one.
+    fn send_batch(&self, messages: &[Message]) -> Vec<Outcome<Place>>;
+
+    /// Reserves room for this many bytes, makes the message then, and hands it over.
+    ///
+    /// # Errors
+    /// When there is no room.
+    fn reserve(&self, topic: &str, bytes: usize, make: &dyn Fn() -> Message) -> Outcome<Box<dyn Pending>>;
+
+    /// Gives up what is not acknowledged; how many records that were.
+    fn abort(&self) -> u64;
+
     /// Waits until every record that was handed over has its outcome.
     ///
     /// # Errors
@@ -173,6 +194,9 @@ pub trait Producer: Send + Sync {
     /// # Errors
     /// When records were left undelivered.
     fn close(self: Box<Self>) -> Outcome<()>;
+
+    /// Ends the producer within this time; how many records were not delivered to which partitions.
+    fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)>;
 }
 
 /// A consumer of the partitions it was given.

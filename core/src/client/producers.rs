@@ -263,6 +263,13 @@ impl Client {
         }
     }
 
+    /// Gives up what a producer has: what was sent may be written, the rest is not.
+    pub fn abort_producer(&mut self, now: Instant, handle: ProducerHandle) {
+        if let Some(producer) = self.producers.get(handle) {
+            producer.abort(now);
+        }
+    }
+
     /// Closes a producer: it delivers what it has, by `deadline` at the latest, and is then gone
     /// ([`Action::ProducerClosed`]).
     pub fn close_producer(&mut self, now: Instant, handle: ProducerHandle, deadline: Instant) {

@@ -230,6 +230,10 @@ table! {
     ReceiptAbandoned by "engine::producer::tests::waiting_receipts_are_woken_once_and_dropped_ones_not_at_all",
     /// A record waits for room in the producer's memory.
     RoomAwaited by "engine::tests::handing_over::a_record_waits_for_room_and_goes_when_there_is_some",
+    /// A permit was used after its producer had ended.
+    PermitOutlivedProducer by "engine::tests::producing::a_permit_that_outlives_its_producer_gives_a_receipt_that_says_so",
+    /// There was no room in the producer's memory for as long as a record may wait for it.
+    RoomWaitTimedOut by "engine::budget::tests::a_wait_ends_at_its_deadline_and_those_behind_it_go_on",
     /// Room in the producer's memory was given to one who waited for it.
     RoomGrantedInTurn by "engine::budget::tests::serves_in_order_and_a_small_one_does_not_overtake",
     /// Room in the producer's memory was given to one who no longer wants it.

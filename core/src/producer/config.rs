@@ -45,7 +45,8 @@ pub struct ProducerConfig {
     /// gets a batch of its own.
     pub batch_size: usize,
     /// How long a batch waits for more records (`linger.ms`, default 5 ms). The deadline is kept per broker: when
-    /// the oldest batch of a broker is due, all that wait for that broker go with it.
+    /// the oldest batch of a broker is due, all that wait for that broker go with it. See also
+    /// [`UNTIL_FLUSHED`](Self::UNTIL_FLUSHED).
     pub linger: Duration,
     /// The most bytes of batches in one request, and of one record uncompressed (`max.request.size`, default
     /// 1,048,576).
@@ -59,7 +60,8 @@ pub struct ProducerConfig {
     /// How long a broker may take to answer (`request.timeout.ms`, default 30 s).
     pub request_timeout: Duration,
     /// How often a batch may be sent again after a refusal (`retries`, default without bound). A batch that may
-    /// have been written is sent again regardless, until an answer settles it or the delivery timeout ends it.
+    /// have been written is sent again regardless, until an answer settles it or the delivery timeout ends it. So 0
+    /// goes with idempotence, which it does not in Java.
     pub retries: u32,
     /// The pauses before sending again (`retry.backoff.ms`, `retry.backoff.max.ms`, default 100 ms to 1 s).
     pub backoff: Backoff,
@@ -142,6 +144,15 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 impl ProducerConfig {
+    /// As `linger`: a batch that is not full waits for a flush, a close, or until memory is short. So that none is
+    /// lost for want of a flush, it leaves by itself while its delivery timeout leaves it time for a request.
+    pub const UNTIL_FLUSHED: Duration = Duration::MAX;
+
+    /// How long a batch lingers.
+    pub(super) fn effective_linger(&self) -> Duration {
+        self.linger.min(self.delivery_timeout.saturating_sub(self.request_timeout))
+    }
+
     /// Checks that the options fit each other.
     ///
     /// # Errors
@@ -159,7 +170,8 @@ impl ProducerConfig {
                 return Err(ConfigError::IdempotenceInFlight { max_in_flight: self.max_in_flight });
             }
         }
-        let at_least = self.linger.saturating_add(self.request_timeout);
+        let linger = if self.linger == Self::UNTIL_FLUSHED { Duration::ZERO } else { self.linger };
+        let at_least = linger.saturating_add(self.request_timeout);
         if self.delivery_timeout < at_least {
             return Err(ConfigError::DeliveryTimeoutTooShort {
                 delivery_timeout: self.delivery_timeout,

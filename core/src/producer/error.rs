@@ -86,6 +86,12 @@ pub struct ProduceError {
 }
 
 impl ProduceError {
+    /// An error of this kind.
+    #[must_use]
+    pub const fn new(kind: ProduceErrorKind, effect: Effect, code: ErrorCode) -> Self {
+        Self { kind, effect, code }
+    }
+
     /// Whether sending the same records anew may succeed. If the effect is unknown, it may also write them twice.
     #[must_use]
     pub const fn is_retriable(&self) -> bool {

@@ -23,7 +23,7 @@ impl Producer {
     pub(super) fn schedule(&mut self, now: Instant, index: PartitionIndex) {
         let rules = self.rules();
         let delivery_timeout = self.delivery_timeout();
-        let linger = self.config.linger;
+        let linger = self.config.effective_linger();
         let flushed_below = if self.progress.is_open() { self.progress.current() } else { u64::MAX };
         let Some(state) = self.partitions.get_mut(index.0 as usize).and_then(Option::as_mut) else { return };
         let oldest = state.unsealed.oldest();

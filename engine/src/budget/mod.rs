@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::probe;
+use klamm_core::{Instant, probe};
 
 use crate::wait::lock;
 
@@ -27,6 +27,8 @@ struct State {
     free: usize,
     next_ticket: u64,
     queue: VecDeque<Waiter>,
+    /// Nobody in the queue gives up before this.
+    earliest: Instant,
     closed: bool,
 }
 
@@ -36,6 +38,8 @@ struct Waiter {
     bytes: usize,
     /// Whether `bytes` have been taken for this waiter, who has yet to fetch them.
     granted: bool,
+    /// When it gives up.
+    deadline: Instant,
     waker: Waker,
 }
 
@@ -46,11 +50,14 @@ pub(crate) enum NoRoom {
     Never,
     /// The budget was closed.
     Closed,
+    /// There was none until the deadline.
+    TimedOut,
 }
 
 impl Budget {
     pub(crate) fn new(total: usize) -> Self {
-        let state = State { free: total, next_ticket: 0, queue: VecDeque::new(), closed: false };
+        let (queue, earliest) = (VecDeque::new(), Instant::MAX);
+        let state = State { free: total, next_ticket: 0, queue, earliest, closed: false };
         Self { total, state: Mutex::new(state) }
     }
 
@@ -87,9 +94,33 @@ impl Budget {
         state.grant(wakers);
     }
 
-    /// Waits for `bytes`.
-    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Take {
-        Take { budget: Arc::clone(self), bytes, ticket: None, done: false }
+    /// Waits for `bytes`, until [`expire`](Self::expire) is called at `deadline` or later.
+    pub(crate) fn take(self: &Arc<Self>, bytes: usize, deadline: Instant) -> Take {
+        Take { budget: Arc::clone(self), bytes, deadline, ticket: None, done: false }
+    }
+
+    /// When [`expire`](Self::expire) may have something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        Some(lock(&self.state).earliest).filter(|at| *at < Instant::MAX)
+    }
+
+    /// Ends the waits whose deadline has come.
+    pub(crate) fn expire(&self, now: Instant, wakers: &mut Vec<Waker>) {
+        let mut state = lock(&self.state);
+        if state.earliest > now {
+            return;
+        }
+        state.queue.retain(|waiter| {
+            let is_over = !waiter.granted && waiter.deadline <= now;
+            if is_over {
+                wakers.push(waiter.waker.clone());
+            }
+            !is_over
+        });
+        let waiting = state.queue.iter().filter(|waiter| !waiter.granted);
+        state.earliest = waiting.map(|waiter| waiter.deadline).min().unwrap_or(Instant::MAX);
+        // Those behind may be content with what there is.
+        state.grant(wakers);
     }
 
     /// Ends all waits, now and later.
@@ -135,6 +166,7 @@ impl State {
 pub(crate) struct Take {
     budget: Arc<Budget>,
     bytes: usize,
+    deadline: Instant,
     ticket: Option<u64>,
     done: bool,
 }
@@ -152,7 +184,7 @@ impl Future for Take {
             self.done = true;
             return Poll::Ready(Err(NoRoom::Never));
         }
-        let Some(position) = self.ticket.and_then(|ticket| state.position(ticket)) else {
+        let Some(ticket) = self.ticket else {
             if !state.somebody_waits() && state.free >= self.bytes {
                 state.free -= self.bytes;
                 self.done = true;
@@ -160,10 +192,16 @@ impl Future for Take {
             }
             let ticket = state.next_ticket;
             state.next_ticket += 1;
-            let waker = context.waker().clone();
-            state.queue.push_back(Waiter { ticket, bytes: self.bytes, granted: false, waker });
+            let (bytes, deadline, waker) = (self.bytes, self.deadline, context.waker().clone());
+            state.queue.push_back(Waiter { ticket, bytes, granted: false, deadline, waker });
+            state.earliest = state.earliest.min(deadline);
             self.ticket = Some(ticket);
             return Poll::Pending;
+        };
+        let Some(position) = state.position(ticket) else {
+            probe!(RoomWaitTimedOut);
+            self.done = true;
+            return Poll::Ready(Err(NoRoom::TimedOut));
         };
         if state.queue[position].granted {
             probe!(RoomGrantedInTurn);

@@ -6,9 +6,12 @@ use klamm_core::{
     Entropy,
     producer::{Acks, ConfigError, ProducerConfig, partitioner::Partitioner},
 };
-use klamm_protocol::compression::{Compression, Compressor};
+use klamm_protocol::{
+    Str,
+    compression::{Compression, Compressor},
+};
 
-use super::{Pool, Producer};
+use super::{Pool, Producer, pool::PoolConfig};
 use crate::{InvalidConfig, kafka::ClientHandle, signals::Feed};
 
 /// Makes a [`Producer`]. Names and defaults are those of the Java client.
@@ -17,36 +20,38 @@ use crate::{InvalidConfig, kafka::ClientHandle, signals::Feed};
 pub struct ProducerBuilder {
     client: Arc<ClientHandle>,
     config: ProducerConfig,
-    partitioner: Partitioner,
-    level: Option<i32>,
-    memory: usize,
+    own: PoolConfig,
+    /// What was asked for; what follows from the other options otherwise.
+    idempotent: Option<bool>,
+    delivery_timeout: Option<Duration>,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(client: Arc<ClientHandle>) -> Self {
-        Self {
-            client,
-            config: ProducerConfig::default(),
+        let own = PoolConfig {
             partitioner: Partitioner::default(),
             level: None,
             memory: 32 << 20,
-        }
+            records: None,
+            max_block: client.max_block,
+            default_topic: Str::from(""),
+        };
+        let config = ProducerConfig::default();
+        Self { client, config, own, idempotent: None, delivery_timeout: None }
     }
 
     /// Which replicas have to hold a record before it counts as written (`acks`). Default: [`Acks::All`]. Anything
-    /// less turns idempotence off.
+    /// less turns idempotence off, unless that was asked for: then the two contradict each other.
     pub const fn acks(mut self, acks: Acks) -> Self {
         self.config.acks = acks;
-        if !matches!(acks, Acks::All) {
-            self.config.idempotent = false;
-        }
         self
     }
 
     /// Whether the broker recognises a retried batch, so that no record is written twice (`enable.idempotence`).
-    /// Default: true. Needs [`Acks::All`] and brokers from 0.11.
+    /// Needs [`Acks::All`], at most 5 requests in flight, and brokers from 0.11. Default: true, where the
+    /// other options allow it.
     pub const fn idempotent(mut self, idempotent: bool) -> Self {
-        self.config.idempotent = idempotent;
+        self.idempotent = Some(idempotent);
         self
     }
 
@@ -82,13 +87,13 @@ impl ProducerBuilder {
 
     /// The codec's level (`compression.gzip.level` and so on). Default: the codec's own.
     pub const fn compression_level(mut self, level: i32) -> Self {
-        self.level = Some(level);
+        self.own.level = Some(level);
         self
     }
 
     /// Which partition a record goes to that names none. Default: [`Partitioner::JAVA`].
     pub const fn partitioner(mut self, partitioner: Partitioner) -> Self {
-        self.partitioner = partitioner;
+        self.own.partitioner = partitioner;
         self
     }
 
@@ -107,14 +112,39 @@ impl ProducerBuilder {
     /// The bytes that may be buffered and in flight (`buffer.memory`). Default: 32 MiB. Sending waits when they are
     /// used up.
     pub const fn buffer_memory(mut self, bytes: usize) -> Self {
-        self.memory = bytes;
+        self.own.memory = bytes;
         self
     }
 
     /// How long after it was accepted a record has its outcome at the latest (`delivery.timeout.ms`). Default: 120 s.
     pub const fn delivery_timeout(mut self, timeout: Duration) -> Self {
-        self.config.delivery_timeout = timeout;
+        self.delivery_timeout = Some(timeout);
         self
+    }
+
+    /// How many records may be buffered and in flight, beside the bytes. Default: any number.
+    pub const fn buffer_records(mut self, records: usize) -> Self {
+        self.own.records = Some(records);
+        self
+    }
+
+    /// How long a call waits for the metadata of a topic and for room in the memory, together (`max.block.ms`).
+    /// Default: that of the client, which is 60 s if nothing else was said.
+    pub const fn max_block(mut self, timeout: Duration) -> Self {
+        self.own.max_block = timeout;
+        self
+    }
+
+    /// The topic of records that name none ([`Record::new`](crate::Record::new)). Default: none.
+    pub fn default_topic(mut self, topic: impl Into<String>) -> Self {
+        self.own.default_topic = Str::from(topic.into());
+        self
+    }
+
+    /// No batch waits for a time: one that is full leaves, others when [`flush`](Producer::flush) or
+    /// [`close`](Producer::close) is called or memory is short; and before their delivery timeout makes it too late.
+    pub const fn manual_flush(self) -> Self {
+        self.linger(ProducerConfig::UNTIL_FLUSHED)
     }
 
     /// How long a broker may take to answer (`request.timeout.ms`). Default: 30 s.
@@ -136,23 +166,20 @@ impl ProducerBuilder {
     ///
     /// Options contradict each other or the client is closed: which, and what to do.
     pub fn build(mut self) -> Result<Producer, InvalidConfig> {
-        // A timeout that cannot be met is raised rather than refused only where the application did not name it.
-        let at_least = self.config.linger + self.config.request_timeout;
-        if self.config.delivery_timeout == ProducerConfig::default().delivery_timeout {
-            self.config.delivery_timeout = self.config.delivery_timeout.max(at_least);
-        }
-        if let Some(level) = self.level {
+        self.resolve();
+        if let Some(level) = self.own.level {
             Compressor::check_level(self.config.compression, level)
                 .map_err(|error| InvalidConfig::new("compression_level", error))?;
         }
-        let least = self.config.batch_size.max(1024);
-        if self.memory < least {
-            return Err(InvalidConfig::new(
-                "buffer_memory",
-                format!("{} bytes hold no batch: give at least {least}, the size of one", self.memory),
-            ));
+        let (memory, least) = (self.own.memory, self.config.batch_size.max(1024));
+        if memory < least {
+            let cure = format!("{memory} bytes hold no batch: give at least {least}, the size of one");
+            return Err(InvalidConfig::new("buffer_memory", cure));
         }
-        let Self { client, config, partitioner, level, memory } = self;
+        if self.own.records == Some(0) {
+            return Err(InvalidConfig::new("buffer_records", "no record could be sent: give at least 1"));
+        }
+        let Self { client, config, own, .. } = self;
         let shared = Arc::clone(&client.shared);
         let pool = shared.with(|state, now| {
             if state.stopped || state.client.is_closing() {
@@ -162,11 +189,24 @@ impl ProducerBuilder {
             let handle = made.map_err(|error| InvalidConfig::new(option_of(&error), error))?;
             let entropy = Entropy::new(client.seed).fork(u64::from(handle.0));
             let feed = Feed::new(handle, Arc::clone(&shared.signals));
-            let pool = Arc::new(Pool::new(feed, config, partitioner, level, memory, entropy));
+            let pool = Arc::new(Pool::new(feed, config, own, entropy));
             state.producers.insert(handle, Arc::clone(&pool));
             Ok(pool)
         })?;
         Ok(Producer::new(pool, client))
+    }
+
+    /// Fills in what follows from other options. What was asked for is left as it is, and refused if it contradicts
+    /// them.
+    fn resolve(&mut self) {
+        let config = &mut self.config;
+        let allowed = config.acks == Acks::All && (1..=5).contains(&config.max_in_flight);
+        config.idempotent = self.idempotent.unwrap_or(allowed);
+        let linger =
+            if config.linger == ProducerConfig::UNTIL_FLUSHED { Duration::ZERO } else { config.linger };
+        let at_least = linger.saturating_add(config.request_timeout);
+        config.delivery_timeout =
+            self.delivery_timeout.unwrap_or_else(|| config.delivery_timeout.max(at_least));
     }
 }
 

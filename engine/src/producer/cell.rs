@@ -45,6 +45,18 @@ impl BatchCell {
         }
     }
 
+    pub(super) fn place(&self) -> (Str, i32) {
+        (self.topic.clone(), self.partition)
+    }
+
+    /// `None` without an outcome; otherwise why the first of the records from `first` to `last` was lost, if one was.
+    pub(super) fn first_error(&self, first: u32, last: u32) -> Option<Option<SendError>> {
+        let parts = self.outcome.get()?;
+        let ends = parts.iter().skip(1).map(|part| part.first).chain([u32::MAX]);
+        let mine = parts.iter().zip(ends).filter(|(part, end)| part.first <= last && *end > first);
+        Some(mine.filter_map(|(part, _)| part.result.as_ref().err()).next().cloned())
+    }
+
     fn result(&self, index: u32, timestamp: i64) -> Option<Result<RecordMetadata, SendError>> {
         let parts = self.outcome.get()?;
         let at = parts.partition_point(|part| part.first <= index).saturating_sub(1);
@@ -85,6 +97,18 @@ impl Receipt {
         Self { cell, index, timestamp, registration: Registration::default() }
     }
 
+    /// The batch, and the record's place in it.
+    pub(super) const fn place(&self) -> (&Arc<BatchCell>, u32) {
+        (&self.cell, self.index)
+    }
+
+    /// That of a record that was not accepted.
+    pub(super) fn refused(topic: Str, error: SendError) -> Self {
+        let cell = BatchCell::new(topic, -1);
+        cell.complete(vec![Part { first: 0, result: Err(error) }], &mut Vec::new());
+        Self::new(Arc::new(cell), 0, -1)
+    }
+
     /// The outcome, if it is there.
     #[must_use]
     pub fn try_get(&self) -> Option<Result<RecordMetadata, SendError>> {
@@ -97,7 +121,7 @@ impl Receipt {
         &self.cell.topic
     }
 
-    /// The partition of the record.
+    /// The partition of the record; -1 if a [`Permit`](crate::Permit) was given a record that was not accepted.
     #[must_use]
     pub fn partition(&self) -> i32 {
         self.cell.partition

@@ -1,6 +1,6 @@
 //! Why a record was not written.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use klamm_core::{
     Effect,
@@ -45,6 +45,27 @@ pub enum SendError {
         /// The producer's memory.
         memory: usize,
     },
+    /// There was no room in the producer's memory for as long as a record may wait for it (`max_block`). It was not
+    /// accepted.
+    NoRoom {
+        /// The bytes that it takes.
+        bytes: usize,
+        /// The producer's memory.
+        memory: usize,
+        /// How long it waited at most.
+        max_block: Duration,
+        /// What else is known, for instance why a broker cannot be reached.
+        context: Option<Arc<str>>,
+    },
+    /// The record is not what the permit was given for: another topic, or more bytes. It was not accepted.
+    NotReserved {
+        /// The bytes that were reserved.
+        reserved: usize,
+        /// The bytes that the record takes.
+        bytes: usize,
+        /// The topic that they were reserved for.
+        topic: Str,
+    },
     /// The record was accepted, and its batch was not acknowledged.
     Produce {
         /// The topic.
@@ -73,6 +94,8 @@ impl SendError {
             | Self::NoSuchPartition { .. }
             | Self::Record { .. }
             | Self::TooLargeForMemory { .. }
+            | Self::NoRoom { .. }
+            | Self::NotReserved { .. }
             | Self::Closed => Effect::None,
         }
     }
@@ -115,6 +138,7 @@ impl SendError {
         match self {
             Self::Produce { error, .. } => error.is_retriable(),
             Self::Topic { error, .. } => error.error.is_none_or(|error| error.code.is_retriable()),
+            Self::NoRoom { .. } => true,
             _ => false,
         }
     }
@@ -138,6 +162,23 @@ impl fmt::Display for SendError {
                 write!(
                     f,
                     "the record takes {bytes} bytes, the producer's memory is {memory}: raise buffer_memory"
+                )
+            }
+            Self::NoRoom { bytes, memory, max_block, context } => {
+                write!(
+                    f,
+                    "no room for {bytes} bytes in the producer's memory of {memory} for {max_block:?} \
+                     (buffer_memory, buffer_records, max_block): the cluster takes less than is sent"
+                )?;
+                match context {
+                    Some(context) => write!(f, "; {context}"),
+                    None => Ok(()),
+                }
+            }
+            Self::NotReserved { reserved, bytes, topic } => {
+                write!(
+                    f,
+                    "{reserved} bytes were reserved for topic {topic}, and the record takes {bytes} or is for another topic"
                 )
             }
             Self::Produce { topic, partition, error, context } => {
@@ -183,6 +224,14 @@ impl<'a> TrySendError<'a> {
         !matches!(self, Self::Refused(..))
     }
 
+    /// Why, where the record will never be accepted.
+    pub(super) fn into_error(self) -> SendError {
+        match self {
+            Self::Full(_) | Self::TopicPending(_) => SendError::Closed,
+            Self::Refused(_, error) => error,
+        }
+    }
+
     /// The record.
     pub fn into_record(self) -> Record<'a> {
         match self {
@@ -211,15 +260,37 @@ impl std::error::Error for TrySendError<'_> {}
 pub struct Undelivered {
     /// How many.
     pub records: u64,
-    /// Why the last of them was not.
-    pub last_error: Option<SendError>,
+    /// How many of them may be in the log all the same: their effect is [`Effect::Unknown`]. The others surely are not.
+    pub maybe_written: u64,
+    /// Where they were to go, by topic and partition.
+    pub partitions: Vec<UndeliveredPartition>,
+}
+
+/// Records of one partition that were accepted and not acknowledged.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UndeliveredPartition {
+    /// The topic.
+    pub topic: Str,
+    /// The partition.
+    pub partition: i32,
+    /// How many.
+    pub records: u64,
+    /// How many of them may be in the log all the same.
+    pub maybe_written: u64,
+    /// Why the last of them were not acknowledged.
+    pub error: SendError,
 }
 
 impl fmt::Display for Undelivered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} records were not acknowledged", self.records)?;
-        match &self.last_error {
-            Some(error) => write!(f, ", the last because: {error}"),
+        let Self { records, maybe_written, partitions } = self;
+        write!(f, "{records} records of {} partitions were not acknowledged", partitions.len())?;
+        if *maybe_written > 0 {
+            write!(f, ", of which {maybe_written} may have been written")?;
+        }
+        match partitions.first() {
+            Some(first) => write!(f, "; for instance: {}", first.error),
             None => Ok(()),
         }
     }

@@ -3,7 +3,11 @@
 mod builder;
 mod cell;
 mod error;
+mod ledger;
+mod memory;
+mod permit;
 mod pool;
+mod sink;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -16,17 +20,24 @@ use std::{
     time::Duration,
 };
 
-use klamm_core::{planted, probe};
+use klamm_core::{Instant, planted, probe};
 
 use klamm_protocol::Str;
 
 pub use builder::ProducerBuilder;
 pub use cell::Receipt;
-pub use error::{SendError, TrySendError, Undelivered};
+pub use error::{SendError, TrySendError, Undelivered, UndeliveredPartition};
+use ledger::Report;
+use memory::Grant;
+pub use permit::Permit;
 use pool::NotPlaced;
 pub(crate) use pool::Pool;
+pub use sink::RecordSink;
 
-use crate::{Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, operation::Operation, wait::lock};
+use crate::{
+    Record, RecordMetadata, budget::NoRoom, kafka::ClientHandle, operation::Operation,
+    record::reserved_bytes, wait::lock,
+};
 
 /// Writes records.
 ///
@@ -74,38 +85,121 @@ impl Producer {
     }
 
     /// Accepts a record: waits for the topic's metadata and for room in the producer's memory, if need be, not for
-    /// the acknowledgement. That is the receipt's part.
+    /// the acknowledgement. That is the receipt's part. It waits as long as `max_block` in all.
     ///
-    /// Cancel safety: dropped early, the record is not accepted.
+    /// Cancel safety: dropped early, the record is not accepted. Where the record itself must not be lost then, use
+    /// [`reserve`](Self::reserve).
     ///
     /// # Errors
     ///
     /// The record was not accepted, and will not be written.
     pub async fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
-        let mut granted = Granted { inner: &self.inner, bytes: 0 };
-        loop {
-            let needed = match self.inner.place(&record, &mut granted.bytes) {
-                Ok(receipt) => return Ok(receipt),
-                Err(NotPlaced::Refused(error)) => return Err(error),
-                Err(NotPlaced::Topic) => {
-                    self.inner.await_topic(record.topic()).await?;
-                    continue;
-                }
-                Err(NotPlaced::Room(needed)) => needed,
-            };
-            probe!(RoomAwaited);
-            // Who waits holds nothing that others wait for.
-            granted.give_back();
-            self.inner.hurry();
-            match self.inner.pool.budget.take(needed).await {
-                Ok(()) => granted.bytes += needed,
-                Err(NoRoom::Closed) => return Err(SendError::Closed),
-                Err(NoRoom::Never) => {
-                    let memory = self.inner.pool.budget.total();
-                    return Err(SendError::TooLargeForMemory { bytes: needed, memory });
-                }
+        let mut granted = Granted::new(&self.inner);
+        match self.inner.place(self.inner.topic_of(&record), &record, &mut granted.grant) {
+            Ok(receipt) => Ok(receipt),
+            Err(NotPlaced::Refused(error)) => Err(error),
+            Err(blocked) => {
+                let deadline = self.inner.block_until();
+                self.inner.enqueue_blocked(&record, blocked, granted, deadline).await
             }
         }
+    }
+
+    /// Writes several records, and waits until each is acknowledged or failed: the outcomes, in the records' order.
+    ///
+    /// The records of a partition keep their order. One that is refused does not hold back those behind it. Once one
+    /// has waited `max_block` in vain for room, those behind it do not wait at all.
+    ///
+    /// Cancel safety: dropped early, what was accepted is delivered unheard, and the rest is not written.
+    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
+    pub async fn send_batch<'a>(
+        &self,
+        records: impl IntoIterator<Item = Record<'a>>,
+    ) -> Vec<Result<RecordMetadata, SendError>> {
+        let mut outcomes = Vec::new();
+        for accepted in self.enqueue_batch(records).await {
+            outcomes.push(match accepted {
+                Ok(receipt) => receipt.await,
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
+    }
+
+    /// Accepts several records, as [`enqueue`](Self::enqueue) does with one: the receipts, in the records' order.
+    ///
+    /// The records of a partition keep their order. One that is refused does not hold back those behind it. Once one
+    /// has waited `max_block` in vain for room, those behind it do not wait at all.
+    ///
+    /// Cancel safety: dropped early, what was accepted is delivered unheard, and the rest is not written.
+    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
+    pub async fn enqueue_batch<'a>(
+        &self,
+        records: impl IntoIterator<Item = Record<'a>>,
+    ) -> Vec<Result<Receipt, SendError>> {
+        let mut receipts = Vec::new();
+        let mut patient = true;
+        for record in records {
+            let mut granted = Granted::new(&self.inner);
+            let placed = self.inner.place(self.inner.topic_of(&record), &record, &mut granted.grant);
+            let accepted = match placed {
+                Ok(receipt) => Ok(receipt),
+                Err(NotPlaced::Refused(error)) => Err(error),
+                Err(blocked) => {
+                    let deadline = if patient { self.inner.block_until() } else { Instant::ZERO };
+                    self.inner.enqueue_blocked(&record, blocked, granted, deadline).await
+                }
+            };
+            patient &= !matches!(accepted, Err(SendError::NoRoom { .. }));
+            receipts.push(accepted);
+        }
+        receipts
+    }
+
+    /// Keeps room for one record of at most `size` bytes (see [`Record::size`]) for a topic, and has its metadata:
+    /// what sending may wait for is done, and [`Permit::send`] hands a record over without waiting and without fail.
+    /// It waits as long as `max_block` in all. An empty name stands for the producer's default topic.
+    ///
+    /// So a record can be made, or taken from where it is, when it is sure to be accepted:
+    ///
+    /// ```
+    /// # use klamm_engine::{Producer, Record, Receipt, SendError};
+    /// # async fn example(producer: &Producer, queue: &mut Vec<String>) -> Result<(), SendError> {
+    /// let permit = producer.reserve("orders", 1_000).await?;
+    /// if let Some(order) = queue.pop() {
+    ///     let receipt = permit.send(Record::to("orders").value(order));
+    ///     receipt.await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Cancel safety: dropped early, nothing is kept, and nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// There is no room, and never will be or has not been for too long; the topic cannot be had; or the producer is
+    /// closed.
+    pub async fn reserve(&self, topic: &str, size: usize) -> Result<Permit, SendError> {
+        let inner = &self.inner;
+        let topic = if topic.is_empty() { inner.pool.default_topic() } else { topic };
+        let deadline = inner.block_until();
+        if inner.pool.topics.find(topic).is_none() {
+            inner.await_topic(topic, deadline).await?;
+        }
+        let mut granted = Granted::new(inner);
+        let needed = inner.pool.memory.grant_of(reserved_bytes(size));
+        inner.await_room(needed, &mut granted, deadline).await?;
+        if inner.pool.is_closing() {
+            return Err(SendError::Closed);
+        }
+        let granted = std::mem::take(&mut granted.grant);
+        Ok(Permit { inner: Arc::clone(inner), topic: Str::copy_of(topic), granted, size })
+    }
+
+    /// This producer as a `Sink` of records.
+    pub fn sink<'a>(&self) -> RecordSink<'a> {
+        RecordSink::new(self.clone())
     }
 
     /// Accepts a record if that needs no waiting.
@@ -116,11 +210,12 @@ impl Producer {
     /// or it will never be accepted.
     #[expect(clippy::result_large_err, reason = "the error gives the record back")]
     pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
-        let mut granted = Granted { inner: &self.inner, bytes: 0 };
-        let mut placed = self.inner.place(&record, &mut granted.bytes);
+        let mut granted = Granted::new(&self.inner);
+        let topic = self.inner.topic_of(&record);
+        let mut placed = self.inner.place(topic, &record, &mut granted.grant);
         if matches!(placed, Err(NotPlaced::Topic)) {
-            match self.inner.try_topic(record.topic()) {
-                Ok(true) => placed = self.inner.place(&record, &mut granted.bytes),
+            match self.inner.try_topic(topic) {
+                Ok(true) => placed = self.inner.place(topic, &record, &mut granted.grant),
                 Ok(false) => {}
                 Err(error) => return Err(TrySendError::Refused(record, error)),
             }
@@ -147,7 +242,7 @@ impl Producer {
         if self.inner.pool.topics.find(topic).is_some() {
             return Ok(());
         }
-        self.inner.await_topic(topic).await
+        self.inner.await_topic(topic, self.inner.block_until()).await
     }
 
     /// How many partitions a topic has; `None` while its metadata are not there ([`prepare`](Self::prepare)).
@@ -156,20 +251,33 @@ impl Producer {
         self.inner.pool.topics.find(topic).map(|entry| entry.slots.len())
     }
 
-    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes.
+    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes. The
+    /// delivery timeout bounds that.
     ///
-    /// Cancel safety: dropped early, everything is still sent.
+    /// Cancel safety: dropped early, everything is still sent, and the next flush tells what became of it.
     ///
     /// # Errors
     ///
-    /// Records, of those or of others accepted meanwhile, were not acknowledged. The receipts tell which.
+    /// Records were not acknowledged, of those that were accepted before this and of which no earlier flush told:
+    /// how many, where, and why.
     pub async fn flush(&self) -> Result<(), Undelivered> {
-        let before = self.inner.pool.failed_records();
+        let report = self.inner.pool.ledger.begin();
+        self.await_all().await;
+        report.end()
+    }
+
+    /// Gives up everything that was accepted and is not acknowledged: what was not sent yet is not written, what is
+    /// under way may be. The receipts tell which is which. The producer can be used further.
+    ///
+    /// # Errors
+    ///
+    /// Records were not acknowledged, of those that were accepted before this and of which no flush told: how many,
+    /// where, and how many may be written all the same.
+    pub fn abort(&self) -> Result<(), Undelivered> {
+        let report = self.inner.pool.ledger.begin();
         let handle = self.inner.pool.handle();
-        let flushed = self.inner.client.shared.operate(|client, now, id| client.flush(now, id, handle));
-        // A driver that is gone has failed what was there.
-        drop(flushed.wait().await);
-        self.inner.undelivered(before)
+        self.inner.client.shared.with(|state, now| state.client.abort_producer(now, handle));
+        report.end()
     }
 
     /// Closes the producer, also for its clones: accepts no more records, delivers what was accepted, and waits for
@@ -179,7 +287,8 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// Records were not acknowledged.
+    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
+    /// same.
     pub async fn close(&self) -> Result<(), Undelivered> {
         self.close_within(self.inner.pool.config.delivery_timeout).await
     }
@@ -190,26 +299,44 @@ impl Producer {
     ///
     /// # Errors
     ///
-    /// Records were not acknowledged.
+    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
+    /// same.
     pub async fn close_within(&self, timeout: Duration) -> Result<(), Undelivered> {
-        let before = self.inner.pool.failed_records();
         self.inner.begin_close(timeout);
         self.inner.pool.until_closed().await;
-        self.inner.undelivered(before)
+        self.inner.report().end()
     }
 
     /// The bytes of the producer's memory that are in use: what is buffered, in flight, or kept to be sent again.
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
-        self.inner.pool.budget.taken()
+        self.inner.pool.memory.bytes.taken()
+    }
+}
+
+impl Producer {
+    /// Sends everything that was accepted before, and waits for all outcomes; who tells of them is another matter.
+    async fn await_all(&self) {
+        let handle = self.inner.pool.handle();
+        let flushed = self.inner.client.shared.operate(|client, now, id| client.flush(now, id, handle));
+        // A driver that is gone has failed what was there.
+        drop(flushed.wait().await);
     }
 }
 
 impl Inner {
-    fn place(&self, record: &Record<'_>, granted: &mut usize) -> Result<Receipt, NotPlaced> {
+    /// The topic that a record is for.
+    fn topic_of<'r>(&'r self, record: &'r Record<'_>) -> &'r str {
+        match record.topic() {
+            "" => self.pool.default_topic(),
+            topic => topic,
+        }
+    }
+
+    fn place(&self, topic: &str, record: &Record<'_>, granted: &mut Grant) -> Result<Receipt, NotPlaced> {
         let shared = &self.client.shared;
         let timestamp = record.named_timestamp().unwrap_or_else(|| shared.clock.wall_time().0);
-        let accepted = self.pool.place(record, timestamp, granted)?;
+        let accepted = self.pool.place(topic, record, timestamp, granted)?;
         if accepted.wakes {
             // A batch that may leave at once is for its connection. One that waits for others is for the timer.
             let leaves = accepted.signal.is_full() || self.pool.config.linger.is_zero();
@@ -221,16 +348,78 @@ impl Inner {
         Ok(accepted.receipt)
     }
 
-    fn ask_topic(&self, topic: &Str) -> Arc<Operation> {
-        let (handle, max_block) = (self.pool.handle(), self.client.max_block);
-        self.client.shared.operate(|client, now, id| {
-            client.await_topic(now, id, handle, topic, now + max_block);
-        })
+    /// When a call that begins to wait now gives up.
+    fn block_until(&self) -> Instant {
+        self.client.shared.clock.now() + self.pool.max_block()
     }
 
-    async fn await_topic(&self, topic: &str) -> Result<(), SendError> {
+    /// Accepts a record that has to wait.
+    async fn enqueue_blocked(
+        &self,
+        record: &Record<'_>,
+        mut blocked: NotPlaced,
+        mut granted: Granted<'_>,
+        deadline: Instant,
+    ) -> Result<Receipt, SendError> {
+        loop {
+            match blocked {
+                NotPlaced::Refused(error) => return Err(error),
+                NotPlaced::Topic => self.await_topic(self.topic_of(record), deadline).await?,
+                NotPlaced::Room(needed) => {
+                    probe!(RoomAwaited);
+                    self.await_room(needed, &mut granted, deadline).await?;
+                }
+            }
+            match self.place(self.topic_of(record), record, &mut granted.grant) {
+                Ok(receipt) => return Ok(receipt),
+                Err(again) => blocked = again,
+            }
+        }
+    }
+
+    /// Waits for room in the memory.
+    async fn await_room(
+        &self,
+        needed: Grant,
+        granted: &mut Granted<'_>,
+        deadline: Instant,
+    ) -> Result<(), SendError> {
+        // Who waits holds nothing that others wait for.
+        granted.give_back();
+        let (memory, shared) = (&self.pool.memory, &self.client.shared);
+        if memory.try_take(needed, &mut granted.grant) {
+            return Ok(());
+        }
+        self.hurry();
+        let waited = if deadline > shared.clock.now() {
+            memory.take(shared, needed, &mut granted.grant, deadline).await
+        } else {
+            Err(NoRoom::TimedOut)
+        };
+        waited.map_err(|why| self.no_room(why, needed.bytes))
+    }
+
+    fn no_room(&self, why: NoRoom, bytes: usize) -> SendError {
+        let memory = self.pool.memory.bytes.total();
+        match why {
+            NoRoom::Closed => SendError::Closed,
+            NoRoom::Never => SendError::TooLargeForMemory { bytes, memory },
+            _ if bytes > memory => SendError::TooLargeForMemory { bytes, memory },
+            NoRoom::TimedOut => {
+                let context = self.client.shared.ask(|state| state.client.diagnosis()).map(Arc::from);
+                SendError::NoRoom { bytes, memory, max_block: self.pool.max_block(), context }
+            }
+        }
+    }
+
+    fn ask_topic(&self, topic: &Str, deadline: Instant) -> Arc<Operation> {
+        let handle = self.pool.handle();
+        self.client.shared.operate(|client, now, id| client.await_topic(now, id, handle, topic, deadline))
+    }
+
+    async fn await_topic(&self, topic: &str, deadline: Instant) -> Result<(), SendError> {
         let topic = Str::copy_of(topic);
-        let answer = self.ask_topic(&topic).wait().await;
+        let answer = self.ask_topic(&topic, deadline).wait().await;
         self.pool.take_topic(&self.client.shared, topic, answer)
     }
 
@@ -239,7 +428,7 @@ impl Inner {
         let asked = lock(&self.asked_topics).get(topic).cloned();
         let topic = Str::copy_of(topic);
         let asked = asked.unwrap_or_else(|| {
-            let asked = self.ask_topic(&topic);
+            let asked = self.ask_topic(&topic, self.block_until());
             lock(&self.asked_topics).insert(topic.clone(), Arc::clone(&asked));
             asked
         });
@@ -269,11 +458,9 @@ impl Inner {
         self.client.shared.with(|state, now| state.client.close_producer(now, handle, now + timeout));
     }
 
-    fn undelivered(&self, before: u64) -> Result<(), Undelivered> {
-        match self.pool.failed_records() - before {
-            0 => Ok(()),
-            records => Err(Undelivered { records, last_error: self.pool.last_error() }),
-        }
+    /// Of all that was accepted.
+    fn report(&self) -> Report<'_> {
+        self.pool.ledger.begin()
     }
 }
 
@@ -283,15 +470,19 @@ impl Drop for Inner {
     }
 }
 
-/// Bytes that were taken for a record that is not accepted yet.
+/// What was taken from the memory for a record that is not accepted yet.
 struct Granted<'a> {
     inner: &'a Inner,
-    bytes: usize,
+    grant: Grant,
 }
 
-impl Granted<'_> {
+impl<'a> Granted<'a> {
+    fn new(inner: &'a Inner) -> Self {
+        Self { inner, grant: Grant::default() }
+    }
+
     fn give_back(&mut self) {
-        self.inner.pool.budget.give_back(std::mem::take(&mut self.bytes));
+        self.inner.pool.memory.give_back(&mut self.grant);
     }
 }
 

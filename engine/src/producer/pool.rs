@@ -5,13 +5,14 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::Waker,
+    time::Duration,
 };
 
 use klamm_core::{
-    Entropy, PartitionIndex, ProducerHandle,
+    Entropy, Instant, PartitionIndex, ProducerHandle,
     client::{Client, Done},
     planted, probe,
     producer::{
@@ -25,12 +26,13 @@ use klamm_protocol::{
 
 use super::{
     SendError,
+    ledger::Ledger,
+    memory::{Grant, Memory},
     slot::{Accepted, Blocked, Slot},
     topics::{Spread, TopicEntry, TopicTable},
 };
 use crate::{
     Record,
-    budget::Budget,
     mailbox::Mailbox,
     operation::Stopped,
     shared::Shared,
@@ -40,13 +42,6 @@ use crate::{
 
 /// Taken from the budget at once, so that small records do not ask for each.
 const QUANTUM: usize = 4096;
-
-/// What went wrong so far.
-#[derive(Debug, Default)]
-struct Failures {
-    records: AtomicU64,
-    last: Mutex<Option<SendError>>,
-}
 
 /// Whether the producer still accepts, and who waits for its end.
 #[derive(Debug, Default)]
@@ -58,17 +53,32 @@ struct Life {
     waiters: Waiters,
 }
 
+/// What a producer is told beside what its machine is.
+#[derive(Clone, Debug)]
+pub(super) struct PoolConfig {
+    pub(super) partitioner: Partitioner,
+    /// The codec's level.
+    pub(super) level: Option<i32>,
+    /// Bytes that may be buffered and in flight.
+    pub(super) memory: usize,
+    /// Records that may be, if that is bounded.
+    pub(super) records: Option<usize>,
+    /// How long a call waits for metadata and for room.
+    pub(super) max_block: Duration,
+    /// Where records go that name no topic; empty if there is none.
+    pub(super) default_topic: Str,
+}
+
 /// See the [module](self).
 pub(crate) struct Pool {
     feed: Feed,
     pub(super) config: ProducerConfig,
-    pub(super) partitioner: Partitioner,
-    level: Option<i32>,
-    pub(super) budget: Arc<Budget>,
+    own: PoolConfig,
+    pub(super) memory: Memory,
     pub(super) topics: TopicTable,
     slots: Mutex<BTreeMap<PartitionIndex, Arc<Slot>>>,
     entropy: Entropy,
-    failures: Failures,
+    pub(super) ledger: Arc<Ledger>,
     life: Life,
 }
 
@@ -82,32 +92,36 @@ impl fmt::Debug for Pool {
 pub(super) enum NotPlaced {
     /// The topic's metadata are not there.
     Topic,
-    /// The budget has no room: so many bytes would do, whatever else happens meanwhile.
-    Room(usize),
+    /// The memory has no room: this would do, whatever else happens meanwhile.
+    Room(Grant),
     Refused(SendError),
 }
 
 impl Pool {
-    pub(super) fn new(
-        feed: Feed,
-        config: ProducerConfig,
-        partitioner: Partitioner,
-        level: Option<i32>,
-        memory: usize,
-        entropy: Entropy,
-    ) -> Self {
+    pub(super) fn new(feed: Feed, config: ProducerConfig, own: PoolConfig, entropy: Entropy) -> Self {
         Self {
             feed,
             config,
-            partitioner,
-            level,
-            budget: Arc::new(Budget::new(memory)),
+            memory: Memory::new(own.memory, own.records),
+            own,
             topics: TopicTable::new(),
             slots: Mutex::new(BTreeMap::new()),
             entropy,
-            failures: Failures::default(),
+            ledger: Arc::default(),
             life: Life::default(),
         }
+    }
+
+    pub(super) const fn max_block(&self) -> Duration {
+        self.own.max_block
+    }
+
+    pub(super) fn default_topic(&self) -> &str {
+        &self.own.default_topic
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.life.closing.load(Ordering::Acquire)
     }
 
     #[cfg(test)]
@@ -124,21 +138,22 @@ impl Pool {
     /// Picks the partition of a record and encodes it into that partition's open batch.
     pub(super) fn place(
         &self,
+        topic: &str,
         record: &Record<'_>,
         timestamp: i64,
-        granted: &mut usize,
+        granted: &mut Grant,
     ) -> Result<Accepted, NotPlaced> {
-        if self.life.closing.load(Ordering::Acquire) {
+        if self.is_closing() {
             return Err(NotPlaced::Refused(SendError::Closed));
         }
-        let placed = self.topics.with(record.topic(), |entry| {
+        let placed = self.topics.with(topic, |entry| {
             let key = record.key_bytes();
-            if record.named_partition().is_none() && self.partitioner.is_spread(key) {
+            if record.named_partition().is_none() && self.own.partitioner.is_spread(key) {
                 return self.place_spread(entry, record, timestamp, granted);
             }
             let partition = match record.named_partition() {
                 Some(partition) => usize::try_from(partition).ok(),
-                None => entry.hashed(self.partitioner, key),
+                None => entry.hashed(self.own.partitioner, key),
             };
             self.place_at(entry, partition, record, timestamp, granted)
         });
@@ -151,11 +166,11 @@ impl Pool {
         entry: &TopicEntry,
         record: &Record<'_>,
         timestamp: i64,
-        granted: &mut usize,
+        granted: &mut Grant,
     ) -> Result<Accepted, NotPlaced> {
         let mut spread = lock(&entry.spread);
         let Spread { topic, entropy } = &mut *spread;
-        let partition = self.partitioner.partition(record.key_bytes(), topic, entropy);
+        let partition = self.own.partitioner.partition(record.key_bytes(), topic, entropy);
         let partition = partition.and_then(|partition| usize::try_from(partition).ok());
         let placed = self.place_at(entry, partition, record, timestamp, granted)?;
         spread.topic.appended(placed.bytes, placed.room, self.config.batch_size);
@@ -168,7 +183,7 @@ impl Pool {
         partition: Option<usize>,
         record: &Record<'_>,
         timestamp: i64,
-        granted: &mut usize,
+        granted: &mut Grant,
     ) -> Result<Accepted, NotPlaced> {
         let Some(slot) = partition.and_then(|partition| entry.slots.get(partition)) else {
             return Err(NotPlaced::Refused(SendError::NoSuchPartition {
@@ -178,7 +193,7 @@ impl Pool {
             }));
         };
         let quantum = QUANTUM.min(self.config.batch_size);
-        match slot.append(&self.budget, quantum, record, timestamp, granted) {
+        match slot.append(&self.memory, quantum, record, timestamp, granted) {
             Ok(accepted) => Ok(accepted),
             Err(Blocked::Room(missing)) => Err(NotPlaced::Room(missing)),
             Err(Blocked::Refused(error)) => {
@@ -207,7 +222,7 @@ impl Pool {
         let mut first = true;
         let mut seal_one = |partition| {
             let Some(slot) = lock(&self.slots).get(&partition).cloned() else { return SealResult::Empty };
-            let taken = match slot.take(&self.budget, if first { usize::MAX } else { left }, route) {
+            let taken = match slot.take(&self.memory, if first { usize::MAX } else { left }, route) {
                 Ok(taken) => taken,
                 Err(other) => return other,
             };
@@ -215,7 +230,7 @@ impl Pool {
             let plain_len = taken.encoder.len();
             let sealed = taken.encoder.seal_with(compressor);
             left = left.saturating_sub(sealed.len());
-            slot.compressed(&self.budget, taken.batch, plain_len, sealed.len());
+            slot.compressed(&self.memory, taken.batch, plain_len, sealed.len());
             SealResult::Sealed { batch: taken.batch, sealed }
         };
         seal.partitions
@@ -226,11 +241,11 @@ impl Pool {
 
     /// The codec's level.
     pub(crate) const fn level(&self) -> Option<i32> {
-        self.level
+        self.own.level
     }
 
     pub(crate) fn compressor(&self, compression: Compression) -> Compressor {
-        let leveled = self.level.and_then(|level| Compressor::with_level(compression, level).ok());
+        let leveled = self.own.level.and_then(|level| Compressor::with_level(compression, level).ok());
         leveled.unwrap_or_else(|| Compressor::new(compression))
     }
 
@@ -238,16 +253,13 @@ impl Pool {
     pub(crate) fn settle(&self, outcome: &Outcome, context: Option<String>, wakers: &mut Vec<Waker>) {
         let Some(slot) = lock(&self.slots).get(&outcome.partition).cloned() else { return };
         let context: Option<Arc<str>> = context.map(Arc::from);
-        let settled = slot.settle(&self.budget, outcome, context.as_ref(), wakers);
-        if settled.failed_records > 0 {
-            self.failed(u64::from(settled.failed_records), settled.error);
-        }
+        slot.settle(&self.memory, outcome, context.as_ref(), wakers);
     }
 
     pub(crate) fn discard(&self, partition: PartitionIndex, through: BatchId, wakers: &mut Vec<Waker>) {
         let slot = lock(&self.slots).get(&partition).cloned();
         if let Some(slot) = slot {
-            slot.discard(&self.budget, through, wakers);
+            slot.discard(&self.memory, through, wakers);
         }
     }
 
@@ -308,14 +320,15 @@ impl Pool {
         }
         let mut slots = lock(&self.slots);
         // Slots made after the end would never be closed, and their records never have an outcome.
-        if self.life.closing.load(Ordering::Acquire) {
+        if self.is_closing() {
             return;
         }
         let numbered = topic.partitions.iter().zip(0_i32..);
         let of_topic = numbered.map(|(index, partition)| {
             let slot = slots.entry(*index);
             Arc::clone(slot.or_insert_with(|| {
-                Arc::new(Slot::new(name.clone(), partition, *index, &self.config, self.feed.clone()))
+                let (feed, ledger) = (self.feed.clone(), Arc::clone(&self.ledger));
+                Arc::new(Slot::new(name.clone(), partition, *index, &self.config, feed, ledger))
             }))
         });
         let of_topic = of_topic.collect();
@@ -328,7 +341,7 @@ impl Pool {
     /// Accepts no more records.
     pub(super) fn begin_close(&self, wakers: &mut Vec<Waker>) {
         self.life.closing.store(true, Ordering::Release);
-        self.budget.close(wakers);
+        self.memory.close(wakers);
     }
 
     /// Every batch has its outcome.
@@ -344,10 +357,9 @@ impl Pool {
     fn end(&self, error: &SendError, wakers: &mut Vec<Waker>) {
         self.begin_close(wakers);
         let slots = std::mem::take(&mut *lock(&self.slots));
-        let left: u64 = slots.values().map(|slot| slot.close(&self.budget, error, wakers)).sum();
+        let left: u64 = slots.values().map(|slot| slot.close(&self.memory, error, wakers)).sum();
         if left > 0 {
             probe!(BatchesStopped);
-            self.failed(left, Some(error.clone()));
         }
         self.topics.clear();
         self.life.closed.store(true, Ordering::Release);
@@ -366,17 +378,13 @@ impl Pool {
         lock(&self.slots).extend(slots.iter().map(|slot| (slot.index, Arc::clone(slot))));
     }
 
-    fn failed(&self, records: u64, error: Option<SendError>) {
-        *lock(&self.failures.last) = error;
-        self.failures.records.fetch_add(records, Ordering::AcqRel);
+    /// When somebody has waited long enough for room.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.memory.next_deadline()
     }
 
-    /// How many records were not acknowledged so far.
-    pub(super) fn failed_records(&self) -> u64 {
-        self.failures.records.load(Ordering::Acquire)
-    }
-
-    pub(super) fn last_error(&self) -> Option<SendError> {
-        lock(&self.failures.last).clone()
+    /// Ends the waits for room that are over.
+    pub(crate) fn expire(&self, now: Instant, wakers: &mut Vec<Waker>) {
+        self.memory.expire(now, wakers);
     }
 }

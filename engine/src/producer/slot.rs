@@ -18,11 +18,10 @@ use klamm_protocol::Str;
 use super::{
     SendError,
     cell::{BatchCell, Part, Receipt},
+    ledger::Ledger,
+    memory::{Grant, Memory},
 };
-use crate::{Record, budget::Budget, mailbox::Mailbox, signals::Feed, wait::lock};
-
-/// The header of a batch: what a record may need on top, if it opens one.
-const BATCH_HEADER_BYTES: usize = 61;
+use crate::{Record, mailbox::Mailbox, signals::Feed, wait::lock};
 
 /// A batch that has no outcome yet.
 #[derive(Debug)]
@@ -32,6 +31,8 @@ struct Pending {
     /// Bytes of the budget that are to be given back at the outcome.
     charged: usize,
     records: u32,
+    /// Which flush tells of it, should it be lost.
+    generation: u64,
     /// What became of a batch that was split.
     parts: Vec<Part>,
 }
@@ -54,6 +55,7 @@ pub(super) struct Slot {
     partition: i32,
     pub(super) index: PartitionIndex,
     feed: Feed,
+    ledger: Arc<Ledger>,
     state: Mutex<State>,
 }
 
@@ -72,17 +74,11 @@ pub(super) struct Accepted {
 
 /// Why a record was not appended.
 pub(super) enum Blocked {
-    /// The budget has no room: so many bytes would do, whatever else happens meanwhile.
-    Room(usize),
+    /// The memory has no room: this would do, whatever else happens meanwhile.
+    Room(Grant),
     /// The record will never be accepted.
     Refused(AppendError),
     Closed,
-}
-
-/// What a settled batch leaves to do.
-pub(super) struct Settled {
-    pub(super) failed_records: u32,
-    pub(super) error: Option<SendError>,
 }
 
 impl Slot {
@@ -92,6 +88,7 @@ impl Slot {
         index: PartitionIndex,
         config: &ProducerConfig,
         feed: Feed,
+        ledger: Arc<Ledger>,
     ) -> Self {
         let buffer = if planted!(OversizeBatch) {
             let batch_size = config.batch_size * 2;
@@ -100,51 +97,56 @@ impl Slot {
             PartitionBuffer::new(config)
         };
         let state = State { buffer, pending: VecDeque::new(), credit: 0, route: None, closed: false };
-        Self { topic, partition, index, feed, state: Mutex::new(state) }
+        Self { topic, partition, index, feed, ledger, state: Mutex::new(state) }
     }
 
-    /// Encodes a record into the open batch. `granted` bytes were taken from the budget for it before.
+    /// Encodes a record into the open batch. `granted` was taken from the memory for it before.
     ///
     /// If that fails, `granted` stays the caller's, and grows by what an empty partition no longer needs: the caller
     /// gives it back once it holds no lock. So nobody who waits for room holds any, and no two can wait for each other.
     pub(super) fn append(
         &self,
-        budget: &Budget,
+        memory: &Memory,
         quantum: usize,
         record: &Record<'_>,
         timestamp: i64,
-        granted: &mut usize,
+        granted: &mut Grant,
     ) -> Result<Accepted, Blocked> {
-        let bound = record.encoded_bound() + BATCH_HEADER_BYTES;
+        let bound = record.reserved_bytes();
         let mut state = lock(&self.state);
         if state.closed {
             return Err(Blocked::Closed);
         }
-        let missing = bound.saturating_sub(state.credit + *granted);
+        let missing = bound.saturating_sub(state.credit + granted.bytes);
         if missing > 0 {
             let ample = missing.max(quantum);
-            let Some(taken) = [ample, missing].into_iter().find(|bytes| budget.try_take(*bytes)) else {
-                *granted += state.idle_credit();
-                return Err(Blocked::Room(bound));
+            let Some(taken) = [ample, missing].into_iter().find(|bytes| memory.bytes.try_take(*bytes)) else {
+                granted.bytes += state.idle_credit();
+                return Err(Blocked::Room(memory.grant_of(bound)));
             };
             state.credit += taken;
         }
-        state.credit += std::mem::take(granted);
+        if !memory.take_record(granted) {
+            granted.bytes += state.idle_credit();
+            return Err(Blocked::Room(memory.grant_of(bound)));
+        }
+        state.credit += std::mem::take(&mut granted.bytes);
         let appended = match record.with_ref(timestamp, |record| state.buffer.append(record)) {
             Ok(appended) => appended,
             Err(error) => {
-                *granted += state.idle_credit();
+                granted.bytes += state.idle_credit();
                 return Err(Blocked::Refused(error));
             }
         };
+        granted.records = 0;
         state.credit -= appended.bytes.min(state.credit);
         if state.pending.back().is_none_or(|pending| pending.batch != appended.batch) {
-            let cell = Arc::new(BatchCell::new(self.topic.clone(), self.partition));
             state.pending.push_back(Pending {
                 batch: appended.batch,
-                cell,
+                cell: Arc::new(BatchCell::new(self.topic.clone(), self.partition)),
                 charged: 0,
                 records: 0,
+                generation: self.ledger.generation(),
                 parts: Vec::new(),
             });
         }
@@ -161,7 +163,7 @@ impl Slot {
     /// Takes the next batch out, if it makes no more than `max_bytes`, for the connection of `route`.
     pub(super) fn take(
         &self,
-        budget: &Budget,
+        memory: &Memory,
         max_bytes: usize,
         route: &Arc<Mailbox>,
     ) -> Result<TakenBatch, SealResult> {
@@ -175,12 +177,12 @@ impl Slot {
         let taken = state.buffer.take().ok_or(SealResult::Empty);
         let freed = state.idle_credit();
         drop(state);
-        budget.give_back(freed);
+        memory.bytes.give_back(freed);
         taken
     }
 
     /// A batch now takes `len` bytes instead of `plain_len`.
-    pub(super) fn compressed(&self, budget: &Budget, batch: BatchId, plain_len: usize, len: usize) {
+    pub(super) fn compressed(&self, memory: &Memory, batch: BatchId, plain_len: usize, len: usize) {
         let Some(saved) = plain_len.checked_sub(len).filter(|saved| *saved > 0) else { return };
         let freed = {
             let mut state = lock(&self.state);
@@ -191,30 +193,29 @@ impl Slot {
             pending.charged -= freed;
             freed
         };
-        budget.give_back(freed);
+        memory.bytes.give_back(freed);
     }
 
     /// Drops batches whose outcome was reported.
-    pub(super) fn discard(&self, budget: &Budget, through: BatchId, wakers: &mut Vec<Waker>) {
+    pub(super) fn discard(&self, memory: &Memory, through: BatchId, wakers: &mut Vec<Waker>) {
         let mut state = lock(&self.state);
         state.buffer.discard(through);
         let freed = state.idle_credit();
         drop(state);
-        budget.release(freed, wakers);
+        memory.bytes.release(freed, wakers);
     }
 
     /// A batch, or a part of it, has its outcome.
     pub(super) fn settle(
         &self,
-        budget: &Budget,
+        memory: &Memory,
         outcome: &Outcome,
         context: Option<&Arc<str>>,
         wakers: &mut Vec<Waker>,
-    ) -> Settled {
-        let mut settled = Settled { failed_records: 0, error: None };
+    ) {
         let mut state = lock(&self.state);
         let Some(at) = state.pending.iter().position(|pending| pending.batch == outcome.batch) else {
-            return settled;
+            return;
         };
         let (first, count) = match outcome.portion {
             Portion::Whole => (0, state.pending[at].records),
@@ -230,9 +231,10 @@ impl Slot {
             context: context.cloned(),
         });
         if let Err(error) = &result {
-            settled = Settled { failed_records: count, error: Some(error.clone()) };
+            let place = (self.topic.clone(), self.partition);
+            self.ledger.lost(state.pending[at].generation, place, u64::from(count), error);
             if planted!(OutcomeNever) {
-                return settled;
+                return;
             }
         }
         state.pending[at].parts.push(Part { first, result });
@@ -242,15 +244,15 @@ impl Slot {
             drop(state);
             pending.parts.sort_by_key(|part| part.first);
             pending.cell.complete(pending.parts, wakers);
+            memory.release_records(pending.records, wakers);
             if !planted!(BudgetLeak, every 3) {
-                budget.release(pending.charged, wakers);
+                memory.bytes.release(pending.charged, wakers);
             }
         }
-        settled
     }
 
     /// Accepts no more, and ends what has no outcome.
-    pub(super) fn close(&self, budget: &Budget, error: &SendError, wakers: &mut Vec<Waker>) -> u64 {
+    pub(super) fn close(&self, memory: &Memory, error: &SendError, wakers: &mut Vec<Waker>) -> u64 {
         let mut state = lock(&self.state);
         state.closed = true;
         state.route = None;
@@ -259,11 +261,14 @@ impl Slot {
         for pending in std::mem::take(&mut state.pending) {
             records += u64::from(pending.records);
             freed += pending.charged;
+            memory.release_records(pending.records, wakers);
+            let place = (self.topic.clone(), self.partition);
+            self.ledger.lost(pending.generation, place, u64::from(pending.records), error);
             pending.cell.complete(vec![Part { first: 0, result: Err(error.clone()) }], wakers);
         }
         while state.buffer.take().is_some() {}
         drop(state);
-        budget.release(freed, wakers);
+        memory.bytes.release(freed, wakers);
         records
     }
 }

@@ -9,17 +9,18 @@ use std::{
     },
     task::{Context, Poll, Wake, Waker},
     thread,
+    time::Duration,
 };
 
 use klamm_core::{
-    Effect, Entropy, PartitionIndex, ProducerHandle,
+    Effect, Entropy, Instant, PartitionIndex, ProducerHandle,
     producer::{
-        Acknowledged, BatchId, Outcome, Portion, ProducerConfig, Seal, SealResult, Signal,
-        partitioner::Partitioner,
+        Acknowledged, BatchId, Outcome, Portion, ProduceError, ProduceErrorKind, ProducerConfig, Seal,
+        SealResult, Signal, partitioner::Partitioner,
     },
 };
 use klamm_protocol::{
-    Str,
+    ErrorCode, Str,
     compression::{Compression, Compressor},
     records::{Batches, ReadOptions, Scratch, Stamp},
 };
@@ -27,7 +28,8 @@ use klamm_protocol::{
 use super::{
     Pool, SendError,
     cell::{BatchCell, Part, Receipt},
-    pool::NotPlaced,
+    memory::Grant,
+    pool::{NotPlaced, PoolConfig},
     slot::Slot,
     topics::{Spread, TopicEntry},
 };
@@ -36,16 +38,20 @@ use crate::{
     signals::{Feed, Signals},
 };
 
+fn own(memory: usize) -> PoolConfig {
+    PoolConfig {
+        partitioner: Partitioner::JAVA,
+        level: None,
+        memory,
+        records: None,
+        max_block: Duration::from_secs(60),
+        default_topic: Str::from(""),
+    }
+}
+
 /// A producer of the topic `t` with so many partitions, which have the indices from 0.
 fn pool(partitions: u32, memory: usize, config: ProducerConfig) -> Pool {
-    let pool = Pool::new(
-        Feed::new(ProducerHandle(0), Arc::default()),
-        config,
-        Partitioner::JAVA,
-        None,
-        memory,
-        Entropy::new(1),
-    );
+    let pool = Pool::new(Feed::new(ProducerHandle(0), Arc::default()), config, own(memory), Entropy::new(1));
     pool.put_topic("t", partitions);
     pool
 }
@@ -61,6 +67,7 @@ impl Pool {
                 PartitionIndex(partition),
                 &self.config,
                 feed.clone(),
+                Arc::clone(&self.ledger),
             ))
         });
         let slots: Vec<_> = slots.collect();
@@ -71,13 +78,13 @@ impl Pool {
 }
 
 fn place(pool: &Pool, record: &Record<'_>) -> (Receipt, i32, Signal) {
-    match pool.place(record, 1_000, &mut 0) {
+    match pool.place(record.topic(), record, 1_000, &mut Grant::default()) {
         Ok(accepted) => {
             let partition = accepted.receipt.partition();
             (accepted.receipt, partition, accepted.signal)
         }
         Err(NotPlaced::Refused(error)) => panic!("{error}"),
-        Err(NotPlaced::Room(missing)) => panic!("{missing} bytes are missing"),
+        Err(NotPlaced::Room(missing)) => panic!("{missing:?} is missing"),
         Err(NotPlaced::Topic) => panic!("the topic is not there"),
     }
 }
@@ -155,7 +162,7 @@ fn the_memory_is_charged_until_the_outcome_and_then_free() {
     for partition in [0, 1, 0, 1] {
         let _receipt = place(&pool, &Record::to("t").value(&value).partition(partition));
     }
-    let taken = pool.budget.taken();
+    let taken = pool.memory.bytes.taken();
     assert!((4_000..4_000 + 2 * 4096 + 1000).contains(&taken), "{taken}");
     let partitions = vec![PartitionIndex(0), PartitionIndex(1)];
     let seal = Seal {
@@ -166,19 +173,19 @@ fn the_memory_is_charged_until_the_outcome_and_then_free() {
     };
     let sealed = pool.seal(&seal, &mut Compressor::new(Compression::None), &Arc::default());
     assert!(sealed.iter().all(|sealed| matches!(sealed.result, SealResult::Sealed { .. })));
-    let in_flight = pool.budget.taken();
+    let in_flight = pool.memory.bytes.taken();
     assert!(in_flight < 4_300, "the credit of empty partitions is back: {in_flight}");
     for partition in [0, 1] {
         pool.settle(&acknowledged(partition, 0, 0), None, &mut Vec::new());
     }
-    assert_eq!(pool.budget.taken(), 0);
+    assert_eq!(pool.memory.bytes.taken(), 0);
 }
 
 #[test]
 fn a_compressed_batch_is_charged_what_it_takes() {
     let pool = pool(1, 1 << 20, ProducerConfig { batch_size: 1 << 19, ..ProducerConfig::default() });
     let _receipt = place(&pool, &Record::to("t").value(vec![0; 100_000]));
-    assert!(pool.budget.taken() > 100_000);
+    assert!(pool.memory.bytes.taken() > 100_000);
     let partitions = vec![PartitionIndex(0)];
     let seal = Seal {
         broker: klamm_core::BrokerId(1),
@@ -187,7 +194,7 @@ fn a_compressed_batch_is_charged_what_it_takes() {
         compression: Compression::Lz4,
     };
     let sealed = pool.seal(&seal, &mut Compressor::new(Compression::Lz4), &Arc::default());
-    assert!(pool.budget.taken() < 2_000, "{}", pool.budget.taken());
+    assert!(pool.memory.bytes.taken() < 2_000, "{}", pool.memory.bytes.taken());
     let SealResult::Sealed { sealed, .. } = &sealed[0].result else { panic!() };
     let bytes = sealed.to_bytes(&Stamp::default());
     let batch = Batches::new(&bytes).next().unwrap().unwrap();
@@ -198,7 +205,7 @@ fn a_compressed_batch_is_charged_what_it_takes() {
         .map(|record| record.unwrap().value.unwrap().len());
     assert_eq!(values.collect::<Vec<_>>(), [100_000]);
     pool.settle(&acknowledged(0, 0, 0), None, &mut Vec::new());
-    assert_eq!(pool.budget.taken(), 0);
+    assert_eq!(pool.memory.bytes.taken(), 0);
 }
 
 #[test]
@@ -206,13 +213,15 @@ fn without_room_a_record_is_not_accepted_and_nothing_is_held() {
     let pool = pool(1, 2_000, ProducerConfig { batch_size: 1_000, ..ProducerConfig::default() });
     let value = [0; 900];
     let _receipt = place(&pool, &Record::to("t").value(&value));
-    let Err(NotPlaced::Room(missing)) = pool.place(&Record::to("t").value(vec![0; 1_500]), 0, &mut 0) else {
+    let Err(NotPlaced::Room(missing)) =
+        pool.place("t", &Record::to("t").value(vec![0; 1_500]), 0, &mut Grant::default())
+    else {
         panic!("accepted")
     };
-    assert!(missing > 500, "{missing}");
+    assert!(missing.bytes > 500, "{missing:?}");
     pool.settle(&acknowledged(0, 0, 0), None, &mut Vec::new());
     pool.discard(PartitionIndex(0), BatchId(0), &mut Vec::new());
-    assert_eq!(pool.budget.taken(), 0);
+    assert_eq!(pool.memory.bytes.taken(), 0);
 }
 
 #[test]
@@ -224,12 +233,15 @@ fn keys_decide_on_the_partition_as_in_java_and_names_that_are_none_are_refused()
     }
     assert_eq!(place(&pool, &Record::to("t").key("x").partition(5)).1, 5);
     for partition in [-1, 6] {
-        let refused = pool.place(&Record::to("t").partition(partition), 0, &mut 0);
+        let refused = pool.place("t", &Record::to("t").partition(partition), 0, &mut Grant::default());
         let Err(NotPlaced::Refused(error)) = refused else { panic!() };
         assert_eq!(error.effect(), Effect::None);
         assert!(error.to_string().contains(&format!("no partition {partition}: it has 6")), "{error}");
     }
-    assert!(matches!(pool.place(&Record::to("unknown"), 0, &mut 0), Err(NotPlaced::Topic)));
+    assert!(matches!(
+        pool.place("unknown", &Record::to("unknown"), 0, &mut Grant::default()),
+        Err(NotPlaced::Topic)
+    ));
 }
 
 #[test]
@@ -241,13 +253,11 @@ fn threads_see_a_topic_change_at_their_next_record() {
     let other = Pool::new(
         Feed::new(ProducerHandle(1), Arc::default()),
         ProducerConfig::default(),
-        Partitioner::JAVA,
-        None,
-        1 << 20,
+        own(1 << 20),
         Entropy::new(1),
     );
     assert!(
-        matches!(other.place(&Record::to("t"), 0, &mut 0), Err(NotPlaced::Topic)),
+        matches!(other.place("t", &Record::to("t"), 0, &mut Grant::default()), Err(NotPlaced::Topic)),
         "another producer's topics"
     );
 }
@@ -261,8 +271,12 @@ fn the_end_completes_every_receipt_and_frees_all_memory() {
     for receipt in receipts {
         assert_eq!(block_on(receipt).unwrap_err().effect(), Effect::Unknown);
     }
-    assert_eq!((pool.budget.taken(), pool.failed_records()), (0, 2));
-    let refused = pool.place(&Record::to("t"), 0, &mut 0);
+    let lost = pool.ledger.begin().end().unwrap_err();
+    assert_eq!(
+        (pool.memory.bytes.taken(), lost.records, lost.maybe_written, lost.partitions.len()),
+        (0, 2, 2, 2)
+    );
+    let refused = pool.place("t", &Record::to("t"), 0, &mut Grant::default());
     assert!(matches!(refused, Err(NotPlaced::Refused(SendError::Closed))));
     block_on(pool.until_closed());
 }
@@ -280,12 +294,13 @@ fn concurrent_senders_lose_no_outcome() {
                 let mut receipts = Vec::new();
                 let record = Record::to("t").value("some value").partition(0);
                 while receipts.len() < RECORDS {
-                    let mut granted = 0;
-                    match pool.place(&record, 0, &mut granted) {
+                    let mut granted = Grant::default();
+                    match pool.place("t", &record, 0, &mut granted) {
                         Ok(placed) => receipts.push(placed.receipt),
                         Err(NotPlaced::Room(missing)) => {
-                            block_on(pool.budget.take(missing)).unwrap();
-                            pool.budget.give_back(missing);
+                            let wait = pool.memory.bytes.take(missing.bytes, Instant::MAX);
+                            block_on(wait).unwrap();
+                            pool.memory.bytes.give_back(missing.bytes);
                         }
                         Err(_) => panic!("refused"),
                     }
@@ -326,40 +341,40 @@ fn concurrent_senders_lose_no_outcome() {
     acknowledger.join().unwrap();
     offsets.sort_unstable();
     assert!(offsets.iter().copied().eq(0..i64::try_from(SENDERS * RECORDS).unwrap()));
-    assert_eq!(pool.budget.taken(), 0);
+    assert_eq!(pool.memory.bytes.taken(), 0);
 }
 
 #[test]
 fn who_waits_for_room_holds_none_so_that_nobody_waits_for_him() {
     let pool = pool(1, 8192, ProducerConfig::default());
-    assert!(pool.budget.try_take(5100), "others hold most of it");
+    assert!(pool.memory.bytes.try_take(5100), "others hold most of it");
     // 100 of them were granted for this record, and do not suffice.
-    let mut granted = 100;
+    let mut granted = Grant { bytes: 100, records: 0 };
     let record = Record::to("t").value(vec![7; 4000]);
-    let Err(NotPlaced::Room(needed)) = pool.place(&record, 1_000, &mut granted) else {
+    let Err(NotPlaced::Room(needed)) = pool.place("t", &record, 1_000, &mut granted) else {
         panic!("there was no room");
     };
-    assert_eq!(granted, 100, "an empty partition keeps nothing");
-    pool.budget.give_back(granted + 5000);
-    assert_eq!(pool.budget.taken(), 0);
+    assert_eq!(granted.bytes, 100, "an empty partition keeps nothing");
+    pool.memory.bytes.give_back(granted.bytes + 5000);
+    assert_eq!(pool.memory.bytes.taken(), 0);
     // What is said to be needed suffices, whatever others do meanwhile.
-    assert!(pool.budget.try_take(needed));
-    let others = pool.budget.total() - needed;
-    assert!(pool.budget.try_take(others));
+    assert!(pool.memory.bytes.try_take(needed.bytes));
+    let others = pool.memory.bytes.total() - needed.bytes;
+    assert!(pool.memory.bytes.try_take(others));
     let mut granted = needed;
-    assert!(pool.place(&record, 1_000, &mut granted).is_ok());
-    assert_eq!(granted, 0);
+    assert!(pool.place("t", &record, 1_000, &mut granted).is_ok());
+    assert_eq!(granted, Grant::default());
 }
 
 #[test]
 fn a_record_that_is_refused_leaves_nothing_of_the_budget_behind() {
     let config = ProducerConfig { max_request_size: 4096, ..ProducerConfig::default() };
     let pool = pool(1, 1 << 20, config);
-    let mut granted = 0;
+    let mut granted = Grant::default();
     let record = Record::to("t").value(vec![7; 8000]);
-    assert!(matches!(pool.place(&record, 1_000, &mut granted), Err(NotPlaced::Refused(_))));
-    pool.budget.give_back(granted);
-    assert_eq!(pool.budget.taken(), 0);
+    assert!(matches!(pool.place("t", &record, 1_000, &mut granted), Err(NotPlaced::Refused(_))));
+    pool.memory.give_back(&mut granted);
+    assert_eq!(pool.memory.bytes.taken(), 0);
 }
 
 #[test]
@@ -368,7 +383,7 @@ fn who_has_placed_a_record_knows_that_its_batch_is_told_of() {
         let signals = Arc::new(Signals::default());
         let feed = Feed::new(ProducerHandle(0), Arc::clone(&signals));
         let config = ProducerConfig::default();
-        let pool = Pool::new(feed, config, Partitioner::JAVA, None, 1 << 20, Entropy::new(1));
+        let pool = Pool::new(feed, config, own(1 << 20), Entropy::new(1));
         pool.put_topic("t", 1);
         let (barrier, told) = (Barrier::new(2), Mutex::new(0));
         let send = || {
@@ -401,4 +416,75 @@ fn a_batch_that_comes_in_parts_is_done_with_its_last_part() {
     pool.settle(&part(1, true, 90), None, &mut wakers);
     assert_eq!(first.try_get().unwrap().unwrap().offset, Some(40));
     assert_eq!(second.try_get().unwrap().unwrap().offset, Some(90));
+}
+
+fn refused(partition: u32, batch: u64, effect: Effect) -> Outcome {
+    let error = ProduceError::new(ProduceErrorKind::Refused, effect, ErrorCode::INVALID_RECORD);
+    Outcome { result: Err(error), ..acknowledged(partition, batch, 0) }
+}
+
+#[test]
+fn a_report_tells_of_what_was_accepted_before_it_and_not_told_of() {
+    let pool = pool(2, 1 << 20, ProducerConfig::default());
+    let record = |partition| Record::to("t").value("v").partition(partition);
+    let take = |partition| {
+        let seal = Seal {
+            broker: klamm_core::BrokerId(1),
+            partitions: vec![PartitionIndex(partition)],
+            max_bytes: 1 << 20,
+            compression: Compression::None,
+        };
+        pool.seal(&seal, &mut Compressor::new(Compression::None), &Arc::default());
+    };
+    let _receipts = [place(&pool, &record(0)), place(&pool, &record(0)), place(&pool, &record(1))];
+    take(0);
+    take(1);
+    let first = pool.ledger.begin();
+    let abandoned = pool.ledger.begin();
+    let _later = place(&pool, &record(1));
+    pool.settle(&refused(0, 0, Effect::Unknown), None, &mut Vec::new());
+    pool.settle(&acknowledged(1, 0, 0), None, &mut Vec::new());
+    drop(abandoned);
+    take(1);
+    pool.settle(&refused(1, 1, Effect::None), None, &mut Vec::new());
+    let lost = first.end().unwrap_err();
+    assert_eq!((lost.records, lost.maybe_written, lost.partitions.len()), (2, 2, 1), "{lost}");
+    assert_eq!((&*lost.partitions[0].topic, lost.partitions[0].partition), ("t", 0));
+    assert!(lost.to_string().starts_with("2 records of 1 partitions"), "{lost}");
+    let lost = pool.ledger.begin().end().unwrap_err();
+    assert_eq!((lost.records, lost.maybe_written, lost.partitions[0].partition), (1, 0, 1), "{lost}");
+    assert!(pool.ledger.begin().end().is_ok(), "all was told of");
+}
+
+#[test]
+fn flushes_under_way_together_tell_of_the_same_losses() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let _receipt = place(&pool, &Record::to("t").value("v"));
+    let (first, second) = (pool.ledger.begin(), pool.ledger.begin());
+    pool.settle(&refused(0, 0, Effect::None), None, &mut Vec::new());
+    assert_eq!(first.end().unwrap_err().records, 1);
+    assert_eq!(second.end().unwrap_err().records, 1);
+    assert!(pool.ledger.begin().end().is_ok());
+}
+
+#[test]
+fn the_number_of_records_is_bounded_if_that_was_asked_for() {
+    let feed = Feed::new(ProducerHandle(0), Arc::default());
+    let own = PoolConfig { records: Some(2), ..own(1 << 20) };
+    let pool = Pool::new(feed, ProducerConfig::default(), own, Entropy::new(1));
+    pool.put_topic("t", 1);
+    let record = Record::to("t").value("v");
+    let _receipts = [place(&pool, &record), place(&pool, &record)];
+    let mut granted = Grant::default();
+    let Err(NotPlaced::Room(needed)) = pool.place("t", &record, 0, &mut granted) else {
+        panic!("accepted a third")
+    };
+    assert_eq!((needed.records, granted.records), (1, 0));
+    pool.settle(&acknowledged(0, 0, 0), None, &mut Vec::new());
+    assert!(pool.memory.try_take(needed, &mut granted));
+    assert!(pool.place("t", &record, 0, &mut granted).is_ok());
+    assert_eq!(granted, Grant::default());
+    pool.stop(&mut Vec::new());
+    let records = pool.memory.records.as_ref().unwrap();
+    assert_eq!((records.taken(), pool.memory.bytes.taken()), (0, 0));
 }

@@ -40,11 +40,13 @@ pub(super) struct Broker {
     pub(super) answers_produce: bool,
     /// Produce requests that came.
     pub(super) produced: usize,
+    /// What the next of them are answered with.
+    pub(super) refusals: Vec<ErrorCode>,
 }
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { leaders: vec![1], records: 0, answers_produce: true, produced: 0 }
+        Self { leaders: vec![1], records: 0, answers_produce: true, produced: 0, refusals: Vec::new() }
     }
 }
 
@@ -78,7 +80,9 @@ impl Broker {
                     if !self.answers_produce {
                         return Bytes::new();
                     }
-                    produced(&request).into()
+                    let code =
+                        if self.refusals.is_empty() { ErrorCode::NONE } else { self.refusals.remove(0) };
+                    produced(&request, code).into()
                 }
                 AnyRequest::ApiVersions(_) => versions(ErrorCode::NONE).into(),
                 _ => return Bytes::new(),
@@ -176,11 +180,15 @@ fn offsets() -> ListOffsetsResponse {
     ListOffsetsResponse { topics: vec![topic], ..ListOffsetsResponse::default() }
 }
 
-fn produced(request: &ProduceRequest) -> ProduceResponse {
+fn produced(request: &ProduceRequest, error_code: ErrorCode) -> ProduceResponse {
     let responses = request.topic_data.iter().map(|topic| TopicProduceResponse {
         name: topic.name.clone(),
         partition_responses: (topic.partition_data.iter())
-            .map(|data| PartitionProduceResponse { index: data.index, ..PartitionProduceResponse::default() })
+            .map(|data| PartitionProduceResponse {
+                index: data.index,
+                error_code,
+                ..PartitionProduceResponse::default()
+            })
             .collect(),
         ..TopicProduceResponse::default()
     });

@@ -3,6 +3,7 @@
 mod broker;
 mod consuming;
 mod handing_over;
+mod producing;
 
 use std::{
     future::Future,

@@ -54,6 +54,9 @@ impl<R> Client for AsyncClient<R> {
             .delivery_timeout(settings.delivery_timeout)
             .request_timeout(self.timeout.min(settings.delivery_timeout))
             .idempotent(settings.idempotent)
+            .buffer_memory(settings.buffer_memory)
+            .max_block(settings.max_block)
+            .partitioner(settings.partitioner.parse()?)
             .build()?;
         Ok(Box::new(AsyncProducer { producer, executor: self.executor.clone() }))
     }
@@ -102,12 +105,32 @@ impl Producer for AsyncProducer {
         Ok(Box::new(AsyncPending { receipt, executor: self.executor.clone() }))
     }
 
+    fn send_batch(&self, messages: &[Message]) -> Vec<Outcome<Place>> {
+        let sending = self.producer.send_batch(messages.iter().map(convert::record));
+        let outcomes = self.executor.block_on(sending);
+        outcomes.into_iter().map(|outcome| Ok(convert::place(&outcome?))).collect()
+    }
+
+    fn reserve(&self, topic: &str, bytes: usize, make: &dyn Fn() -> Message) -> Outcome<Box<dyn Pending>> {
+        let permit = self.executor.block_on(self.producer.reserve(topic, bytes))?;
+        let receipt = permit.send(convert::record(&make()));
+        Ok(Box::new(AsyncPending { receipt, executor: self.executor.clone() }))
+    }
+
+    fn abort(&self) -> u64 {
+        self.producer.abort().err().map_or(0, |told| told.records)
+    }
+
     fn flush(&self) -> Outcome<()> {
         Ok(self.executor.block_on(self.producer.flush())?)
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {
         Ok(self.executor.block_on(self.producer.close())?)
+    }
+
+    fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)> {
+        convert::undelivered(self.executor.block_on(self.producer.close_within(timeout)))
     }
 }
 

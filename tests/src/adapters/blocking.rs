@@ -34,6 +34,9 @@ impl Client for BlockingClient {
             .delivery_timeout(settings.delivery_timeout)
             .request_timeout(self.timeout.min(settings.delivery_timeout))
             .idempotent(settings.idempotent)
+            .buffer_memory(settings.buffer_memory)
+            .max_block(settings.max_block)
+            .partitioner(settings.partitioner.parse()?)
             .build()?;
         Ok(Box::new(BlockingProducer(producer)))
     }
@@ -73,12 +76,30 @@ impl Producer for BlockingProducer {
         Ok(Box::new(BlockingPending(self.0.enqueue(convert::record(message))?)))
     }
 
+    fn send_batch(&self, messages: &[Message]) -> Vec<Outcome<Place>> {
+        let outcomes = self.0.send_batch(messages.iter().map(convert::record));
+        outcomes.into_iter().map(|outcome| Ok(convert::place(&outcome?))).collect()
+    }
+
+    fn reserve(&self, topic: &str, bytes: usize, make: &dyn Fn() -> Message) -> Outcome<Box<dyn Pending>> {
+        let permit = self.0.reserve(topic, bytes)?;
+        Ok(Box::new(BlockingPending(permit.send(convert::record(&make())))))
+    }
+
+    fn abort(&self) -> u64 {
+        self.0.abort().err().map_or(0, |told| told.records)
+    }
+
     fn flush(&self) -> Outcome<()> {
         Ok(self.0.flush()?)
     }
 
     fn close(self: Box<Self>) -> Outcome<()> {
         Ok(self.0.close()?)
+    }
+
+    fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)> {
+        convert::undelivered(self.0.close_within(timeout))
     }
 }
 

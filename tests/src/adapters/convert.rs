@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use klamm_engine::{
     AdminError, Compression, Explanation, FetchedBatch, NewTopic, Record, RecordMetadata, StartAt, Str,
+    Undelivered,
 };
 
 use crate::Outcome;
@@ -44,6 +45,11 @@ pub(super) fn record(message: &Message) -> Record<'_> {
 
 pub(super) fn place(metadata: &RecordMetadata) -> Place {
     Place { partition: metadata.partition, offset: metadata.offset.unwrap_or(-1) }
+}
+
+pub(super) fn undelivered(result: Result<(), Undelivered>) -> Vec<(i32, u64)> {
+    let told = result.err().map(|told| told.partitions).unwrap_or_default();
+    told.iter().map(|lost| (lost.partition, lost.records)).collect()
 }
 
 pub(super) fn source(explanation: Explanation) -> Option<i32> {

@@ -10,6 +10,7 @@ use libtest_mimic::Arguments;
 mod closest;
 mod groups;
 mod java_groups;
+mod producing;
 mod restart;
 mod round_trip;
 mod tools;
@@ -54,6 +55,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("keys_choose_partitions", BOTH, round_trip::keys_choose_partitions),
     Scenario::new("edges_of_the_format", BOTH, round_trip::edges_of_the_format),
     Scenario::new("topic_created_while_producing", BOTH, round_trip::topic_created_while_producing),
+    Scenario::new("every_producer_call", BOTH, producing::every_call),
+    Scenario::new("little_producer_memory", BOTH, producing::little_memory),
+    Scenario::new("partitioners", BOTH, producing::partitioners),
     Scenario::new("any_version", OLD_EMBEDDED, round_trip::any_version),
     Scenario::new("any_version", OLD_REAL, round_trip::any_version).over(TOOL),
     Scenario::new("restart_while_producing", TRIOS, restart::while_producing).within_s(300),

@@ -9,6 +9,8 @@ pub enum KeyHash {
     Crc32,
     /// Sarama's, and librdkafka's `fnv1a`: 32 bits, absolute value.
     Fnv1a,
+    /// The same hash without its sign bit, as Sarama's reference partitioner takes it.
+    Fnv1aReference,
 }
 
 impl KeyHash {
@@ -18,7 +20,8 @@ impl KeyHash {
         let hash = match self {
             Self::Murmur2 => murmur2(key) & 0x7fff_ffff,
             Self::Crc32 => crc32fast::hash(key),
-            Self::Fnv1a => fnv1a(key),
+            Self::Fnv1a => fnv1a(key).cast_signed().unsigned_abs(),
+            Self::Fnv1aReference => fnv1a(key) & 0x7fff_ffff,
         };
         hash.checked_rem(count).unwrap_or(0)
     }
@@ -53,10 +56,11 @@ pub fn murmur2(key: &[u8]) -> u32 {
     hash ^ hash >> 15
 }
 
-/// FNV-1a with 32 bits, then the absolute value of the hash as `i32`. The absolute value of `i32::MIN` is 2^31.
+/// FNV-1a with 32 bits.
+///
+/// Sarama and librdkafka take the absolute value of this as `i32`, where that of `i32::MIN` is 2^31; Sarama does so
+/// after dividing with remainder, which comes to the same.
 #[must_use]
 pub fn fnv1a(key: &[u8]) -> u32 {
-    let hash =
-        key.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-    hash.cast_signed().unsigned_abs()
+    key.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

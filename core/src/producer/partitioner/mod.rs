@@ -8,6 +8,7 @@
 //! | [`Partitioner::CONSISTENT`] | CRC-32 of nothing | CRC-32 | CRC-32 | librdkafka's `consistent` |
 //! | [`Partitioner::FNV1A_RANDOM`] | sticky | FNV-1a | FNV-1a | librdkafka's `fnv1a_random`, Sarama's hash |
 //! | [`Partitioner::FNV1A`] | FNV-1a of nothing | FNV-1a | FNV-1a | librdkafka's `fnv1a` |
+//! | [`Partitioner::FNV1A_REFERENCE`] | sticky | FNV-1a | FNV-1a | Sarama's reference partitioner |
 //! | [`Partitioner::STICKY`] | sticky | sticky | sticky | Java's `partitioner.ignore.keys` |
 //! | [`Partitioner::RANDOM`] | random | random | random | librdkafka's `random` |
 //! | [`Partitioner::ROUND_ROBIN`] | in turn | in turn | in turn | Java's `RoundRobinPartitioner` |
@@ -24,6 +25,8 @@ mod spread;
 
 pub use hash::{KeyHash, fnv1a, murmur2};
 pub use spread::{Spread, TopicSpread};
+
+use core::{fmt, str::FromStr};
 
 use crate::Entropy;
 
@@ -43,6 +46,28 @@ enum Keyless {
 pub struct Partitioner {
     keyed: Option<(KeyHash, Keyless)>,
     spread: Option<Spread>,
+}
+
+/// No partitioner has this name: [`Partitioner::NAMED`] has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPartitioner;
+
+impl fmt::Display for UnknownPartitioner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no such partitioner; there are:")?;
+        Partitioner::NAMED.iter().try_for_each(|(name, _)| write!(f, " {name}"))
+    }
+}
+
+impl core::error::Error for UnknownPartitioner {}
+
+impl FromStr for Partitioner {
+    type Err = UnknownPartitioner;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPartitioner> {
+        let named = Self::NAMED.iter().find(|(known, _)| *known == name);
+        named.map(|(_, partitioner)| *partitioner).ok_or(UnknownPartitioner)
+    }
 }
 
 impl Default for Partitioner {
@@ -72,6 +97,25 @@ impl Partitioner {
     pub const ROUND_ROBIN: Self = Self::spread(Spread::RoundRobin);
     /// None: each record names its partition.
     pub const MANUAL: Self = Self { keyed: None, spread: None };
+
+    /// FNV-1a of the key without the hash's sign bit, uniform sticky without a key: Sarama's reference partitioner
+    /// with this hash.
+    pub const FNV1A_REFERENCE: Self = Self::hashed(KeyHash::Fnv1aReference, Keyless::Null);
+
+    /// The rules by name: librdkafka's names where it has the rule. [`FromStr`] reads them.
+    pub const NAMED: &'static [(&'static str, Self)] = &[
+        ("murmur2_random", Self::JAVA),
+        ("murmur2", Self::MURMUR2),
+        ("consistent_random", Self::CONSISTENT_RANDOM),
+        ("consistent", Self::CONSISTENT),
+        ("fnv1a_random", Self::FNV1A_RANDOM),
+        ("fnv1a", Self::FNV1A),
+        ("fnv1a_reference", Self::FNV1A_REFERENCE),
+        ("sticky", Self::STICKY),
+        ("random", Self::RANDOM),
+        ("round_robin", Self::ROUND_ROBIN),
+        ("manual", Self::MANUAL),
+    ];
 
     const fn hashed(hash: KeyHash, keyless: Keyless) -> Self {
         Self { keyed: Some((hash, keyless)), spread: Some(Spread::Sticky) }

@@ -1,4 +1,8 @@
-use std::{string::String, vec, vec::Vec};
+use std::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
 use super::*;
 
@@ -16,7 +20,7 @@ fn every_vector_of_the_java_client_and_librdkafka() {
         assert_eq!(i64::from(murmur2(&key).cast_signed()), case["murmur2_i32"].as_i64().unwrap());
         assert_eq!(u64::from(murmur2(&key) & 0x7fff_ffff), case["murmur2_positive"].as_u64().unwrap());
         assert_eq!(u64::from(crc32fast::hash(&key)), case["crc32_u32"].as_u64().unwrap());
-        assert_eq!(u64::from(fnv1a(&key)), case["fnv1a_u32"].as_u64().unwrap());
+        assert_eq!(u64::from(fnv1a(&key).cast_signed().unsigned_abs()), case["fnv1a_u32"].as_u64().unwrap());
         for (count, expected) in case["partition"].as_object().unwrap() {
             let mut topic = TopicSpread::new(count.parse().unwrap());
             let mut entropy = Entropy::new(1);
@@ -161,4 +165,27 @@ fn equal_keys_go_to_equal_partitions_while_the_count_is_unchanged() {
         topic.update(12, Some(vec![2]));
         assert_eq!(Partitioner::JAVA.partition(Some(key.as_bytes()), &mut topic, &mut entropy), first);
     }
+}
+
+#[test]
+fn the_published_vectors_of_fnv1a_and_the_two_rules_for_its_sign() {
+    // From the page of the hash's authors.
+    for (key, hash) in [("", 0x811c_9dc5), ("a", 0xe40c_292c), ("foobar", 0xbf9c_f968)] {
+        assert_eq!(fnv1a(key.as_bytes()), hash, "{key}");
+    }
+    let partition = |partitioner: Partitioner| {
+        partitioner.partition(Some(b"a"), &mut TopicSpread::new(100), &mut Entropy::new(1)).unwrap()
+    };
+    // 0xe40c292c is -468,965,076 as i32; without its sign bit it is 1,678,518,572.
+    assert_eq!(partition(Partitioner::FNV1A_RANDOM), 76);
+    assert_eq!(partition(Partitioner::FNV1A_REFERENCE), 72);
+}
+
+#[test]
+fn every_partitioner_has_a_name_and_no_other_name_is_taken() {
+    for (name, partitioner) in Partitioner::NAMED {
+        assert_eq!(name.parse::<Partitioner>(), Ok(*partitioner));
+    }
+    let unknown = "Murmur2".parse::<Partitioner>().unwrap_err();
+    assert!(unknown.to_string().contains("murmur2_random"), "{unknown}");
 }
