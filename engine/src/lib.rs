@@ -51,7 +51,7 @@ pub use producer::{
     Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TrySendError, Undelivered,
     UndeliveredPartition,
 };
-pub use record::{Record, RecordMetadata, Value};
+pub use record::{Record, RecordMetadata, Short, Value};
 pub use wait::{block_on, block_on_until};
 
 pub use klamm_core::{

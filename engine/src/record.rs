@@ -8,7 +8,8 @@ use klamm_protocol::{
     records::{Header, RecordRef},
 };
 
-/// The bytes of a key, a value or a header's value: borrowed or owned.
+/// The bytes of a key, a value or a header's value: borrowed or owned. Implement `From<&YourType>` for it to produce
+/// types of your own; [`FromBytes`](crate::records::FromBytes) is its counterpart for what is read.
 ///
 /// A producer copies the bytes into the batch as soon as there is room, so borrowing is free of allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,32 @@ pub enum Value<'a> {
     Borrowed(&'a [u8]),
     /// Bytes that came along.
     Owned(Bytes),
+    /// A number or a truth value, as the Java client's serializers write them.
+    Short(Short),
+}
+
+/// At most eight bytes, in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Short {
+    bytes: [u8; 8],
+    len: u8,
+}
+
+impl Short {
+    fn new(bytes: &[u8]) -> Self {
+        let mut short = Self { bytes: [0; 8], len: 0 };
+        for (place, byte) in short.bytes.iter_mut().zip(bytes) {
+            *place = *byte;
+            short.len += 1;
+        }
+        short
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
 }
 
 impl Value<'_> {
@@ -26,6 +53,7 @@ impl Value<'_> {
         match self {
             Self::Borrowed(bytes) => bytes,
             Self::Owned(bytes) => bytes,
+            Self::Short(short) => short.as_bytes(),
         }
     }
 
@@ -35,7 +63,29 @@ impl Value<'_> {
         Value::Owned(match self {
             Self::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
             Self::Owned(bytes) => bytes,
+            Self::Short(short) => return Value::Short(short),
         })
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {
+        $(
+            /// Big-endian, in its full width.
+            impl From<$number> for Value<'_> {
+                fn from(number: $number) -> Self {
+                    Self::Short(Short::new(&number.to_be_bytes()))
+                }
+            }
+        )*
+    };
+}
+numbers!(i16, i32, i64, u16, u32, u64, f32, f64);
+
+/// One byte: 1 or 0.
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Short(Short::new(&[u8::from(value)]))
     }
 }
 

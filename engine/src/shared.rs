@@ -289,9 +289,18 @@ impl State {
                     inbox.event(epoch, event, wakers);
                 }
             }
+            Action::Relieve { consumer } => {
+                let inbox = self.consumers.get(&consumer);
+                if let Some((inbox, consumer)) = inbox.zip(self.client.consumer_mut(consumer)) {
+                    inbox.relieve(|ticket| consumer.relieve(ticket));
+                }
+            }
             Action::ClusterChanged => {
                 for pool in self.producers.values() {
                     pool.refresh_topics(&self.client);
+                }
+                for (id, inbox) in &self.consumers {
+                    inbox.match_topics(&mut self.client, now, *id);
                 }
             }
             Action::Done { operation, result } => {

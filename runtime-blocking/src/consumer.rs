@@ -234,6 +234,13 @@ impl ConsumerBuilder {
         self
     }
 
+    /// Assigns all partitions of all topics whose whole name matches. See
+    /// [`klamm_engine::ConsumerBuilder::assign_matching`].
+    pub fn assign_matching(mut self, pattern: &str, start: StartAt) -> Self {
+        self.inner = self.inner.assign_matching(pattern, start);
+        self
+    }
+
     /// Makes the consumer, which begins to fetch at once what it is assigned.
     ///
     /// # Errors

@@ -104,6 +104,12 @@ pub enum Action {
         /// Which consumer.
         consumer: ConsumerId,
     },
+    /// Copy out the chunks that wait for a reader of their own: see
+    /// [`ConsumerOutput::Relieve`](crate::consumer::ConsumerOutput::Relieve).
+    Relieve {
+        /// Of which consumer.
+        consumer: ConsumerId,
+    },
     /// What [`Client::cluster`](super::Client::cluster) tells has changed: topics, partitions, leaders.
     ClusterChanged,
     /// A topic that is wanted cannot be had.

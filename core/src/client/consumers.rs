@@ -7,7 +7,7 @@ use klamm_protocol::{ErrorCode, Str, messages::AnyResponse};
 use super::{Action, Client, Table};
 use crate::{
     ConsumerId, Entropy, Instant, PartitionIndex, WallTime,
-    cluster::{Address, Broker, Leader},
+    cluster::{Address, Broker, Leader, Moved},
     connection::RequestError,
     consumer::{
         Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, OffsetReset, PartitionLeader,
@@ -21,6 +21,8 @@ struct Entry {
     consumer: Consumer,
     /// The topics whose metadata are kept for this consumer.
     topics: BTreeSet<Str>,
+    /// Whether the metadata of all topics are kept for this consumer.
+    all_topics: bool,
     closed: bool,
 }
 
@@ -105,7 +107,8 @@ impl Client {
         if let Some((at, wall_time)) = self.consumers.wall_time {
             consumer.handle_wall_time(at, wall_time);
         }
-        let entry = Entry { consumer, topics: BTreeSet::new(), closed: self.lifecycle.is_closing() };
+        let closed = self.lifecycle.is_closing();
+        let entry = Entry { consumer, topics: BTreeSet::new(), all_topics: false, closed };
         self.consumers.table.insert(id, entry);
         id
     }
@@ -126,7 +129,7 @@ impl Client {
         }
         if let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) {
             entry.consumer.assign(now, assignments);
-            self.tell_leaders(now, id);
+            self.tell_leaders_of(now, id, &indices);
         }
         indices
     }
@@ -150,11 +153,24 @@ impl Client {
         self.consumers.get(id)
     }
 
+    /// Keeps the metadata of all topics that the client may see, until the consumer is closed.
+    /// [`Action::ClusterChanged`] tells when there are others.
+    pub fn want_all_topics(&mut self, id: ConsumerId) {
+        let open = |entry: &&mut Entry| !entry.closed && !entry.all_topics;
+        if let Some(entry) = self.consumers.table.get_mut(&id).filter(open) {
+            entry.all_topics = true;
+            self.cluster.want_all_topics();
+        }
+    }
+
     /// Closes a consumer. What it had fetched and was not handed out is not to be handed out any more.
     pub fn close_consumer(&mut self, now: Instant, id: ConsumerId) {
         let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) else { return };
         entry.closed = true;
         entry.consumer.close(now);
+        if core::mem::take(&mut entry.all_topics) {
+            self.cluster.release_all_topics();
+        }
         for topic in core::mem::take(&mut entry.topics) {
             self.cluster.release_topic(&topic);
         }
@@ -176,20 +192,17 @@ impl Client {
             ConsumerOutput::ReleaseTopic(topic) => self.release_for_consumer(consumer, &topic),
             ConsumerOutput::RefreshTopic(_) => self.cluster.request_refresh(),
             ConsumerOutput::LeaderHint(hint) => self.consumer_hint(&hint),
+            ConsumerOutput::Relieve => self.actions.push_back(Action::Relieve { consumer }),
         }
         true
     }
 
-    /// Tells a consumer who leads each of its partitions.
-    pub(super) fn tell_leaders(&mut self, now: Instant, id: ConsumerId) {
+    fn tell_leaders_of(&mut self, now: Instant, id: ConsumerId, indices: &[PartitionIndex]) {
         let Some(consumer) = self.consumers.get(id) else { return };
-        let indices: Vec<PartitionIndex> = consumer.assignment().collect();
-        self.tell_leaders_of(now, id, indices);
-    }
-
-    fn tell_leaders_of(&mut self, now: Instant, id: ConsumerId, indices: Vec<PartitionIndex>) {
-        let Some(consumer) = self.consumers.get(id) else { return };
-        for index in indices {
+        for index in indices.iter().copied() {
+            if !consumer.is_assigned(index) {
+                continue;
+            }
             let leader = self.cluster.leader(index).map(|leader| {
                 let topic =
                     self.cluster.partitions().name(index).and_then(|(topic, _)| self.cluster.topic(topic));
@@ -203,11 +216,18 @@ impl Client {
         }
     }
 
-    /// Tells all consumers who leads their partitions.
-    pub(super) fn tell_all_leaders(&mut self, now: Instant) {
+    /// Tells the consumers who leads those of their partitions for which that may have changed.
+    pub(super) fn tell_moved_leaders(&mut self, now: Instant) {
+        let moved = self.cluster.take_moved();
         let ids: Vec<ConsumerId> = self.consumers.table.keys().copied().collect();
         for id in ids {
-            self.tell_leaders(now, id);
+            match &moved {
+                Moved::Some(partitions) => self.tell_leaders_of(now, id, partitions),
+                Moved::All => {
+                    let all = self.consumer(id).map(|consumer| consumer.assignment().collect::<Vec<_>>());
+                    self.tell_leaders_of(now, id, &all.unwrap_or_default());
+                }
+            }
         }
     }
 
@@ -234,7 +254,7 @@ impl Client {
         entry.topics.insert(topic.clone());
         // What is not known yet is told when it comes. Telling all here would make many topics a square of work.
         let known = self.cluster.topic(&topic).map(|topic| topic.partitions.to_vec());
-        self.tell_leaders_of(now, id, known.unwrap_or_default());
+        self.tell_leaders_of(now, id, &known.unwrap_or_default());
     }
 
     fn release_for_consumer(&mut self, id: ConsumerId, topic: &Str) {

@@ -285,7 +285,7 @@ impl Client {
     /// What the cluster is like has changed: all who live by it are told.
     pub(super) fn cluster_changed(&mut self, now: Instant) {
         self.drop_stale_connections(now);
-        self.tell_all_leaders(now);
+        self.tell_moved_leaders(now);
         self.tell_groups(now);
         for (handle, broker) in core::mem::take(&mut self.producers.unknown) {
             if let Some(producer) = self.producers.get(handle) {

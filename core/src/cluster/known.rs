@@ -51,6 +51,31 @@ pub(super) struct Known {
     pub(super) topics: BTreeMap<Str, Topic>,
     pub(super) names: BTreeMap<Uuid, Str>,
     slots: Vec<Slot>,
+    /// Whose leader, or whose topic's id, may be another since this was taken last.
+    pub(super) moved: Moved,
+}
+
+/// Partitions of which it may have changed who leads them, or what the id of their topic is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// These, some perhaps more than once.
+    Some(Vec<PartitionIndex>),
+    /// Any.
+    All,
+}
+
+impl Default for Moved {
+    fn default() -> Self {
+        Self::Some(Vec::new())
+    }
+}
+
+impl Moved {
+    fn add(&mut self, partitions: impl IntoIterator<Item = PartitionIndex>) {
+        if let Self::Some(some) = self {
+            some.extend(partitions);
+        }
+    }
 }
 
 impl Known {
@@ -64,6 +89,9 @@ impl Known {
             return None;
         }
         let controller = (response.controller_id >= 0).then_some(BrokerId(response.controller_id));
+        if brokers != self.brokers {
+            self.moved = Moved::All;
+        }
         let mut changed = brokers != self.brokers || controller != self.controller;
         self.brokers = brokers;
         self.controller = controller;
@@ -112,9 +140,13 @@ impl Known {
             let index = known_number(old, numbers, partition.partition_index)
                 .unwrap_or_else(|| numbers.intern(name, partition.partition_index));
             let slot = self.slot(index);
-            changed |= slot.absorb(partition, version, lineage);
+            let news = slot.absorb(partition, version, lineage);
+            changed |= news;
             complete &= slot.partition.as_ref().is_some_and(|p| p.leader.is_some() && is_usable(p.error));
             partitions.push(index);
+            if news {
+                self.moved.add([index]);
+            }
         }
         if !partitions.is_sorted_by_key(|index| numbers.name(*index).map(|(_, partition)| partition)) {
             partitions.sort_by_key(|index| numbers.name(*index).map(|(_, partition)| partition));
@@ -128,11 +160,13 @@ impl Known {
             for index in old {
                 if partitions.binary_search_by_key(&number(index), number).is_err() {
                     *self.slot(*index) = Slot::default();
+                    self.moved.add([*index]);
                 }
             }
             changed = true;
         }
         if before_id != id {
+            self.moved.add(partitions.iter().copied());
             self.forget_id(before_id, name);
             self.names.insert(id, name.clone());
             changed = true;
@@ -153,11 +187,13 @@ impl Known {
         match endpoint {
             Some(broker) if broker.id == leader.broker => {
                 self.brokers.insert(broker.id, broker);
+                self.moved = Moved::All;
             }
             _ if self.brokers.contains_key(&leader.broker) => {}
             _ => return false,
         }
         probe!(HintTaken);
+        self.moved.add([index]);
         if let Some(partition) = &mut self.slot(index).partition {
             partition.leader = Some(leader.broker);
             partition.leader_epoch = leader.epoch;
@@ -169,6 +205,7 @@ impl Known {
     /// Forgets where brokers are; leaders are then unknown, while their epochs are kept.
     pub(super) fn forget_brokers(&mut self) {
         self.brokers.clear();
+        self.moved = Moved::All;
         self.unreachable.clear();
         self.controller = None;
     }
@@ -179,6 +216,7 @@ impl Known {
         self.forget_id(topic.id, name);
         for index in topic.partitions {
             *self.slot(index) = Slot::default();
+            self.moved.add([index]);
         }
         true
     }

@@ -34,6 +34,7 @@ use klamm_protocol::{
 pub use address::{Address, Broker, InvalidAddress, Node};
 pub use choose::Load;
 pub use config::ClusterConfig;
+pub use known::Moved;
 pub use output::{ClusterOutput, TopicError, TopicState};
 pub use partitions::Partitions;
 pub use topic::{Leader, Partition, Topic};
@@ -64,6 +65,16 @@ pub struct Cluster {
     version: u64,
     /// The last broker was too old to be told not to create topics: this is not asked of the next.
     legacy: bool,
+    listing: Listing,
+}
+
+/// The question for all topics.
+#[derive(Clone, Copy, Debug, Default)]
+struct Listing {
+    /// The request under way asks for all.
+    asked: bool,
+    /// It was answered, and the list kept up since.
+    known: bool,
 }
 
 impl Cluster {
@@ -80,6 +91,7 @@ impl Cluster {
             outputs: VecDeque::new(),
             version: 0,
             legacy: false,
+            listing: Listing::default(),
         }
     }
 
@@ -100,7 +112,9 @@ impl Cluster {
             self.refresh.failed(now, scope, self.config.backoff, &mut self.entropy);
             return;
         };
-        if changed {
+        let listed = self.listing.asked && !self.listing.known && self.wanted.all();
+        self.listing.known |= listed;
+        if changed || listed {
             self.changed();
         }
         let fruitful = changed && !self.wanted.is_incomplete();
@@ -206,7 +220,9 @@ impl Cluster {
 
     /// Counts one such owner less.
     pub fn release_all_topics(&mut self) {
-        if self.wanted.release_all() && self.known.retain_topics(|name| self.wanted.contains(name)) {
+        let last = self.wanted.release_all();
+        self.listing.known &= !last;
+        if last && self.known.retain_topics(|name| self.wanted.contains(name)) {
             self.changed();
         }
     }
@@ -215,6 +231,12 @@ impl Cluster {
     /// for all again, after the backoff.
     pub fn request_refresh(&mut self) {
         self.refresh.request(Scope::All);
+    }
+
+    /// For which partitions [`leader`](Self::leader), or the id of their topic, may say something else than when this was
+    /// asked last.
+    pub fn take_moved(&mut self) -> Moved {
+        core::mem::take(&mut self.known.moved)
     }
 
     /// Numbers a partition that the application named, whether or not the cluster has it.
@@ -231,6 +253,7 @@ impl Cluster {
             return None;
         }
         let (number, scope) = self.refresh.begin(now);
+        self.listing.asked = scope == Scope::All && self.wanted.all();
         let token = Token::Cluster(number);
         let timeout = self.config.request_timeout;
         Some(ClusterOutput::Request(Request::new(
@@ -293,6 +316,13 @@ impl Cluster {
             Node::Bootstrap(at) => self.config.bootstrap.get(usize::from(at)),
             Node::Broker(id) => self.broker(id).map(|broker| &broker.address),
         }
+    }
+
+    /// Whether [`topics`](Self::topics) are all that the client may see, as far as the last answer said: someone wants all,
+    /// and was answered.
+    #[must_use]
+    pub const fn knows_all_topics(&self) -> bool {
+        self.listing.known
     }
 
     /// A topic, if the cluster has it and someone wants it.

@@ -1,14 +1,21 @@
 //! The bytes that a consumer may hold: requested, waiting, handed out, and decompressed.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::BrokerId;
+
+/// A response is sparse when less than this part of it is left.
+const SPARSE: usize = 4;
 
 /// A response whose memory is still held: its chunks are slices of it.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     bytes: usize,
     chunks: usize,
+    /// The bytes of those chunks.
+    left: usize,
+    /// Whether its chunks are to be copied out of it.
+    offered: bool,
 }
 
 /// Counts the bytes of fetch responses, from their request to the return of their last chunk.
@@ -21,13 +28,22 @@ pub(super) struct Budget {
     requested: usize,
     held: usize,
     responses: BTreeMap<u64, Held>,
+    /// Those of which little is left, and that were not offered yet.
+    sparse: BTreeSet<u64>,
     /// Who waits for bytes, in order of arrival: nobody is overtaken.
     waiting: VecDeque<BrokerId>,
 }
 
 impl Budget {
     pub(super) const fn new(limit: usize) -> Self {
-        Self { limit, requested: 0, held: 0, responses: BTreeMap::new(), waiting: VecDeque::new() }
+        Self {
+            limit,
+            requested: 0,
+            held: 0,
+            responses: BTreeMap::new(),
+            sparse: BTreeSet::new(),
+            waiting: VecDeque::new(),
+        }
     }
 
     /// What is requested and held.
@@ -89,7 +105,7 @@ impl Budget {
     pub(super) fn hold(&mut self, response: u64, bytes: usize, chunks: usize) {
         if chunks > 0 {
             self.held = self.held.saturating_add(bytes);
-            self.responses.insert(response, Held { bytes, chunks });
+            self.responses.insert(response, Held { bytes, chunks, left: bytes, offered: false });
         }
     }
 
@@ -103,15 +119,42 @@ impl Budget {
         self.held = self.held.saturating_sub(bytes);
     }
 
-    /// A chunk of the response is returned. Returns whether that freed memory.
-    pub(super) fn release(&mut self, response: u64) -> bool {
+    /// A chunk of so many bytes of the response is returned. Returns whether that freed memory.
+    pub(super) fn release(&mut self, response: u64, bytes: usize) -> bool {
         let Some(held) = self.responses.get_mut(&response) else { return false };
         held.chunks -= 1;
+        held.left = held.left.saturating_sub(bytes);
         if held.chunks > 0 {
+            if !held.offered && held.left < held.bytes / SPARSE {
+                self.sparse.insert(response);
+            }
             return false;
         }
         self.held = self.held.saturating_sub(held.bytes);
         self.responses.remove(&response);
+        self.sparse.remove(&response);
+        true
+    }
+
+    /// Offers the chunks of sparse responses to be copied out. Returns whether there are any that were not offered yet.
+    pub(super) fn offer_sparse(&mut self) -> bool {
+        let sparse = core::mem::take(&mut self.sparse);
+        for response in &sparse {
+            if let Some(held) = self.responses.get_mut(response) {
+                held.offered = true;
+            }
+        }
+        !sparse.is_empty()
+    }
+
+    /// A chunk of so many bytes is copied out of its response into memory of its own, which is called `own` from now
+    /// on. Returns whether the response is worth that; nothing changes if not.
+    pub(super) fn copy_out(&mut self, response: u64, own: u64, bytes: usize) -> bool {
+        if !self.responses.get(&response).is_some_and(|held| held.offered) {
+            return false;
+        }
+        self.release(response, bytes);
+        self.hold(own, bytes, 1);
         true
     }
 }

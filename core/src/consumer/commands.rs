@@ -194,6 +194,19 @@ impl Consumer {
         self.touch(ticket.partition);
     }
 
+    /// A chunk that nobody has read is to be copied, so that it does not hold all of the response that it came with:
+    /// returns the ticket of the copy, or `None` if that would free little. To be asked of each chunk that waits, after
+    /// [`ConsumerOutput::Relieve`].
+    pub fn relieve(&mut self, ticket: Ticket) -> Option<Ticket> {
+        let own = self.last + 1;
+        if !self.budget.copy_out(ticket.response, own, ticket.bytes) {
+            return None;
+        }
+        self.last = own;
+        self.feed();
+        Some(Ticket { response: own, ..ticket })
+    }
+
     /// The reader decompressed what it was handed, into so many bytes of memory: they count as the chunks do, so that
     /// nothing more is fetched while too much is held.
     pub fn handle_decompressed(&mut self, _now: Instant, bytes: usize) {
@@ -330,7 +343,7 @@ impl Consumer {
 
     /// A chunk's part of its response is not held any more.
     fn release(&mut self, ticket: &Ticket) {
-        if self.budget.release(ticket.response) {
+        if self.budget.release(ticket.response, ticket.bytes) {
             self.feed();
         }
     }

@@ -56,6 +56,9 @@ pub enum ConsumerOutput {
     ReleaseTopic(Str),
     /// The metadata of this topic are out of date.
     RefreshTopic(Str),
+    /// Memory is short, and chunks that wait hold more of it than they need: each is to be given to
+    /// [`Consumer::relieve`](super::Consumer::relieve).
+    Relieve,
     /// A broker that is not the leader said who is (KIP-951).
     LeaderHint(LeaderHint),
 }

@@ -36,6 +36,9 @@ impl Consumer {
         }
         let tight = self.budget.is_tight();
         probe!(MemoryTight, tight);
+        if tight && self.budget.offer_sparse() {
+            self.outputs.push_back(ConsumerOutput::Relieve);
+        }
         if node.roster.tight != tight {
             node.roster.tight = tight;
             for index in node.roster.reading.clone() {

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use klamm_core::consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt};
 use klamm_protocol::Str;
 
-use super::{Consumer, Inbox, opened::Reading};
+use super::{
+    Consumer, Inbox,
+    matching::{self, Matching},
+    opened::Reading,
+};
 use crate::{InvalidConfig, kafka::ClientHandle};
 
 /// Makes a [`Consumer`]. Names and defaults are those of the Java client.
@@ -15,6 +19,7 @@ pub struct ConsumerBuilder {
     client: Arc<ClientHandle>,
     config: ConsumerConfig,
     partitions: Vec<(Str, i32, StartAt)>,
+    pattern: Option<(String, StartAt)>,
     reading: Reading,
 }
 
@@ -24,6 +29,7 @@ impl ConsumerBuilder {
             client,
             config: ConsumerConfig::default(),
             partitions: Vec::new(),
+            pattern: None,
             reading: Reading::default(),
         }
     }
@@ -33,6 +39,15 @@ impl ConsumerBuilder {
         let partitions = partitions.into_iter();
         self.partitions
             .extend(partitions.map(|(topic, partition, at)| (Str::copy_of(topic.as_ref()), partition, at)));
+        self
+    }
+
+    /// Assigns all partitions of all topics whose whole name matches a regular expression (in the syntax of the crate
+    /// [`regex-lite`](https://docs.rs/regex-lite)), from `start` on; topics that exist for the brokers only are left out.
+    /// Topics and partitions that come later are assigned when the metadata tell of them, and read from their beginning.
+    /// The last call counts.
+    pub fn assign_matching(mut self, pattern: &str, start: StartAt) -> Self {
+        self.pattern = Some((pattern.to_owned(), start));
         self
     }
 
@@ -133,7 +148,7 @@ impl ConsumerBuilder {
     ///
     /// An option makes no sense or the client is closed: which, and what to do.
     pub fn build(self) -> Result<Consumer, InvalidConfig> {
-        let Self { client, config, partitions, reading } = self;
+        let Self { client, config, partitions, pattern, reading } = self;
         config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
         if let Some((topic, partition, _)) = partitions.iter().find(|(_, partition, _)| *partition < 0) {
             return Err(InvalidConfig::new(
@@ -142,6 +157,12 @@ impl ConsumerBuilder {
             ));
         }
         let inbox = Arc::new(Inbox::default());
+        let matching = pattern.is_some();
+        if let Some((pattern, start)) = pattern {
+            let pattern = matching::parse(&pattern)
+                .map_err(|error| InvalidConfig::new("assign_matching", format!("{pattern}: {error}")))?;
+            inbox.set_matching(Matching::new(pattern, start));
+        }
         let id = client.shared.with(|state, now| {
             if state.stopped || state.client.is_closing() {
                 return None;
@@ -149,6 +170,10 @@ impl ConsumerBuilder {
             let id = state.client.create_consumer(config);
             state.consumers.insert(id, Arc::clone(&inbox));
             state.client.assign(now, id, partitions);
+            if matching {
+                state.client.want_all_topics(id);
+                inbox.match_topics(&mut state.client, now, id);
+            }
             Some(id)
         });
         match id {

@@ -6,12 +6,14 @@ use std::{
     task::Waker,
 };
 
+use bytes::Bytes;
 use klamm_core::{
-    PartitionIndex,
-    consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
+    ConsumerId, Instant, PartitionIndex,
+    client::Client,
+    consumer::{AssignmentEpoch, Chunk, ConsumerEvent, Ticket},
 };
 
-use super::{StreamEnd, opened::Rest};
+use super::{StreamEnd, matching::Matching, opened::Rest};
 use crate::wait::{Waiters, lock};
 
 /// One thing for the reader, in the order in which it came.
@@ -97,6 +99,7 @@ impl Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     pub(super) common: Lane,
+    matching: Mutex<Option<Matching>>,
     lanes: Mutex<BTreeMap<PartitionIndex, Arc<Lane>>>,
 }
 
@@ -145,6 +148,35 @@ impl Inbox {
         if !left.is_empty() {
             lock(&self.common.queue).items.extend(left);
             self.common.waiters.take(wakers);
+        }
+    }
+
+    /// Copies the chunks that wait for readers of one partition, as far as `relieve` gives them new tickets. The common lane
+    /// is read in its order, so what is there will be returned soon.
+    pub(crate) fn relieve(&self, mut relieve: impl FnMut(Ticket) -> Option<Ticket>) {
+        for lane in lock(&self.lanes).values() {
+            for item in &mut lock(&lane.queue).items {
+                let Item::Chunk(chunk) = item else { continue };
+                if let Some(ticket) = relieve(chunk.ticket) {
+                    chunk.data = Bytes::copy_from_slice(&chunk.data);
+                    chunk.ticket = ticket;
+                }
+            }
+        }
+    }
+
+    /// From now on partitions of topics are assigned by their names.
+    pub(super) fn set_matching(&self, matching: Matching) {
+        *lock(&self.matching) = Some(matching);
+    }
+
+    /// Assigns the partitions of topics that match and are new.
+    pub(crate) fn match_topics(&self, client: &mut Client, now: Instant, id: ConsumerId) {
+        let mut matching = lock(&self.matching);
+        let Some(matching) = &mut *matching else { return };
+        let new = matching.news(client.cluster());
+        if !new.is_empty() {
+            client.assign(now, id, new);
         }
     }
 

@@ -5,6 +5,7 @@ mod builder;
 mod event;
 mod inbox;
 mod inner;
+mod matching;
 mod offsets;
 mod opened;
 mod source;

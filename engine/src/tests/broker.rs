@@ -8,7 +8,9 @@ use klamm_protocol::{
         AnyRequest, AnyResponse, RequestHeader, ResponseHeader,
         api_versions::{ApiVersion, ApiVersionsResponse},
         fetch::{FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, PartitionData},
-        list_offsets::{ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse},
+        list_offsets::{
+            ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+        },
         metadata::{
             MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
         },
@@ -73,7 +75,7 @@ impl Broker {
         let response: AnyResponse = if known {
             match AnyRequest::decode(api, version, &mut reader).unwrap() {
                 AnyRequest::Metadata(_) => self.metadata().into(),
-                AnyRequest::ListOffsets(_) => offsets().into(),
+                AnyRequest::ListOffsets(request) => offsets(&request).into(),
                 AnyRequest::Fetch(request) if self.has(&request) => self.fetched(&request).into(),
                 AnyRequest::Produce(request) => {
                     self.produced += 1;
@@ -168,16 +170,20 @@ fn versions(error_code: ErrorCode) -> ApiVersionsResponse {
     }
 }
 
-fn offsets() -> ListOffsetsResponse {
-    let topic = ListOffsetsTopicResponse {
-        name: Str::from("t"),
-        partitions: vec![ListOffsetsPartitionResponse {
-            offset: 0,
-            ..ListOffsetsPartitionResponse::default()
-        }],
+/// Every place is offset 0.
+fn offsets(request: &ListOffsetsRequest) -> ListOffsetsResponse {
+    let topics = request.topics.iter().map(|topic| ListOffsetsTopicResponse {
+        name: topic.name.clone(),
+        partitions: (topic.partitions.iter())
+            .map(|partition| ListOffsetsPartitionResponse {
+                partition_index: partition.partition_index,
+                offset: 0,
+                ..ListOffsetsPartitionResponse::default()
+            })
+            .collect(),
         ..ListOffsetsTopicResponse::default()
-    };
-    ListOffsetsResponse { topics: vec![topic], ..ListOffsetsResponse::default() }
+    });
+    ListOffsetsResponse { topics: topics.collect(), ..ListOffsetsResponse::default() }
 }
 
 fn produced(request: &ProduceRequest, error_code: ErrorCode) -> ProduceResponse {

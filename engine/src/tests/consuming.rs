@@ -8,7 +8,10 @@ use std::{
 use futures_core::Stream;
 
 use super::Bench;
-use crate::{ConsumeError, Consumer, ConsumerBuilder, Event, FetchedBatch, SeekError, StartAt, StreamEnd};
+use crate::{
+    ConsumeError, Consumer, ConsumerBuilder, Event, FetchedBatch, SeekError, StartAt, StreamEnd, Value,
+    records::FromBytes,
+};
 
 /// A consumer of partitions 0 and 1, which have 10 records each and were fetched, 0 first.
 fn consumer(bench: &mut Bench, configure: impl FnOnce(ConsumerBuilder) -> ConsumerBuilder) -> Consumer {
@@ -216,4 +219,39 @@ fn a_position_is_moved_from_where_it_is() {
     assert!(matches!(consumer.seek_by("t", 0, -3), Err(SeekError::NoPosition { .. })));
     bench.wait(A_WHILE);
     assert_eq!(batches(|| consumer.try_next()), [(0, vec![7, 8, 9])]);
+}
+
+#[test]
+fn partitions_are_assigned_by_the_names_of_their_topics_also_those_that_come_later() {
+    let mut bench = Bench::new();
+    bench.broker.leaders = vec![1, 1];
+    bench.broker.records = 10;
+    let matching = |pattern| bench.kafka.consumer().assign_matching(pattern, StartAt::Offset(5));
+    assert!(matching("t(").build().unwrap_err().to_string().contains("assign_matching"));
+    let (consumer, other) = (matching("[st]").build().unwrap(), matching("s|tt").build().unwrap());
+    bench.wait(1_000);
+    assert_eq!((consumer.assignment().len(), other.assignment().len()), (2, 0));
+    let mut first = batches(|| consumer.try_next());
+    first.sort_unstable();
+    assert_eq!(first, [(0, (5..10).collect()), (1, (5..10).collect())]);
+    bench.broker.leaders = vec![1, 1, 1];
+    // Losing a connection is a reason to ask for metadata.
+    bench.connections.clear();
+    bench.wait(A_WHILE);
+    assert_eq!(batches(|| consumer.try_next()), [(2, (0..10).collect())], "nothing of it is missed");
+    assert_eq!(consumer.position("t", 0), Some(10), "the others go on where they were");
+}
+
+#[test]
+fn numbers_are_written_as_they_are_read() {
+    fn through<'a, T: FromBytes<'a>>(value: &'a Value<'static>) -> T {
+        T::from_bytes(Some(value.as_bytes())).unwrap()
+    }
+    assert_eq!(through::<i64>(&(-2_i64).into()), -2);
+    assert_eq!(through::<i32>(&258_i32.into()), 258);
+    assert_eq!(through::<i16>(&(-1_i16).into()), -1);
+    assert_eq!(through::<f64>(&1.25_f64.into()).to_bits(), 1.25_f64.to_bits());
+    assert!(through::<bool>(&true.into()));
+    assert_eq!(Value::from(258_i32).as_bytes(), [0, 0, 1, 2]);
+    assert_eq!(Value::from(7_u64).into_owned().as_bytes(), [0, 0, 0, 0, 0, 0, 0, 7]);
 }

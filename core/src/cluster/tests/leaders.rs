@@ -1,5 +1,7 @@
 //! Partitions, their leaders and the epochs of these.
 
+use std::{vec, vec::Vec};
+
 use klamm_protocol::{
     ErrorCode, Str, Uuid,
     messages::metadata::{MetadataResponsePartition, MetadataResponseTopic},
@@ -8,7 +10,7 @@ use klamm_protocol::{
 use super::world::{World, broker, id, response, topic};
 use crate::{
     BrokerId,
-    cluster::{Address, Broker, ClusterOutput, Leader},
+    cluster::{Address, Broker, ClusterOutput, Leader, Moved},
 };
 
 #[test]
@@ -188,4 +190,43 @@ fn a_broker_that_moves_is_noticed() {
     world.answer_later(&answer);
     assert_eq!(world.outputs(), [ClusterOutput::Changed]);
     assert_eq!(world.cluster.broker(BrokerId(1)).unwrap().address.port, 9999);
+}
+
+#[test]
+fn what_moved_is_told_and_nothing_else() {
+    let mut world = World::with_topic(&[(1, 5), (1, 5), (2, 5)]);
+    let all: Vec<_> = (0..3).map(|partition| world.index(partition)).collect();
+    assert_eq!(world.cluster.take_moved(), Moved::All, "brokers are known now");
+    let next = |world: &mut World, leaders: &[(i32, i32)]| {
+        world.cluster.request_refresh();
+        world.answer_later(&response(&[topic("t", leaders)]));
+        world.cluster.take_moved()
+    };
+    assert_eq!(next(&mut world, &[(1, 5), (1, 5), (2, 5)]), Moved::Some(Vec::new()), "the same again");
+    assert_eq!(next(&mut world, &[(1, 5), (2, 6), (2, 5)]), Moved::Some(vec![all[1]]));
+    assert_eq!(next(&mut world, &[(1, 5), (2, 6)]), Moved::Some(vec![all[2]]), "it is gone");
+    world.cluster.handle_leader_hint(all[0], Leader { broker: BrokerId(2), epoch: 9 }, None);
+    assert_eq!(world.cluster.take_moved(), Moved::Some(vec![all[0]]));
+    let mut recreated = topic("t", &[(1, 0), (2, 0)]);
+    recreated.topic_id = id(2);
+    world.cluster.request_refresh();
+    world.answer_later(&response(&[recreated]));
+    let Moved::Some(moved) = world.cluster.take_moved() else { panic!("not all") };
+    assert!(all[..2].iter().all(|index| moved.contains(index)), "their topic has another id");
+    world.cluster.release_topic("t");
+    assert_eq!(world.cluster.take_moved(), Moved::Some(all[..2].to_vec()));
+}
+
+#[test]
+fn all_topics_are_known_when_the_question_for_all_is_answered() {
+    let mut world = World::with_topic(&[(1, 5)]);
+    world.outputs();
+    assert!(!world.cluster.knows_all_topics());
+    world.cluster.want_all_topics();
+    assert!(!world.cluster.knows_all_topics(), "nobody has said so");
+    world.answer_later(&response(&[topic("t", &[(1, 5)])]));
+    assert!(world.cluster.knows_all_topics());
+    assert!(world.outputs().contains(&ClusterOutput::Changed), "told also if there are no others");
+    world.cluster.release_all_topics();
+    assert!(!world.cluster.knows_all_topics());
 }

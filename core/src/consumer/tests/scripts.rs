@@ -31,7 +31,7 @@ use crate::{
     BrokerId, Instant, PartitionIndex, Token,
     consumer::{
         Aborted, ConsumerConfig, ConsumerEvent, ConsumerOutput, Isolation, LeaderHint, OffsetReset,
-        PartitionError, PartitionErrorKind, PositionState, ResetReason, StartAt,
+        PartitionError, PartitionErrorKind, PositionState, ResetReason, SeekError, StartAt,
     },
 };
 

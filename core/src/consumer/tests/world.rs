@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) queue: VecDeque<Chunk>,
     pub(super) events: Vec<ConsumerEvent>,
     pub(super) seen: BTreeMap<u32, Seen>,
+    /// Memory was short while chunks held more of it than they need.
+    pub(super) relieve: bool,
     limit: usize,
 }
 
@@ -55,6 +57,7 @@ impl World {
             queue: VecDeque::new(),
             events: Vec::new(),
             seen: BTreeMap::new(),
+            relieve: false,
         };
         for partition in 0..partitions {
             let leader = BrokerId(i32::try_from(partition).unwrap() % brokers);
@@ -114,6 +117,7 @@ impl World {
                 | ConsumerOutput::ReleaseTopic(_)
                 | ConsumerOutput::RefreshTopic(_)
                 | ConsumerOutput::LeaderHint(_) => {}
+                ConsumerOutput::Relieve => self.relieve = true,
             }
         }
         assert!(self.consumer.poll_timeout().is_none_or(|at| at > self.now), "a deadline in the past");

@@ -20,6 +20,97 @@ fn a_seek_disturbs_no_other_partition() {
 }
 
 #[test]
+fn what_is_taken_away_disturbs_no_other_partition() {
+    let mut world = World::new(config(), 17, 2, 1);
+    world.log(0).append(5);
+    world.log(1).append(5);
+    world.assign(0, StartAt::Offset(0));
+    world.assign(1, StartAt::Offset(0));
+    world.drain();
+    world.consumer.unassign(world.now, &[P0]);
+    world.answer(0);
+    world.drain();
+    let partitions: Vec<_> = world.queue.iter().map(|chunk| chunk.ticket.partition).collect();
+    assert_eq!(partitions, [P1], "what was under way for the other is used");
+    assert_eq!(offsets(fetch(&world)), [(1, 5)]);
+    assert_eq!(fetch(&world).forgotten_topics_data[0].partitions, [0], "within the same session");
+}
+
+#[test]
+fn a_leader_that_moves_disturbs_no_other_partition() {
+    let mut world = World::new(config(), 17, 3, 2);
+    for partition in 0..3 {
+        world.log(partition).append(5);
+        world.assign(partition, StartAt::Offset(0));
+    }
+    world.drain();
+    let log = world.log(0);
+    (log.leader, log.epoch) = (BrokerId(1), log.epoch + 1);
+    world.tell_leader(0);
+    world.drain();
+    assert_eq!(world.requests.len(), 2, "no fetch is given up for it");
+    world.answer(0);
+    world.answer(0);
+    world.drain();
+    let mut partitions: Vec<_> = world.queue.iter().map(|chunk| chunk.ticket.partition).collect();
+    partitions.sort_unstable();
+    assert_eq!(partitions, [P1, PartitionIndex(2)], "what was under way for the others is used");
+    for _ in 0..10 {
+        for at in 0..world.requests.len() {
+            world.answer(at);
+        }
+        world.drain();
+    }
+    assert!(world.queue.iter().any(|chunk| chunk.ticket.partition == P0), "it goes on at the new leader");
+}
+
+#[test]
+fn chunks_that_nobody_reads_are_copied_out_of_their_responses_when_memory_is_short() {
+    let config = ConsumerConfig { buffer_bytes: 4_000, ..config() };
+    let mut world = World::new(config, 17, 6, 1);
+    world.log(0).append(1);
+    for partition in 1..6 {
+        for _ in 0..20 {
+            world.log(partition).append(5);
+        }
+    }
+    for partition in 0..6 {
+        world.assign(partition, StartAt::Offset(0));
+    }
+    world.drain();
+    world.answer(0);
+    world.drain();
+    let at = world.queue.iter().position(|chunk| chunk.ticket.partition == P0).unwrap();
+    let unread = world.queue.remove(at).unwrap();
+    assert_eq!(world.consumer.relieve(unread.ticket), None, "the others are still to be read");
+    while !world.queue.is_empty() {
+        world.read(0);
+    }
+    let before = world.consumer.used_bytes();
+    world.consumer.handle_decompressed(world.now, 3_000);
+    world.answer(0);
+    world.drain();
+    assert!(world.relieve, "memory is short");
+    let copy = world.consumer.relieve(unread.ticket).expect("most of the response was read");
+    world.consumer.handle_freed(world.now, 3_000);
+    while !world.queue.is_empty() {
+        world.read(0);
+    }
+    world.drain();
+    assert!(world.consumer.used_bytes() < before, "{} of {before}", world.consumer.used_bytes());
+    assert_eq!(world.consumer.relieve(copy), None, "it holds what it needs");
+    assert!(world.consumer.take(P0, copy.epoch, unread.next_offset, unread.leader_epoch));
+    world.consumer.handle_consumed(world.now, copy);
+    let all: Vec<_> = world.consumer.assignment().collect();
+    world.consumer.unassign(world.now, &all);
+    for _ in 0..world.requests.len() {
+        world.answer(0);
+    }
+    world.drain();
+    assert_eq!(world.consumer.used_bytes(), 0);
+}
+
+#[test]
 fn a_seek_to_the_same_place_is_told_to_the_session_again() {
     let mut world = World::new(config(), 17, 1, 1);
     world.log(0).append(5);

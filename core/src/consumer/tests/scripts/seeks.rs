@@ -73,3 +73,29 @@ fn a_reset_by_age() {
     let (from, to, why) = (Some(3), 40, ResetReason::OutOfRange);
     assert_eq!(world.events, [ConsumerEvent::Reset { partition: P0, from, to, why }]);
 }
+
+#[test]
+fn from_where_it_is() {
+    let cases = [(5, 55), (-5, 45), (0, 50), (-100, 20), (i64::MIN, 20), (1_000, 100), (i64::MAX, 100)];
+    for (by, offset) in cases {
+        let mut world = world(OffsetReset::None);
+        world.assign(0, StartAt::Offset(50));
+        world.drain();
+        world.requests.clear();
+        world.consumer.seek_by(world.now, P0, by).unwrap();
+        assert_eq!(world.consumer.position(P0), None, "the leader knows how far that is");
+        assert_eq!(world.consumer.seek_by(world.now, P0, by), Err(SeekError::NoPosition(P0)));
+        world.drain();
+        world.answer(0);
+        world.drain();
+        assert_eq!(world.consumer.position(P0), Some(offset), "{by}");
+        assert!(
+            world
+                .events
+                .iter()
+                .any(|event| matches!(event, ConsumerEvent::Reset { to, .. } if *to == offset))
+        );
+    }
+    let mut world = world(OffsetReset::None);
+    assert!(matches!(world.consumer.seek_by(world.now, P1, 1), Err(SeekError::NotAssigned(_))));
+}
