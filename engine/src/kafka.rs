@@ -14,7 +14,10 @@ use std::{
 pub use builder::KafkaBuilder;
 pub use error::{ConnectError, InvalidConfig};
 
-use crate::{Admin, Clock, ConsumerBuilder, ControlTask, ProducerBuilder, shared::Shared, wait::until};
+use crate::{
+    Admin, Clock, ConsumerBuilder, ControlTask, GroupConsumerBuilder, ProducerBuilder, shared::Shared,
+    wait::until,
+};
 
 /// How an adapter drives a client.
 ///
@@ -108,6 +111,11 @@ impl<R> Kafka<R> {
     /// Begins to configure a consumer.
     pub fn consumer(&self) -> ConsumerBuilder {
         ConsumerBuilder::new(Arc::clone(&self.client))
+    }
+
+    /// Begins to configure a consumer that is a member of a group (`group.id`).
+    pub fn group(&self, group_id: impl AsRef<str>) -> GroupConsumerBuilder {
+        GroupConsumerBuilder::new(Arc::clone(&self.client), group_id.as_ref())
     }
 
     /// Administration.

@@ -27,6 +27,7 @@ mod clock;
 mod connection_task;
 mod consumer;
 mod control_task;
+mod group;
 mod kafka;
 mod mailbox;
 mod operation;
@@ -46,6 +47,10 @@ pub use consumer::{
     NotAssigned, NotStreamed, PartitionStream, PartitionTrouble, Records, SeekError, Source, StreamEnd,
 };
 pub use control_task::ControlTask;
+pub use group::{
+    AssignmentRequest, GroupBatch, GroupConsumer, GroupConsumerBuilder, GroupEvent, GroupReadError,
+    PendingCommit, RebalanceListener, Revocation,
+};
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
 pub use producer::{
     Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TrySendError, Undelivered,
@@ -64,6 +69,10 @@ pub use klamm_core::{
     cluster::Address,
     connection::CloseReason,
     consumer::{Explanation, Isolation, OffsetReset, PartitionErrorKind, ResetReason, StartAt},
+    group::{
+        AssignedPartition, AssignmentTask, CommitError, CommitErrorKind, CommitOffset, CommittedOffsets,
+        GroupError, GroupMetadata, GroupProtocol, GroupStep, LostReason, TopicPartition, assignor,
+    },
     producer::{Acks, ProduceError, ProduceErrorKind, partitioner::Partitioner},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};

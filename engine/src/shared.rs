@@ -24,6 +24,7 @@ use klamm_core::{
 use crate::{
     clock::Clock,
     consumer::{Inbox, Item as Unread},
+    group::GroupInbox,
     mailbox::{Item, Mailbox, WakeFlag},
     operation::{Operation, Stopped},
     producer::Pool,
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub(crate) openings: VecDeque<Opening>,
     pub(crate) producers: BTreeMap<ProducerHandle, Arc<Pool>>,
     pub(crate) consumers: BTreeMap<ConsumerId, Arc<Inbox>>,
+    pub(crate) groups: BTreeMap<ConsumerId, Arc<GroupInbox>>,
     operations: BTreeMap<OperationId, Arc<Operation>>,
     next_operation: u64,
     /// What consumers had not read when they ended, to be dropped where no lock is held.
@@ -84,6 +86,7 @@ impl Shared {
             openings: VecDeque::new(),
             producers: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            groups: BTreeMap::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
             discarded: Vec::new(),
@@ -295,6 +298,16 @@ impl State {
                     inbox.relieve(|ticket| consumer.relieve(ticket));
                 }
             }
+            Action::GroupEvent { consumer, event } => {
+                if let Some(inbox) = self.groups.get(&consumer) {
+                    inbox.push(event, wakers);
+                }
+            }
+            Action::MatchTopics { consumer } => {
+                if let Some(inbox) = self.groups.get(&consumer).cloned() {
+                    inbox.match_topics(self, now, consumer);
+                }
+            }
             Action::ClusterChanged => {
                 for pool in self.producers.values() {
                     pool.refresh_topics(&self.client);
@@ -359,6 +372,7 @@ impl State {
         for operation in std::mem::take(&mut self.operations).into_values() {
             operation.answer(Err(Stopped), wakers);
         }
+        self.groups.clear();
         self.openings.clear();
     }
 }

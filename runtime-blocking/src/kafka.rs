@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use klamm_engine::{ConnectError, block_on};
 
-use crate::{Admin, ConsumerBuilder, ProducerBuilder, driver::Blocking, options};
+use crate::{Admin, ConsumerBuilder, GroupConsumerBuilder, ProducerBuilder, driver::Blocking, options};
 
 /// A client of one Kafka cluster. See [`klamm_engine::Kafka`].
 #[derive(Clone, Debug)]
@@ -27,6 +27,11 @@ impl Kafka {
     /// Begins to configure a consumer.
     pub fn consumer(&self) -> ConsumerBuilder {
         ConsumerBuilder::new(self.inner.consumer())
+    }
+
+    /// Begins to configure a consumer that is a member of a group (`group.id`).
+    pub fn group(&self, group_id: impl AsRef<str>) -> GroupConsumerBuilder {
+        GroupConsumerBuilder::new(self.inner.group(group_id))
     }
 
     /// Administration.

@@ -28,21 +28,26 @@
 mod admin;
 mod consumer;
 mod driver;
+mod group;
 mod kafka;
 mod producer;
 mod stream;
 
 pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
+pub use group::{GroupConsumer, GroupConsumerBuilder};
 pub use kafka::{Kafka, KafkaBuilder};
 pub use klamm_engine::{
-    Acks, Address, AddressFailure, AdminError, AdminErrorKind, BatchRecords, BrokerDescription, BrokerId,
-    CloseReason, ClusterDescription, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
-    Effect, ErrorCode, Event, Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset, NewTopic,
-    NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
-    PartitionTrouble, Partitioner, PerItem, ProduceError, ProduceErrorKind, Record, RecordMetadata,
-    ResetReason, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing,
-    TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, Uuid, Value, records,
+    Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
+    AssignmentTask, BatchRecords, BrokerDescription, BrokerId, CloseReason, ClusterDescription, CommitError,
+    CommitErrorKind, CommitOffset, CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord,
+    CreatedTopic, Effect, ErrorCode, Event, Explanation, FetchedBatch, GroupBatch, GroupError, GroupEvent,
+    GroupMetadata, GroupProtocol, GroupReadError, GroupStep, InvalidConfig, Isolation, ListedOffset,
+    LostReason, NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription,
+    PartitionErrorKind, PartitionTrouble, Partitioner, PendingCommit, PerItem, ProduceError,
+    ProduceErrorKind, Record, RecordMetadata, ResetReason, Revocation, SeekError, SendError, Source, StartAt,
+    Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicUnavailable, TrySendError,
+    Undelivered, UndeliveredPartition, Uuid, Value, assignor, records,
 };
 pub use producer::{Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};

@@ -217,6 +217,83 @@ pub trait Consumer: Send {
     fn source(&self, topic: &str, partition: i32) -> Option<i32>;
 }
 
+/// How a scenario wants its member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSettings {
+    /// The group.
+    pub group: String,
+    /// What it subscribes to.
+    pub topics: Vec<String>,
+    /// Its name if it is static.
+    pub instance: Option<String>,
+    /// How it offers to assign, by the assignors' names.
+    pub assignors: Vec<&'static str>,
+    /// Whether the coordinator assigns (KIP-848).
+    pub coordinator_assigns: bool,
+    /// Whether what is done with is committed by itself.
+    pub auto_commit: bool,
+}
+
+impl MemberSettings {
+    /// A member of a group that reads a topic from its beginning.
+    #[must_use]
+    pub fn new(group: &str, topic: &str) -> Self {
+        Self {
+            group: group.into(),
+            topics: vec![topic.into()],
+            instance: None,
+            assignors: vec!["range"],
+            coordinator_assigns: false,
+            auto_commit: true,
+        }
+    }
+}
+
+/// What a member of a group is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Records of one partition.
+    Records(Vec<Received>),
+    /// These partitions were assigned.
+    Assigned(Vec<(String, i32)>),
+    /// These partitions were given up.
+    Revoked(Vec<(String, i32)>),
+    /// These partitions were lost.
+    Lost(Vec<(String, i32)>),
+    /// Something else.
+    Other(String),
+}
+
+/// A member of a group.
+pub trait Member: Send {
+    /// What it is told next; none if that takes too long.
+    ///
+    /// # Errors
+    /// When the membership failed.
+    fn next(&mut self, within: Duration) -> Outcome<Option<Told>>;
+
+    /// Commits everything that it was handed.
+    ///
+    /// # Errors
+    /// When it was not committed.
+    fn commit(&mut self) -> Outcome<()>;
+
+    /// What the group has committed of a partition.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>>;
+
+    /// The partitions that it reads, in order.
+    fn assignment(&self) -> Vec<(String, i32)>;
+
+    /// Subscribes to something else.
+    fn subscribe(&mut self, topics: &[&str]);
+
+    /// Ends in good order.
+    fn close(self: Box<Self>);
+}
+
 /// A connected client.
 pub trait Client: Send + Sync {
     /// A producer.
@@ -238,6 +315,12 @@ pub trait Client: Send + Sync {
     /// # Errors
     /// When it cannot be made.
     fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>>;
+
+    /// A member of a group.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>>;
 
     /// Creates a topic.
     ///

@@ -89,7 +89,7 @@ impl Group {
         now: Instant,
         partition: &TopicPartition,
         next_offset: i64,
-        leader_epoch: i32,
+        leader_epoch: Option<i32>,
     ) -> HandedOut {
         if !self.is_member() {
             self.possession.progress.begin_if_new(partition);

@@ -131,6 +131,12 @@ impl GroupConfig {
     }
 }
 
+impl From<Assignor> for Strategy {
+    fn from(assignor: Assignor) -> Self {
+        Self::BuiltIn(assignor)
+    }
+}
+
 /// An option of a member that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidGroupConfig {

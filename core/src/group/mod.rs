@@ -279,6 +279,12 @@ impl Group {
         }
     }
 
+    /// Whether topics that exist for the brokers only are left out of patterns.
+    #[must_use]
+    pub const fn excludes_internal(&self) -> bool {
+        self.config.exclude_internal_topics
+    }
+
     /// Whether the member subscribes to anything. If not, it may commit offsets of any partition for the group, as
     /// long as the group has no members.
     #[must_use]

@@ -17,16 +17,12 @@ pub struct HandedOut(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct At {
     offset: i64,
-    leader_epoch: i32,
+    leader_epoch: Option<i32>,
 }
 
 impl At {
     fn commit(self) -> CommitOffset {
-        CommitOffset {
-            offset: self.offset,
-            leader_epoch: (self.leader_epoch >= 0).then_some(self.leader_epoch),
-            metadata: Str::default(),
-        }
+        CommitOffset { offset: self.offset, leader_epoch: self.leader_epoch, metadata: Str::default() }
     }
 }
 
@@ -78,7 +74,7 @@ impl Progress {
     pub(super) fn seek(&mut self, partition: &TopicPartition, offset: Option<i64>) {
         if let Some(each) = self.partitions.get_mut(partition) {
             each.out.clear();
-            each.done = offset.map(|offset| At { offset, leader_epoch: -1 });
+            each.done = offset.map(|offset| At { offset, leader_epoch: None });
         }
     }
 
@@ -87,7 +83,7 @@ impl Progress {
         &mut self,
         partition: &TopicPartition,
         next_offset: i64,
-        leader_epoch: i32,
+        leader_epoch: Option<i32>,
     ) -> HandedOut {
         self.last += 1;
         let id = HandedOut(self.last);

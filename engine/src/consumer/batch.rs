@@ -102,6 +102,14 @@ impl FetchedBatch {
         self.until.unwrap_or(self.opened.chunk.next_offset)
     }
 
+    /// The leader epoch of the last record, to be committed with [`next_offset`](Self::next_offset); `None` if it is not
+    /// known (KIP-320).
+    #[must_use]
+    pub fn leader_epoch(&self) -> Option<i32> {
+        let whole = self.until.is_none();
+        Some(self.opened.chunk.leader_epoch).filter(|epoch| whole && *epoch >= 0)
+    }
+
     /// The offset after the last record that all in-sync replicas had when the batch was fetched.
     #[must_use]
     pub fn high_watermark(&self) -> i64 {

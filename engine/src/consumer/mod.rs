@@ -52,6 +52,11 @@ impl Consumer {
         Self { inner: Arc::new(Inner { id, inbox, client, reading }) }
     }
 
+    /// How the client names it.
+    pub(crate) fn id(&self) -> ConsumerId {
+        self.inner.id
+    }
+
     /// The next records or event, as they come. The positions move when records are handed out.
     ///
     /// Cancel safety: what is not returned stays for the next call.

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_engine as engine;
-use klamm_engine::{Kafka, StartAt};
+use klamm_engine::{Kafka, OffsetReset, StartAt};
 
 use super::convert;
 use crate::Outcome;
-use crate::client::{Client, Consumer, Message, Pending, Place, Producer, ProducerSettings, Received};
+use crate::client::{
+    Client, Consumer, Member, MemberSettings, Message, Pending, Place, Producer, ProducerSettings, Received,
+    Told,
+};
 
 /// What runs futures.
 #[derive(Clone, Debug)]
@@ -24,6 +27,22 @@ impl Executor {
             Self::Tokio(runtime) => runtime.block_on(future),
             Self::Smol => smol::block_on(future),
             Self::AsyncStd => async_std::task::block_on(future),
+        }
+    }
+
+    /// Drops the future if it takes too long.
+    fn block_on_within<F: Future>(&self, within: Duration, future: F) -> Option<F::Output> {
+        match self {
+            Self::Tokio(runtime) => {
+                runtime.block_on(async { tokio::time::timeout(within, future).await.ok() })
+            }
+            Self::Smol => smol::block_on(smol::future::or(async { Some(future.await) }, async {
+                smol::Timer::after(within).await;
+                None
+            })),
+            Self::AsyncStd => {
+                async_std::task::block_on(async { async_std::future::timeout(within, future).await.ok() })
+            }
         }
     }
 }
@@ -65,6 +84,24 @@ impl<R> Client for AsyncClient<R> {
         let assignment = convert::assignment(topic, partitions);
         let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;
         Ok(Box::new(AsyncConsumer { consumer, executor: self.executor.clone() }))
+    }
+
+    fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>> {
+        let consumer = self
+            .kafka
+            .group(&settings.group)
+            .subscribe(&settings.topics)
+            .offset_reset(OffsetReset::Earliest)
+            .assignors(convert::assignors(settings)?)
+            .protocol(convert::protocol(settings))
+            .auto_commit(settings.auto_commit.then_some(Duration::from_millis(500)))
+            .session_timeout(Duration::from_secs(6))
+            .heartbeat_interval(Duration::from_millis(500));
+        let consumer = match &settings.instance {
+            Some(instance) => consumer.instance_id(instance),
+            None => consumer,
+        };
+        Ok(Box::new(AsyncMember { consumer: consumer.build()?, executor: self.executor.clone() }))
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -161,5 +198,37 @@ impl Consumer for AsyncConsumer {
 
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.consumer.explain(topic, partition))
+    }
+}
+
+struct AsyncMember {
+    consumer: engine::GroupConsumer,
+    executor: Executor,
+}
+
+impl Member for AsyncMember {
+    fn next(&mut self, within: Duration) -> Outcome<Option<Told>> {
+        let next = self.executor.block_on_within(within, self.consumer.next());
+        Ok(next.transpose()?.map(convert::told))
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.executor.block_on(self.consumer.commit())?)
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>> {
+        convert::only_offset(self.executor.block_on(self.consumer.committed([(topic, partition)]))?)
+    }
+
+    fn assignment(&self) -> Vec<(String, i32)> {
+        convert::sorted(self.consumer.assignment())
+    }
+
+    fn subscribe(&mut self, topics: &[&str]) {
+        self.consumer.subscribe(topics);
+    }
+
+    fn close(self: Box<Self>) {
+        self.executor.block_on(self.consumer.close(Duration::from_secs(30)));
     }
 }

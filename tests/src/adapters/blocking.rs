@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use klamm_blocking as blocking;
-use klamm_engine::StartAt;
+use klamm_engine::{OffsetReset, StartAt};
 
 use super::convert;
 use crate::Outcome;
-use crate::client::{Client, Consumer, Message, Pending, Place, Producer, ProducerSettings, Received};
+use crate::client::{
+    Client, Consumer, Member, MemberSettings, Message, Pending, Place, Producer, ProducerSettings, Received,
+    Told,
+};
 
 pub(super) struct BlockingClient {
     kafka: blocking::Kafka,
@@ -45,6 +48,24 @@ impl Client for BlockingClient {
         let assignment = convert::assignment(topic, partitions);
         let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;
         Ok(Box::new(BlockingConsumer(consumer)))
+    }
+
+    fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>> {
+        let consumer = self
+            .kafka
+            .group(&settings.group)
+            .subscribe(&settings.topics)
+            .offset_reset(OffsetReset::Earliest)
+            .assignors(convert::assignors(settings)?)
+            .protocol(convert::protocol(settings))
+            .auto_commit(settings.auto_commit.then_some(Duration::from_millis(500)))
+            .session_timeout(Duration::from_secs(6))
+            .heartbeat_interval(Duration::from_millis(500));
+        let consumer = match &settings.instance {
+            Some(instance) => consumer.instance_id(instance),
+            None => consumer,
+        };
+        Ok(Box::new(BlockingMember(consumer.build()?)))
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -124,5 +145,34 @@ impl Consumer for BlockingConsumer {
 
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.0.explain(topic, partition))
+    }
+}
+
+struct BlockingMember(blocking::GroupConsumer);
+
+impl Member for BlockingMember {
+    fn next(&mut self, within: Duration) -> Outcome<Option<Told>> {
+        Ok(self.0.next_timeout(within)?.map(convert::told))
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.0.commit()?)
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>> {
+        let found = self.0.committed([(topic, partition)])?;
+        convert::only_offset(found)
+    }
+
+    fn assignment(&self) -> Vec<(String, i32)> {
+        convert::sorted(self.0.assignment())
+    }
+
+    fn subscribe(&mut self, topics: &[&str]) {
+        self.0.subscribe(topics);
+    }
+
+    fn close(self: Box<Self>) {
+        self.0.close(Duration::from_secs(30));
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use klamm_engine::{
-    AdminError, Compression, Explanation, FetchedBatch, NewTopic, Record, RecordMetadata, StartAt, Str,
-    Undelivered,
+    AdminError, Compression, Explanation, FetchedBatch, GroupEvent, GroupProtocol, NewTopic, Record,
+    RecordMetadata, StartAt, Str, Undelivered,
+    assignor::{Assignor, Strategy},
 };
 
 use crate::Outcome;
-use crate::client::{Codec, Message, Place, Received};
+use crate::client::{Codec, MemberSettings, Message, Place, Received, Told};
 
 pub(super) fn compression(codec: Codec) -> Compression {
     match codec {
@@ -91,4 +92,41 @@ pub(super) fn new_topic(topic: &str, partitions: i32, replication: i16) -> [NewT
 /// The answer about the only topic that was asked about.
 pub(super) fn only<T>(answers: BTreeMap<Str, Result<T, AdminError>>) -> Outcome<T> {
     Ok(answers.into_values().next().ok_or("no answer about the topic")??)
+}
+
+pub(super) fn assignors(settings: &MemberSettings) -> Outcome<Vec<Strategy>> {
+    let by_name =
+        |name: &&str| Assignor::by_name(name).map(Strategy::BuiltIn).ok_or_else(|| format!("no {name}"));
+    Ok(settings.assignors.iter().map(by_name).collect::<Result<_, _>>()?)
+}
+
+pub(super) const fn protocol(settings: &MemberSettings) -> GroupProtocol {
+    if settings.coordinator_assigns { GroupProtocol::Consumer } else { GroupProtocol::Classic }
+}
+
+/// Gives back what has to be.
+pub(super) fn told(event: GroupEvent) -> Told {
+    let plain = |(topic, partition): &(Str, i32)| (topic.to_string(), *partition);
+    match event {
+        GroupEvent::Batch(batch) => Told::Records(received(&batch)),
+        GroupEvent::Assigned(partitions) => {
+            Told::Assigned(partitions.iter().map(|each| (each.topic.to_string(), each.partition)).collect())
+        }
+        GroupEvent::Revoking(revocation) => {
+            Told::Revoked(revocation.partitions().iter().map(plain).collect())
+        }
+        GroupEvent::Lost { partitions, .. } => Told::Lost(partitions.iter().map(plain).collect()),
+        event => Told::Other(format!("{event:?}")),
+    }
+}
+
+pub(super) fn sorted(assignment: Vec<(Str, i32)>) -> Vec<(String, i32)> {
+    let mut all: Vec<_> = assignment.iter().map(|(topic, at)| (topic.to_string(), *at)).collect();
+    all.sort();
+    all
+}
+
+pub(super) fn only_offset(found: klamm_engine::CommittedOffsets) -> Outcome<Option<i64>> {
+    let committed = found.into_values().next().ok_or("no answer about the partition")?;
+    Ok(committed.map_err(|code| code.to_string())?.map(|commit| commit.offset))
 }

@@ -10,6 +10,7 @@ use libtest_mimic::Arguments;
 mod closest;
 mod groups;
 mod java_groups;
+mod members;
 mod producing;
 mod restart;
 mod round_trip;
@@ -71,6 +72,12 @@ const SCENARIOS: &[Scenario] = &[
         .over(TOOL)
         .with_java(),
     Scenario::new("groups_answer_alike", BOTH, groups::answer_alike).over(TOOL),
+    Scenario::new("members_share_and_leave", BOTH, members::share_and_leave),
+    Scenario::new("members_commit_and_resume", BOTH, members::commit_and_resume),
+    Scenario::new("members_autocommit_on_close", BOTH, members::autocommit_on_close),
+    Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
+    Scenario::new("cooperative_keeps_what_it_owns", BOTH, members::cooperative_keeps).over(TWO),
+    Scenario::new("rolling_upgrade_to_cooperative", BOTH, members::rolling_upgrade).over(TWO),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_group_shares", BOTH, java_groups::shares).over(TOOL).with_java().within_s(300),
 ];

@@ -1,0 +1,53 @@
+//! Committing, and looking up what is committed.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use klamm_core::{
+    Effect,
+    client::Done,
+    group::{CommitError, CommitErrorKind, CommitResult, CommittedOffsets},
+};
+
+use crate::operation::{Operation, Stopped};
+
+/// A commit that is under way: a future of its outcome. It goes on whether or not anybody waits for it.
+///
+/// Commits of one consumer are carried out in their order.
+#[must_use = "a commit may fail; drop it on purpose if that does not matter"]
+pub struct PendingCommit {
+    wait: Pin<Box<dyn Future<Output = Result<Done, Stopped>> + Send>>,
+}
+
+impl std::fmt::Debug for PendingCommit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PendingCommit").finish_non_exhaustive()
+    }
+}
+
+impl PendingCommit {
+    pub(super) fn new(operation: std::sync::Arc<Operation>) -> Self {
+        Self { wait: Box::pin(operation.wait()) }
+    }
+}
+
+impl Future for PendingCommit {
+    type Output = CommitResult;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CommitResult> {
+        self.wait.as_mut().poll(context).map(|done| match done {
+            Ok(Done::Committed(result)) => result,
+            Ok(_) | Err(Stopped) => Err(CommitError::new(CommitErrorKind::Closed, Effect::Unknown)),
+        })
+    }
+}
+
+/// What came of a look-up.
+pub(super) fn committed(done: Result<Done, Stopped>) -> Result<CommittedOffsets, CommitError> {
+    match done {
+        Ok(Done::CommittedOffsets(result)) => result,
+        Ok(_) | Err(Stopped) => Err(CommitError::new(CommitErrorKind::Closed, Effect::None)),
+    }
+}

@@ -1,0 +1,272 @@
+//! Klamm's members of classic groups: among themselves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use klamm_tests::Outcome;
+use klamm_tests::client::{Client, Member, MemberSettings, Message, ProducerSettings, Told};
+use klamm_tests::scenario::Stage;
+
+const PARTITIONS: i32 = 4;
+/// How long to wait for one member before looking after the others.
+const TURN: Duration = Duration::from_millis(50);
+/// How many turns a group may take for anything.
+const TURNS: usize = 1_200;
+
+type Partitions = Vec<(String, i32)>;
+
+fn all(topic: &str) -> Partitions {
+    (0..PARTITIONS).map(|partition| (topic.to_owned(), partition)).collect()
+}
+
+fn new_topic(stage: &Stage, client: &dyn Client) -> Outcome<String> {
+    let topic = stage.topic("t");
+    client.create_topic(&topic, PARTITIONS, stage.replication())?;
+    Ok(topic)
+}
+
+/// So many records for each partition, numbered on from `first`.
+fn produce(client: &dyn Client, topic: &str, numbers: std::ops::Range<usize>) -> Outcome<()> {
+    let producer = client.producer(&ProducerSettings::default())?;
+    for number in numbers {
+        for partition in 0..PARTITIONS {
+            let value = format!("{partition}:{number}");
+            drop(producer.enqueue(&Message::to(topic).partition(partition).value(value))?);
+        }
+    }
+    producer.flush()?;
+    producer.close()
+}
+
+/// Members of a group, and what they were told.
+#[derive(Default)]
+struct Group {
+    members: Vec<Option<Box<dyn Member>>>,
+    told: Vec<Vec<Told>>,
+    /// How often each value was read.
+    read: BTreeMap<String, usize>,
+}
+
+impl Group {
+    fn join(&mut self, client: &dyn Client, settings: &MemberSettings) -> Outcome<usize> {
+        self.members.push(Some(client.member(settings)?));
+        self.told.push(Vec::new());
+        Ok(self.members.len() - 1)
+    }
+
+    fn leave(&mut self, member: usize) {
+        if let Some(member) = self.members[member].take() {
+            member.close();
+        }
+    }
+
+    fn assignments(&self) -> Vec<Partitions> {
+        self.members
+            .iter()
+            .map(|member| member.as_ref().map(|each| each.assignment()).unwrap_or_default())
+            .collect()
+    }
+
+    /// Lets every member have its turn.
+    fn turn(&mut self) -> Outcome<()> {
+        for (member, told) in self.members.iter_mut().zip(&mut self.told) {
+            let Some(member) = member else { continue };
+            let Some(event) = member.next(TURN)? else { continue };
+            if let Told::Records(records) = &event {
+                for record in records {
+                    let value = String::from_utf8(record.value.clone().unwrap_or_default())?;
+                    *self.read.entry(value).or_default() += 1;
+                }
+            } else {
+                told.push(event);
+            }
+        }
+        Ok(())
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Outcome<()> {
+        for _ in 0..TURNS {
+            if done(self) {
+                return Ok(());
+            }
+            self.turn()?;
+        }
+        Err(format!("{what} never came: {:?}, {:?}", self.assignments(), self.told).into())
+    }
+
+    /// Until so many members have so many partitions each, and no partition is with two.
+    fn until_shared(&mut self, topic: &str, shares: &[usize]) -> Outcome<()> {
+        let (shares, expected) = (shares.to_vec(), all(topic));
+        self.until(&format!("{shares:?}"), move |group| {
+            let assignments = group.assignments();
+            let mut together: Partitions = assignments.iter().flatten().cloned().collect();
+            together.sort();
+            assignments.iter().map(Vec::len).eq(shares.iter().copied()) && together == expected
+        })
+    }
+
+    fn until_read(&mut self, values: usize) -> Outcome<()> {
+        self.until("everything", move |group| group.read.len() >= values)
+    }
+
+    fn expect_each_once(&self) -> Outcome<()> {
+        let twice: Vec<_> = self.read.iter().filter(|(_, times)| **times != 1).collect();
+        if twice.is_empty() { Ok(()) } else { Err(format!("read more than once: {twice:?}").into()) }
+    }
+}
+
+const EACH: usize = 100;
+const ALL: usize = EACH * PARTITIONS as usize;
+
+/// Two members share the partitions; when one leaves, the other has them all, and nothing is read twice.
+pub(crate) fn share_and_leave(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let settings = MemberSettings::new(&topic, &topic);
+    let mut group = Group::default();
+    group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[4])?;
+    let second = group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[2, 2])?;
+    produce(&*client, &topic, 0..EACH)?;
+    group.until_read(ALL)?;
+    group.turn()?;
+    group.leave(second);
+    group.until_shared(&topic, &[4, 0])?;
+    produce(&*client, &topic, EACH..2 * EACH)?;
+    group.until_read(2 * ALL)?;
+    group.expect_each_once()
+}
+
+/// What one member committed the next one does not read again.
+pub(crate) fn commit_and_resume(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let settings = MemberSettings { auto_commit: false, ..MemberSettings::new(&topic, &topic) };
+    produce(&*client, &topic, 0..EACH)?;
+    let mut group = Group::default();
+    let first = group.join(&*client, &settings)?;
+    group.until_read(ALL)?;
+    let member = group.members[first].as_mut().ok_or("gone")?;
+    member.commit()?;
+    let committed = member.committed(&topic, 1)?;
+    if committed != Some(EACH.try_into()?) {
+        return Err(format!("{committed:?} is committed").into());
+    }
+    group.leave(first);
+    produce(&*client, &topic, EACH..2 * EACH)?;
+    group.join(&*client, &settings)?;
+    group.until_read(2 * ALL)?;
+    group.expect_each_once()
+}
+
+/// A member that is closed has committed what it read.
+pub(crate) fn autocommit_on_close(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let settings = MemberSettings::new(&topic, &topic);
+    produce(&*client, &topic, 0..EACH)?;
+    let mut group = Group::default();
+    let first = group.join(&*client, &settings)?;
+    group.until_read(ALL)?;
+    group.leave(first);
+    let second = group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[0, 4])?;
+    let member = group.members[second].as_mut().ok_or("gone")?;
+    for (_, partition) in all(&topic) {
+        let committed = member.committed(&topic, partition)?;
+        if committed != Some(EACH.try_into()?) {
+            return Err(format!("{committed:?} is committed of {partition}").into());
+        }
+    }
+    produce(&*client, &topic, EACH..2 * EACH)?;
+    group.until_read(2 * ALL)?;
+    group.expect_each_once()
+}
+
+/// A static member that comes back within its session has the partitions that it had, and nobody else noticed.
+pub(crate) fn static_comes_back(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let named =
+        |name: &str| MemberSettings { instance: Some(name.into()), ..MemberSettings::new(&topic, &topic) };
+    let mut group = Group::default();
+    let first = group.join(&*client, &named("first"))?;
+    group.until_shared(&topic, &[4])?;
+    let second = group.join(&*client, &named("second"))?;
+    group.until_shared(&topic, &[2, 2])?;
+    let had = group.assignments();
+    // What it was told of that is not news.
+    group.until("the end of the rebalance", |group| {
+        group.told[first].iter().filter(|told| matches!(told, Told::Assigned(_))).count() == 2
+    })?;
+    group.told[first].clear();
+    group.leave(second);
+    group.join(&*client, &named("second"))?;
+    group.until_shared(&topic, &[2, 0, 2])?;
+    let has = group.assignments();
+    if has[2] != had[1] {
+        return Err(format!("had {had:?}, has {has:?}").into());
+    }
+    let told = &group.told[first];
+    let quiet = told.iter().all(|told| matches!(told, Told::Other(_)));
+    if quiet { Ok(()) } else { Err(format!("the other member was told {told:?}").into()) }
+}
+
+/// While the group rebalances, a cooperative member keeps what it does not have to give up.
+pub(crate) fn cooperative_keeps(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let settings =
+        MemberSettings { assignors: vec!["cooperative-sticky"], ..MemberSettings::new(&topic, &topic) };
+    let mut group = Group::default();
+    let first = group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[4])?;
+    group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[2, 2])?;
+    let revoked: Vec<_> = group.told[first]
+        .iter()
+        .filter_map(|told| match told {
+            Told::Revoked(partitions) => Some(partitions.len()),
+            Told::Lost(partitions) => Some(100 + partitions.len()),
+            _ => None,
+        })
+        .collect();
+    if revoked != [2] {
+        return Err(format!("the first member gave up {revoked:?}: {:?}", group.told[first]).into());
+    }
+    produce(&*client, &topic, 0..EACH)?;
+    group.until_read(ALL)?;
+    group.expect_each_once()
+}
+
+/// A group goes from range to cooperative-sticky in two rounds of restarts, without losing a record.
+pub(crate) fn rolling_upgrade(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let rounds = [vec!["range"], vec!["cooperative-sticky", "range"], vec!["cooperative-sticky"]];
+    let settings = |round: &Vec<&'static str>| MemberSettings {
+        assignors: round.clone(),
+        ..MemberSettings::new(&topic, &topic)
+    };
+    let mut group = Group::default();
+    let mut members =
+        [group.join(&*client, &settings(&rounds[0]))?, group.join(&*client, &settings(&rounds[0]))?];
+    group.until_shared(&topic, &[2, 2])?;
+    let mut produced = 0;
+    for round in &rounds[1..] {
+        for member in &mut members {
+            produce(&*client, &topic, produced..produced + EACH)?;
+            produced += EACH;
+            group.leave(*member);
+            *member = group.join(&*client, &settings(round))?;
+            let mut shares = vec![0; group.members.len()];
+            group.until_read(produced * PARTITIONS as usize)?;
+            for (at, share) in shares.iter_mut().enumerate() {
+                *share = if group.members[at].is_some() { 2 } else { 0 };
+            }
+            group.until_shared(&topic, &shares)?;
+        }
+    }
+    group.expect_each_once()
+}
