@@ -301,7 +301,7 @@ impl Cluster {
     fn work(&mut self, now: Instant) {
         loop {
             self.publish(now);
-            self.groups.handle_timeout(now);
+            self.groups.handle_timeout(now, &self.topics);
             if self.answer_group_request(now) || self.answer_produce(now) {
                 continue;
             }

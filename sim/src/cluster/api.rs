@@ -6,6 +6,8 @@ mod api_versions;
 mod blame;
 mod cluster_description;
 mod configs;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -123,6 +125,10 @@ apis! {
         klamm_protocol::messages::incremental_alter_configs::IncrementalAlterConfigsRequest,
     OFFSET_DELETE => klamm_protocol::messages::offset_delete::OffsetDeleteRequest,
     DESCRIBE_CLUSTER => klamm_protocol::messages::describe_cluster::DescribeClusterRequest,
+    CONSUMER_GROUP_HEARTBEAT =>
+        klamm_protocol::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
+    CONSUMER_GROUP_DESCRIBE =>
+        klamm_protocol::messages::consumer_group_describe::ConsumerGroupDescribeRequest,
     DESCRIBE_TOPIC_PARTITIONS =>
         klamm_protocol::messages::describe_topic_partitions::DescribeTopicPartitionsRequest,
 }

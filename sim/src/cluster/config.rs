@@ -121,6 +121,13 @@ pub struct GroupConfig {
     pub max_session_timeout: Duration,
     /// `group.max.size`: how many members a group may have. Default: any number.
     pub max_size: usize,
+    /// `group.consumer.session.timeout.ms`: how long a member of a consumer group (KIP-848) may be silent. Default
+    /// 45 seconds.
+    pub consumer_session_timeout: Duration,
+    /// `group.consumer.heartbeat.interval.ms`: how often such a member is told to be heard of. Default 5 seconds.
+    pub consumer_heartbeat_interval: Duration,
+    /// `group.consumer.max.size`: how many members a consumer group may have. Default: any number.
+    pub consumer_max_size: usize,
     /// How long a new coordinator reads what is stored of its groups, and answers `COORDINATOR_LOAD_IN_PROGRESS`.
     /// Default 0.
     pub load_time: Duration,
@@ -133,6 +140,9 @@ impl Default for GroupConfig {
             min_session_timeout: Duration::from_secs(6),
             max_session_timeout: Duration::from_secs(1800),
             max_size: usize::MAX,
+            consumer_session_timeout: Duration::from_secs(45),
+            consumer_heartbeat_interval: Duration::from_secs(5),
+            consumer_max_size: usize::MAX,
             load_time: Duration::ZERO,
         }
     }

@@ -79,6 +79,11 @@ impl Features {
 }
 
 impl Cluster {
+    /// Whether groups of KIP-848 are in use.
+    pub(super) fn has_consumer_groups(&self) -> bool {
+        self.features.levels.get("group.version").is_some_and(|level| *level >= 1)
+    }
+
     /// Has the cluster use another level of a feature, such as `transaction.version`; with 0 it is not used at all.
     /// Brokers tell of it at once. Whether they support the level is not asked, as in an upgrade that goes wrong.
     pub fn set_feature(&mut self, name: &str, level: i16) {

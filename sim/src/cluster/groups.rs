@@ -1,4 +1,4 @@
-//! Groups of the classic protocol: their members, generations and committed offsets.
+//! Groups of consumers, of the classic protocol and of KIP-848: their members and committed offsets.
 //!
 //! A group belongs to one of the 50 partitions of `__consumer_offsets`, and the broker that leads the partition is
 //! its coordinator. Here the partitions have leaders but no log, and no topic of that name is listed.
@@ -16,18 +16,26 @@
 //! |---|---|
 //! | `coordinators` | which broker coordinates which group |
 //! | `moving` | coordinators that change, and load |
-//! | `group`, `member` | the state of a group, and what needs nothing else |
+//! | `group` | a group of either protocol |
+//! | `consumer` | groups of KIP-848 |
+//! | `modern` | requests of members of these |
+//! | `migration` | groups that change their protocol |
+//! | `classic`, `member` | the state of a group of the classic protocol, and what needs nothing else |
 //! | `join`, `sync`, `membership` | what requests do to a group |
 //! | `rebalance` | what follows: beginning and ending the phases of a rebalance |
 //! | `timers`, `expiry` | deadlines, and what happens when they pass |
 //! | `offsets` | commits |
 
+mod classic;
+mod consumer;
 mod coordinators;
 mod expiry;
 mod group;
 mod join;
 mod member;
 mod membership;
+mod migration;
+mod modern;
 mod moving;
 mod offsets;
 mod rebalance;
@@ -46,7 +54,9 @@ use super::{Cluster, ConnectionId, Origin};
 use coordinators::Coordinators;
 use timers::Timers;
 
-pub(crate) use group::{Group, State};
+pub(crate) use classic::{ClassicGroup, State};
+pub(crate) use consumer::{Assignor, Beat, ConsumerGroup, Refused};
+pub(crate) use group::{Group, Kind};
 pub(crate) use join::Join;
 pub(crate) use membership::Claim;
 pub(crate) use offsets::{Commit, Committed};
@@ -79,7 +89,7 @@ pub(crate) struct Groups {
 struct Turn<'a> {
     now: Instant,
     config: &'a GroupConfig,
-    group: &'a mut Group,
+    group: &'a mut ClassicGroup,
     timers: &'a mut Timers,
     answers: &'a mut VecDeque<(ConnectionId, Answer)>,
     member_ids: &'a mut Entropy,
@@ -153,7 +163,7 @@ impl Groups {
     /// Deletes a group that has no members.
     pub(crate) fn delete(&mut self, group: &str) -> Result<(), ErrorCode> {
         let known = self.by_id.get(group).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
-        if known.state != State::Empty {
+        if !known.is_empty() {
             return Err(ErrorCode::NON_EMPTY_GROUP);
         }
         self.by_id.remove(group);
@@ -178,26 +188,24 @@ impl Groups {
     }
 
     fn turn(&mut self, now: Instant, group: &str) -> Option<Turn<'_>> {
+        let Kind::Classic(group) = &mut self.by_id.get_mut(group)?.kind else { return None };
         Some(Turn {
             now,
             config: &self.config,
-            group: self.by_id.get_mut(group)?,
+            group,
             timers: &mut self.timers,
             answers: &mut self.answers,
             member_ids: &mut self.member_ids,
         })
     }
 
-    /// The group, which is made if there is none.
-    fn turn_of_new(&mut self, now: Instant, group: &Str) -> Turn<'_> {
-        Turn {
-            now,
-            config: &self.config,
-            group: self.by_id.entry(Str::copy_of(group)).or_insert_with_key(|id| Group::new(id.clone())),
-            timers: &mut self.timers,
-            answers: &mut self.answers,
-            member_ids: &mut self.member_ids,
+    /// The group, which is made if there is none. One of KIP-848 that nobody is in becomes one of the classic protocol.
+    fn turn_of_new(&mut self, now: Instant, group: &Str) -> Option<Turn<'_>> {
+        let known = self.by_id.entry(Str::copy_of(group)).or_insert_with_key(|id| Group::new(id.clone()));
+        if known.consumer().is_some_and(|group| group.members.is_empty()) {
+            known.kind = Kind::classic(known.id.clone());
         }
+        self.turn(now, group)
     }
 }
 

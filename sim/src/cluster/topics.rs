@@ -49,6 +49,7 @@ impl Topic {
 pub(crate) struct Topics {
     by_id: BTreeMap<Uuid, Topic>,
     names: BTreeMap<Str, Uuid>,
+    created: u64,
 }
 
 impl Topics {
@@ -82,7 +83,13 @@ impl Topics {
         }
     }
 
+    /// How many topics there have ever been.
+    pub(crate) const fn created(&self) -> u64 {
+        self.created
+    }
+
     pub(crate) fn insert(&mut self, topic: Topic) {
+        self.created += 1;
         self.names.insert(topic.name().clone(), topic.id());
         self.by_id.insert(topic.id(), topic);
     }

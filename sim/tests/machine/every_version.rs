@@ -56,6 +56,8 @@ requests! {
     DESCRIBE_CONFIGS => describe_configs::DescribeConfigsRequest,
     CREATE_PARTITIONS => create_partitions::CreatePartitionsRequest,
     DESCRIBE_CLUSTER => describe_cluster::DescribeClusterRequest,
+    CONSUMER_GROUP_HEARTBEAT => consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
+    CONSUMER_GROUP_DESCRIBE => consumer_group_describe::ConsumerGroupDescribeRequest,
     DESCRIBE_TOPIC_PARTITIONS => describe_topic_partitions::DescribeTopicPartitionsRequest,
 }
 

@@ -33,7 +33,7 @@ fn versions_are_those_of_the_release() {
         let response = Wire::with_topic(1, release).ask(1, 0, &ApiVersionsRequest::default());
         assert_eq!(key(&response, 0), Some(produce), "{release}");
         assert_eq!((key(&response, 1), key(&response, 32)), (Some(fetch), describe), "{release}");
-        assert_eq!(key(&response, 68), None, "not served here");
+        assert_eq!(key(&response, 76), None, "share groups are not served here");
     }
 }
 

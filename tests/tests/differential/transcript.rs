@@ -142,6 +142,12 @@ impl Transcript {
             "producer_id" | "ongoing_txn_producer_id" => self.name_of("producer", value),
             "session_id" => self.name_of("session", value),
             "member_id" | "leader" if is_chosen_by_broker(value) => self.name_of("member", value),
+            // Brokers keep them as a set.
+            "subscribed_topic_names" => {
+                let mut names: Vec<_> = value.trim_matches(['[', ']']).split(", ").collect();
+                names.sort_unstable();
+                format!("[{}]", names.join(", ")).replace(&self.prefix, "~")
+            }
             "timestamp" | "log_append_time_ms" => {
                 value.parse().map_or_else(|_| value.to_owned(), |timestamp| self.relative(timestamp))
             }
@@ -176,9 +182,13 @@ fn bare_id(value: &str) -> &str {
     value.trim_start_matches("Uuid(").trim_end_matches(')')
 }
 
-/// A member's id as brokers make it ends with a random UUID.
+/// A member's id as brokers make it ends with a random UUID, or is one as Kafka writes it.
 fn is_chosen_by_broker(value: &str) -> bool {
-    let value = value.trim_matches('"');
+    let value = value.trim_start_matches("Some(").trim_end_matches(')').trim_matches('"');
+    let is_of_uuid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if value.len() == 22 && value.bytes().all(is_of_uuid) {
+        return true;
+    }
     let tail = value.len().checked_sub(36).and_then(|start| value.get(start..));
     tail.is_some_and(|tail| tail.bytes().filter(|byte| *byte == b'-').count() == 4)
 }

@@ -98,6 +98,7 @@ macro_rules! replaceable {
 
 plain! {
     m::alter_configs::AlterConfigsResponse,
+    m::consumer_group_describe::ConsumerGroupDescribeResponse,
     m::delete_groups::DeleteGroupsResponse,
     m::describe_configs::DescribeConfigsResponse,
     m::describe_groups::DescribeGroupsResponse,
@@ -106,6 +107,7 @@ plain! {
 
 whole! {
     m::api_versions::ApiVersionsResponse,
+    m::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse,
     m::describe_cluster::DescribeClusterResponse,
     m::describe_log_dirs::DescribeLogDirsResponse,
     m::fetch::FetchResponse,

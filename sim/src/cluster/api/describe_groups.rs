@@ -7,11 +7,11 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::{NO_OPERATIONS, Reply, Serve, operations};
 use crate::Release;
-use crate::cluster::groups::{Group, State};
+use crate::cluster::groups::{ClassicGroup, Group, State};
 use crate::cluster::{Cluster, Origin};
 
 /// Where members seem to come from: the machine knows no addresses.
-const CLIENT_HOST: &str = "/127.0.0.1";
+pub(super) const CLIENT_HOST: &str = "/127.0.0.1";
 
 impl Serve for DescribeGroupsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DescribeGroupsResponse> {
@@ -40,7 +40,7 @@ impl Serve for DescribeGroupsRequest {
 }
 
 /// What anybody may do with a group: read, delete, describe, and since 4.0 both of its configuration.
-const fn group_operations(release: Release) -> i32 {
+pub(super) const fn group_operations(release: Release) -> i32 {
     if release.at_least([4, 0, 0]) { operations(&[3, 6, 8, 10, 11]) } else { operations(&[3, 6, 8]) }
 }
 
@@ -52,7 +52,8 @@ fn describe(cluster: &Cluster, origin: &Origin, id: &Str) -> DescribedGroup {
     if let Err(error) = cluster.groups.check_coordinator(origin, id) {
         return failed(id, error);
     }
-    let Some(group) = cluster.groups.get(id) else { return dead(origin.version, id) };
+    let known = cluster.groups.get(id).and_then(Group::classic);
+    let Some(group) = known else { return dead(origin.version, id) };
     let protocol = group.now.protocol.as_ref().filter(|_| group.state == State::Stable);
     DescribedGroup {
         group_id: id.clone(),
@@ -79,7 +80,7 @@ fn dead(version: i16, id: &Str) -> DescribedGroup {
 }
 
 /// Outside of a generation members have said and got nothing.
-fn members(group: &Group, protocol: Option<&Str>) -> Vec<DescribedGroupMember> {
+fn members(group: &ClassicGroup, protocol: Option<&Str>) -> Vec<DescribedGroupMember> {
     let members = group.now.members.values().map(|member| DescribedGroupMember {
         member_id: member.id.clone(),
         group_instance_id: member.instance_id.clone(),

@@ -32,5 +32,5 @@ fn beat(request: &HeartbeatRequest, cluster: &mut Cluster, origin: &Origin) -> R
         instance_id: request.group_instance_id.as_ref(),
         generation: request.generation_id,
     };
-    cluster.groups.heartbeat(origin.now, &request.group_id, &claim)
+    cluster.groups.heartbeat(origin.now, &cluster.topics, &request.group_id, &claim)
 }

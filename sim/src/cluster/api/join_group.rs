@@ -30,7 +30,7 @@ impl Serve for JoinGroupRequest {
             can_skip_assignment: origin.version >= 9,
             request: self,
         };
-        cluster.groups.join(origin.now, &join);
+        cluster.groups.join(origin.now, &cluster.topics, &join);
         Reply::Later
     }
 

@@ -21,11 +21,11 @@ impl Serve for LeaveGroupRequest {
         }
         if origin.version < BATCHED {
             let member = MemberIdentity { member_id: self.member_id.clone(), ..MemberIdentity::default() };
-            let results = cluster.groups.leave(origin.now, &self.group_id, &[member]);
+            let results = cluster.groups.leave(origin.now, &cluster.topics, &self.group_id, &[member]);
             let error = results.into_iter().find_map(Result::err).unwrap_or(ErrorCode::NONE);
             return Reply::Now(self.refuse(error));
         }
-        let results = cluster.groups.leave(origin.now, &self.group_id, &self.members);
+        let results = cluster.groups.leave(origin.now, &cluster.topics, &self.group_id, &self.members);
         let members = self.members.iter().zip(results).map(|(member, result)| MemberResponse {
             member_id: member.member_id.clone(),
             group_instance_id: member.group_instance_id.clone(),

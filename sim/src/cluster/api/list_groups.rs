@@ -4,11 +4,13 @@ use klamm_protocol::messages::list_groups::{ListGroupsRequest, ListGroupsRespons
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
-use crate::cluster::groups::Group;
+use crate::cluster::groups::{Group, Kind};
 use crate::cluster::{Cluster, Origin};
 
-/// The type of groups whose members assign among themselves (KIP-848 has others).
+/// The type of groups whose members assign among themselves.
 const CLASSIC: &str = "classic";
+/// The type of groups to whose members the coordinator assigns, and the protocol type of all consumers.
+const CONSUMER: &str = "consumer";
 
 impl Serve for ListGroupsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ListGroupsResponse> {
@@ -35,9 +37,15 @@ fn fits(filter: &[Str], value: &str) -> bool {
 fn listed(group: &Group) -> ListedGroup {
     ListedGroup {
         group_id: group.id.clone(),
-        protocol_type: group.now.protocol_type.clone().unwrap_or_default(),
-        group_state: Str::from_static(group.state.name()),
-        group_type: Str::from_static(CLASSIC),
+        protocol_type: match &group.kind {
+            Kind::Classic(group) => group.now.protocol_type.clone().unwrap_or_default(),
+            Kind::Consumer(_) => Str::from_static(CONSUMER),
+        },
+        group_state: Str::from_static(group.state_name()),
+        group_type: Str::from_static(match &group.kind {
+            Kind::Classic(_) => CLASSIC,
+            Kind::Consumer(_) => CONSUMER,
+        }),
         ..ListedGroup::default()
     }
 }

@@ -63,9 +63,7 @@ fn begin(request: &OffsetCommitRequest, cluster: &mut Cluster, origin: &Origin) 
         instance_id: request.group_instance_id.as_ref(),
         generation: request.generation_id_or_member_epoch,
     };
-    let unknown_group =
-        if origin.version >= 9 { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::ILLEGAL_GENERATION };
-    cluster.groups.begin_commit(origin.now, &request.group_id, &claim, unknown_group)
+    cluster.groups.begin_commit(origin.now, &request.group_id, &claim, origin.version)
 }
 
 fn topic_name(

@@ -6,7 +6,6 @@ use klamm_protocol::messages::offset_delete::{
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
-use crate::cluster::groups::State;
 use crate::cluster::{Cluster, Origin};
 
 impl Serve for OffsetDeleteRequest {
@@ -41,7 +40,8 @@ fn check(request: &OffsetDeleteRequest, cluster: &Cluster, origin: &Origin) -> R
     cluster.groups.check_coordinator(origin, &request.group_id)?;
     let group = cluster.groups.get(&request.group_id).ok_or(ErrorCode::GROUP_ID_NOT_FOUND)?;
     // Of other kinds of groups nobody knows what the members want.
-    if group.state != State::Empty && !group.is_of_consumers() {
+    let is_of_others = group.classic().is_some_and(|group| !group.is_of_consumers());
+    if is_of_others && !group.is_empty() {
         return Err(ErrorCode::NON_EMPTY_GROUP);
     }
     Ok(())

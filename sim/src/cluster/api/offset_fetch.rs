@@ -10,7 +10,7 @@ use klamm_protocol::messages::offset_fetch::{
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::{Reply, Serve};
-use crate::cluster::groups::Committed;
+use crate::cluster::groups::{Committed, Group};
 use crate::cluster::topics::Topic;
 use crate::cluster::{Cluster, Origin};
 
@@ -123,6 +123,11 @@ fn fetch(cluster: &Cluster, origin: &Origin, wanted: &OffsetFetchRequestGroup) -
     if origin.version > 0
         && let Err(error) = cluster.groups.check_coordinator(origin, &wanted.group_id)
     {
+        return failed(wanted, error);
+    }
+    let consumers = cluster.groups.get(&wanted.group_id).and_then(Group::consumer);
+    let checked = consumers.map(|group| group.check_fetch(wanted.member_id.as_ref(), wanted.member_epoch));
+    if let Some(Err(error)) = checked {
         return failed(wanted, error);
     }
     let topics = match &wanted.topics {

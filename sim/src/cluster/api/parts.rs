@@ -98,6 +98,8 @@ macro_rules! split_by_topic {
 whole! {
     m::alter_configs::AlterConfigsRequest,
     m::api_versions::ApiVersionsRequest,
+    m::consumer_group_describe::ConsumerGroupDescribeRequest,
+    m::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
     m::delete_groups::DeleteGroupsRequest,
     m::describe_cluster::DescribeClusterRequest,
     m::describe_configs::DescribeConfigsRequest,

@@ -19,7 +19,8 @@ impl Serve for SyncGroupRequest {
         if let Err(error) = cluster.groups.check_coordinator(origin, &self.group_id) {
             return Reply::Now(self.refuse(error));
         }
-        cluster.groups.sync(origin.now, &Sync { connection: origin.connection, request: self });
+        let sync = Sync { connection: origin.connection, request: self };
+        cluster.groups.sync(origin.now, &cluster.topics, &sync);
         Reply::Later
     }
 

@@ -5,10 +5,11 @@ use klamm_protocol::Str;
 
 use super::timers::Timer;
 use super::{Groups, State, Turn};
+use crate::cluster::topics::Topics;
 
 impl Groups {
     /// Does what is due. To be called with each input, so that a delay of zero takes no time.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant, topics: &Topics) {
         if !self.loading.is_empty() {
             self.end_loading(now);
         }
@@ -17,21 +18,27 @@ impl Groups {
                 self.loaded.insert(id);
             } else if let Some(mut turn) = self.turn(now, &id) {
                 turn.begin_all_sessions();
+            } else if let Some(mut modern) = self.modern(now, topics, &id) {
+                modern.begin_all_sessions();
             }
         }
         while let Some((group, timer)) = self.timers.due(now) {
-            let Some(mut turn) = self.turn(now, &group) else { continue };
+            let Some(mut turn) = self.turn(now, &group) else {
+                self.handle_late_member(now, topics, &group, &timer);
+                continue;
+            };
             match timer {
                 Timer::Join => turn.handle_join_timeout(),
                 Timer::Sync => turn.handle_sync_timeout(),
                 Timer::Session(member) => turn.handle_session_timeout(&member),
+                Timer::Rebalance(_) | Timer::Rejoin(_) | Timer::Assignment(_) => {}
             }
         }
     }
 }
 
 impl Turn<'_> {
-    fn begin_all_sessions(&mut self) {
+    pub(super) fn begin_all_sessions(&mut self) {
         let ids: Vec<Str> = self.group.now.members.keys().cloned().collect();
         ids.iter().for_each(|id| self.begin_session(id));
     }

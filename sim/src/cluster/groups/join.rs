@@ -11,6 +11,7 @@ use super::member::Member;
 use super::timers::Timer;
 use super::{Answer, Groups, State, Turn};
 use crate::cluster::ConnectionId;
+use crate::cluster::topics::Topics;
 
 /// How long a member that has not been told its id may wait for the others: nothing else tells that it is gone.
 const NEW_MEMBER_TIMEOUT: Duration = Duration::from_secs(300);
@@ -38,19 +39,19 @@ pub(crate) fn join_error(member_id: &Str, error: ErrorCode) -> JoinGroupResponse
 }
 
 impl Join {
-    fn session_timeout(&self) -> Duration {
+    pub(super) fn session_timeout(&self) -> Duration {
         millis(self.request.session_timeout_ms)
     }
 
     /// Version 0 has no timeout for rebalances of its own.
-    fn rebalance_timeout(&self) -> Duration {
+    pub(super) fn rebalance_timeout(&self) -> Duration {
         match self.request.rebalance_timeout_ms {
             -1 => self.session_timeout(),
             timeout => millis(timeout),
         }
     }
 
-    fn protocols(&self) -> Vec<(Str, Bytes)> {
+    pub(super) fn protocols(&self) -> Vec<(Str, Bytes)> {
         let owned = self
             .request
             .protocols
@@ -71,11 +72,13 @@ fn millis(number: i32) -> Duration {
 
 impl Groups {
     /// Serves a join; the answer comes from [`Groups::poll_answer`], maybe later.
-    pub(crate) fn join(&mut self, now: Instant, join: &Join) {
+    pub(crate) fn join(&mut self, now: Instant, topics: &Topics, join: &Join) {
         let group = &join.request.group_id;
         let refused = if !self.config.session_timeouts().contains(&join.session_timeout()) {
             Some(ErrorCode::INVALID_SESSION_TIMEOUT)
-        } else if !join.request.member_id.is_empty() && self.get(group).is_none() {
+        } else if self.join_consumers(now, topics, join) {
+            return;
+        } else if !join.request.member_id.is_empty() && self.has_no_classic(group) {
             Some(ErrorCode::UNKNOWN_MEMBER_ID)
         } else {
             None
@@ -84,7 +87,14 @@ impl Groups {
             let response = join_error(&join.request.member_id, error);
             return self.answers.push_back((join.connection, Answer::Join(response)));
         }
-        self.turn_of_new(now, group).join(join);
+        if let Some(mut turn) = self.turn_of_new(now, group) {
+            turn.join(join);
+        }
+    }
+
+    /// Whether there is no group, or one of KIP-848 in which nobody is.
+    fn has_no_classic(&self, group: &str) -> bool {
+        self.get(group).is_none_or(|group| group.classic().is_none())
     }
 }
 

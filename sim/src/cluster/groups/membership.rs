@@ -6,6 +6,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::timers::Timer;
 use super::{Groups, State, Turn};
+use crate::cluster::topics::Topics;
 
 /// Who a request says it comes from.
 #[derive(Clone, Copy, Debug)]
@@ -20,9 +21,13 @@ impl Groups {
     pub(crate) fn heartbeat(
         &mut self,
         now: Instant,
+        topics: &Topics,
         group: &str,
         claim: &Claim<'_>,
     ) -> Result<(), ErrorCode> {
+        if let Some(mut modern) = self.modern(now, topics, group) {
+            return modern.heartbeat_classic(claim);
+        }
         let mut turn = self.turn(now, group).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
         turn.group.check_member(claim.member_id, claim.instance_id)?;
         if claim.generation != turn.group.now.generation {
@@ -40,9 +45,13 @@ impl Groups {
     pub(crate) fn leave(
         &mut self,
         now: Instant,
+        topics: &Topics,
         group: &str,
         members: &[MemberIdentity],
     ) -> Vec<Result<(), ErrorCode>> {
+        if let Some(results) = self.leave_consumers(now, topics, group, members) {
+            return results;
+        }
         let Some(mut turn) = self.turn(now, group) else {
             return vec![Err(ErrorCode::UNKNOWN_MEMBER_ID); members.len()];
         };

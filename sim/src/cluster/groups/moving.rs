@@ -7,7 +7,7 @@ use klamm_protocol::messages::sync_group::SyncGroupResponse;
 use klamm_protocol::{ErrorCode, Str};
 
 use super::join::join_error;
-use super::{Answer, Groups};
+use super::{Answer, Groups, Kind};
 use crate::cluster::{Cluster, CommandError};
 
 impl Groups {
@@ -36,6 +36,9 @@ impl Groups {
             if self.coordinators.partition_of(id).0 != partition {
                 continue;
             }
+            self.timers.cancel_all(id);
+            self.loaded.insert(id.clone());
+            let Kind::Classic(group) = &mut group.kind else { continue };
             for member in group.now.members.values_mut() {
                 if let Some(connection) = member.joining.take() {
                     let response = join_error(&member.id, ErrorCode::NOT_COORDINATOR);
@@ -47,9 +50,7 @@ impl Groups {
                     self.answers.push_back((connection, Answer::Sync(response)));
                 }
             }
-            self.timers.cancel_all(id);
             group.reload();
-            self.loaded.insert(id.clone());
         }
         if !time.is_zero() {
             self.loading.insert(partition, now + time);

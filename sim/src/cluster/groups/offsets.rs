@@ -3,7 +3,7 @@
 use klamm_core::Instant;
 use klamm_protocol::{ErrorCode, Str};
 
-use super::{Claim, Group, Groups, State};
+use super::{Claim, ClassicGroup, Group, Groups, State};
 
 /// `offset.metadata.max.bytes`.
 const MAX_METADATA_BYTES: usize = 4096;
@@ -34,12 +34,17 @@ impl Groups {
         now: Instant,
         group: &Str,
         claim: &Claim<'_>,
-        unknown_group: ErrorCode,
+        version: i16,
     ) -> Result<(), ErrorCode> {
+        let unknown_group =
+            if version >= 9 { ErrorCode::GROUP_ID_NOT_FOUND } else { ErrorCode::ILLEGAL_GENERATION };
         if self.get(group).is_none() && claim.generation >= 0 {
             return Err(unknown_group);
         }
-        let mut turn = self.turn_of_new(now, group);
+        if let Some(group) = self.get(group).and_then(Group::consumer) {
+            return group.check_commit(claim, version);
+        }
+        let Some(mut turn) = self.turn_of_new(now, group) else { return Err(unknown_group) };
         check_commit(turn.group, claim)?;
         if matches!(turn.group.state, State::PreparingRebalance | State::Stable) {
             turn.begin_session(claim.member_id);
@@ -63,7 +68,7 @@ impl Groups {
     }
 }
 
-fn check_commit(group: &Group, claim: &Claim<'_>) -> Result<(), ErrorCode> {
+fn check_commit(group: &ClassicGroup, claim: &Claim<'_>) -> Result<(), ErrorCode> {
     let is_anonymous = claim.generation < 0 && claim.member_id.is_empty() && claim.instance_id.is_none();
     if group.state == State::Empty && claim.generation < 0 {
         return Ok(());

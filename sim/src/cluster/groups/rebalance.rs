@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use klamm_protocol::{ErrorCode, Str};
 
-use super::group::Initial;
+use super::classic::Initial;
 use super::join::join_error;
 use super::member::Member;
 use super::timers::Timer;

@@ -8,6 +8,7 @@ use klamm_protocol::{ErrorCode, Str};
 use super::timers::Timer;
 use super::{Answer, Groups, State, Turn};
 use crate::cluster::ConnectionId;
+use crate::cluster::topics::Topics;
 
 /// A request for an assignment.
 #[derive(Debug)]
@@ -18,7 +19,10 @@ pub(crate) struct Sync {
 
 impl Groups {
     /// Serves a sync; the answer comes from [`Groups::poll_answer`], maybe later.
-    pub(crate) fn sync(&mut self, now: Instant, sync: &Sync) {
+    pub(crate) fn sync(&mut self, now: Instant, topics: &Topics, sync: &Sync) {
+        if self.sync_consumers(now, topics, sync) {
+            return;
+        }
         if let Some(mut turn) = self.turn(now, &sync.request.group_id) {
             return turn.sync(sync);
         }

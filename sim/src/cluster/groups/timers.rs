@@ -14,6 +14,22 @@ pub(crate) enum Timer {
     Sync,
     /// A member is heard of, until then.
     Session(Str),
+    /// A member of a consumer group gives up what it has to, until then.
+    Rebalance(Str),
+    /// A classic member of a consumer group joins again, until then.
+    Rejoin(Str),
+    /// A classic member of a consumer group asks for its assignment, until then.
+    Assignment(Str),
+}
+
+impl Timer {
+    /// Whose it is, if it is a member's.
+    pub(crate) const fn member(&self) -> Option<&Str> {
+        match self {
+            Self::Join | Self::Sync => None,
+            Self::Session(id) | Self::Rebalance(id) | Self::Rejoin(id) | Self::Assignment(id) => Some(id),
+        }
+    }
 }
 
 /// One deadline for each group and timer.
@@ -41,6 +57,10 @@ impl Timers {
         if timers.is_empty() {
             self.deadlines.remove(group);
         }
+    }
+
+    pub(crate) fn is_set(&self, group: &str, timer: &Timer) -> bool {
+        self.deadlines.get(group).is_some_and(|timers| timers.contains_key(timer))
     }
 
     /// Cancels all timers of a group.

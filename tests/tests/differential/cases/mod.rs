@@ -12,6 +12,8 @@ mod frames;
 mod groups;
 mod lookups;
 mod metadata;
+mod migration;
+mod modern;
 mod offsets;
 mod produce;
 mod sequences;
@@ -48,6 +50,8 @@ const SERVED: &[ApiKey] = &[
     ApiKey::INCREMENTAL_ALTER_CONFIGS,
     ApiKey::OFFSET_DELETE,
     ApiKey::DESCRIBE_CLUSTER,
+    ApiKey::CONSUMER_GROUP_HEARTBEAT,
+    ApiKey::CONSUMER_GROUP_DESCRIBE,
     ApiKey::DESCRIBE_TOPIC_PARTITIONS,
 ];
 
@@ -63,6 +67,8 @@ pub(crate) fn all() -> Vec<Case> {
         metadata::cases(),
         topics::cases(),
         groups::cases(),
+        modern::cases(),
+        migration::cases(),
         offsets::cases(),
     ];
     all.into_iter().flatten().collect()
