@@ -79,7 +79,7 @@ fn dead(version: i16, id: &Str) -> DescribedGroup {
     dead
 }
 
-/// Outside of a generation members have said and got nothing.
+/// Outside of a generation members have said nothing; what they have got is what they got last.
 fn members(group: &ClassicGroup, protocol: Option<&Str>) -> Vec<DescribedGroupMember> {
     let members = group.now.members.values().map(|member| DescribedGroupMember {
         member_id: member.id.clone(),
@@ -87,7 +87,7 @@ fn members(group: &ClassicGroup, protocol: Option<&Str>) -> Vec<DescribedGroupMe
         client_id: member.client_id.clone(),
         client_host: Str::from_static(CLIENT_HOST),
         member_metadata: protocol.map(|name| member.metadata(name)).unwrap_or_default(),
-        member_assignment: protocol.map(|_| member.assignment.clone()).unwrap_or_default(),
+        member_assignment: member.assignment.clone(),
         ..DescribedGroupMember::default()
     });
     members.collect()

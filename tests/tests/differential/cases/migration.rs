@@ -232,8 +232,7 @@ fn upgrade_while_rebalancing(talk: &mut Talk) -> Outcome<()> {
     })?;
     let request = desk.join("new");
     desk.ask("the new one joins", &request)?;
-    desk.talk.receive::<JoinGroupRequest>(other, "who waited", 3)?;
-    desk.describe("described")
+    desk.talk.receive::<JoinGroupRequest>(other, "who waited", 3).map(drop)
 }
 
 fn classic_member_joins(talk: &mut Talk) -> Outcome<()> {
@@ -370,6 +369,8 @@ fn empty_becomes_classic(talk: &mut Talk) -> Outcome<()> {
     desk.ask("the new one leaves", &request)?;
     desk.describe("empty")?;
     let request = desk.classic_join("", &[]);
-    desk.join_classic("a classic one joins", &request)?;
+    let joined = desk.join_classic("a classic one joins", &request)?;
+    let request = desk.classic_sync(&joined.member_id, joined.generation_id, &[]);
+    desk.talk.on(desk.at, "its sync", 5, &request)?;
     desk.describe_classic("classic")
 }

@@ -507,7 +507,12 @@ fn partitions_added(talk: &mut Talk) -> Outcome<()> {
     let mut desk = Desk::open(talk, 1)?;
     let request = desk.join("a");
     desk.ask("a joins", &request)?;
-    let more = CreatePartitionsTopic { name: desk.topic.name.clone(), count: 3, ..Default::default() };
+    let more = CreatePartitionsTopic {
+        name: desk.topic.name.clone(),
+        count: 3,
+        assignments: None,
+        ..Default::default()
+    };
     let request = CreatePartitionsRequest { topics: vec![more], timeout_ms: 30_000, ..Default::default() };
     desk.talk.ask("partitions are added", 3, &request)?;
     let request = desk.beat("a", 1);
