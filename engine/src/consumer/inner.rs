@@ -1,6 +1,6 @@
 //! What a consumer and the streams of its partitions share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use klamm_core::{
     ConsumerId, Instant, PartitionIndex,
@@ -9,14 +9,14 @@ use klamm_core::{
     },
     probe,
 };
-use klamm_protocol::Str;
+use klamm_protocol::{Str, records::Scratch};
 
 use super::{
     ConsumeError, Event, FetchedBatch, Inbox, Item, PartitionTrouble, StreamEnd,
     inbox::Lane,
     opened::{Limits, Opened, Reading, Rest},
 };
-use crate::{kafka::ClientHandle, shared::State};
+use crate::{kafka::ClientHandle, shared::State, wait::lock};
 
 /// See the [module](self).
 pub(super) struct Inner {
@@ -24,9 +24,20 @@ pub(super) struct Inner {
     pub(super) inbox: Arc<Inbox>,
     pub(super) client: Arc<ClientHandle>,
     pub(super) reading: Reading,
+    /// Contexts of codecs that no reader uses at the moment: as many as ever read at once.
+    scratches: Mutex<Vec<Scratch>>,
 }
 
 impl Inner {
+    pub(super) fn new(
+        id: ConsumerId,
+        inbox: Arc<Inbox>,
+        client: Arc<ClientHandle>,
+        reading: Reading,
+    ) -> Self {
+        Self { id, inbox, client, reading, scratches: Mutex::default() }
+    }
+
     /// The client's number of a partition; `None` if it was never named.
     pub(super) fn index(&self, topic: &str, partition: i32) -> Option<PartitionIndex> {
         self.client.shared.ask(|state| state.client.cluster().partitions().get(topic, partition))
@@ -140,7 +151,13 @@ impl Inner {
     }
 
     fn opened(&self, name: (Str, i32), chunk: Chunk) -> Opened {
-        Opened::new(Arc::clone(&self.client.shared), self.id, name, chunk, &self.reading)
+        let mut scratch = lock(&self.scratches).pop().unwrap_or_default();
+        let shared = Arc::clone(&self.client.shared);
+        let opened = Opened::new(shared, self.id, name, chunk, (&self.reading, &mut scratch));
+        if opened.decompressed > 0 {
+            lock(&self.scratches).push(scratch);
+        }
+        opened
     }
 
     /// The name of a chunk's partition, if the chunk is still wanted. If not, its memory is given back.

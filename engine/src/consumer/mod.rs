@@ -49,7 +49,7 @@ impl fmt::Debug for Consumer {
 
 impl Consumer {
     fn new(id: ConsumerId, inbox: Arc<Inbox>, client: Arc<ClientHandle>, reading: Reading) -> Self {
-        Self { inner: Arc::new(Inner { id, inbox, client, reading }) }
+        Self { inner: Arc::new(Inner::new(id, inbox, client, reading)) }
     }
 
     /// How the client names it.

@@ -84,13 +84,12 @@ impl Opened {
         consumer: ConsumerId,
         (topic, partition): (Str, i32),
         chunk: Chunk,
-        reading: &Reading,
+        (reading, scratch): (&Reading, &mut Scratch),
     ) -> Self {
         let mut reader = ChunkReader::new(&chunk, reading.options).show_control(reading.control);
-        let mut scratch = Scratch::new();
         let mut batches = Vec::new();
         let corrupt = OnceLock::new();
-        while let Some(batch) = reader.next_owned(&mut scratch) {
+        while let Some(batch) = reader.next_owned(scratch) {
             match batch {
                 Ok(batch) => batches.push(batch),
                 Err(error) => {
