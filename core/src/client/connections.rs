@@ -150,6 +150,8 @@ impl Client {
         let others = self.links.iter().any(|(_, other)| other.node == link.node);
         match link.state {
             State::Opening if !others => self.cluster.handle_connect_failed(link.node),
+            // The others may be older than the broker's present address.
+            State::Opening => self.cluster.handle_disconnect(),
             State::Ready(_) if !matches!(reason, CloseReason::Idle) => self.cluster.handle_disconnect(),
             _ => {}
         }

@@ -64,6 +64,8 @@ impl Consumer {
                     probe!(FetchAnswerStale, self.partitions.contains_key(&index));
                     probe!(FetchAnswerUnassigned, !self.partitions.contains_key(&index));
                     node.session.mark_stale(index);
+                    // Who leads does not depend on the position.
+                    self.hint(index, response, data);
                 }
             }
         }
@@ -215,7 +217,6 @@ impl Consumer {
             partition.position.fetched(At { offset: next.offset + skipped, ..next });
         }
         partition.intake.held = partition.intake.held.saturating_add(records.len());
-        partition.intake.max_bytes = self.config.max_partition_fetch_bytes;
         let ticket =
             Ticket { partition: index, epoch: partition.epoch, response: reply.number, bytes: records.len() };
         let aborted = match self.config.isolation {

@@ -98,7 +98,15 @@ impl Consumer {
             let turn = node.turn % all.len().max(1);
             all.rotate_left(turn);
             if node.unlimited {
-                all.truncate((granted / bytes(self.config.max_partition_fetch_bytes).max(1)).max(1));
+                let mut room = Some(granted);
+                let fits = |index: &&PartitionIndex| {
+                    let wants =
+                        self.partitions.get(index).map_or(0, |partition| bytes(partition.intake.max_bytes));
+                    room = room.and_then(|room| room.checked_sub(wants));
+                    room.is_some()
+                };
+                let fitting = all.iter().take_while(fits).count();
+                all.truncate(fitting.max(1));
             }
             (all, Vec::new())
         } else {

@@ -124,6 +124,10 @@ impl Producer {
         number: u64,
     ) -> Result<Option<Chosen>, ErrorCode> {
         let rules = self.rules();
+        // Messages of the older formats have no room for an identity: written again, they would be there twice.
+        if rules.idempotent && version < FORMAT_2_VERSION && !self.config.idempotence_optional {
+            return Err(ErrorCode::UNSUPPORTED_VERSION);
+        }
         let Some(state) = self.partition_mut(index) else { return Ok(None) };
         let (Some(name), Some(batch)) = (state.name, state.queue.get_mut(at)) else { return Ok(None) };
         if rules.idempotent && batch.identity.is_none() {

@@ -1,5 +1,6 @@
 //! Topics that are waited for, and the connections of producers.
 
+use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
 use klamm_protocol::{
@@ -10,7 +11,8 @@ use klamm_protocol::{
 
 use super::{World, cluster};
 use crate::{
-    BrokerId, ConnectionId, OperationId, PartitionIndex, ProducerHandle,
+    BrokerId, ConnectionId, OperationId, PartitionIndex, ProducerHandle, Token,
+    admin::{AdminCommand, NewTopic},
     client::{Action, Done},
     connection::CloseReason,
     producer::{BatchId, ProducerConfig, SealResult, SealedPartition, Signal},
@@ -73,8 +75,8 @@ fn a_topic_that_nobody_tells_of_ends_the_wait_at_its_deadline_with_the_reason() 
     assert!(unavailable.context.unwrap().contains("localhost:9000: could not connect: refused"));
 }
 
-/// A client that is asked to seal a batch on the connection to broker 2.
-fn sealing() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
+/// A client that opens a connection to write to broker 2.
+fn opening() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
     let mut world = World::connected();
     let producer = world.client.create_producer(world.now, config()).unwrap();
     let deadline = world.now + Duration::from_secs(60);
@@ -100,8 +102,38 @@ fn sealing() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
     world.drain();
     assert_eq!(world.connections.len(), before + 1, "a connection of its own");
     let connection = *world.connections.iter().next_back().unwrap().0;
+    (world, producer, index, connection)
+}
+
+/// A client that is asked to seal a batch on the connection to broker 2.
+fn sealing() -> (World, ProducerHandle, PartitionIndex, ConnectionId) {
+    let (mut world, producer, index, connection) = opening();
     world.ready(connection);
     (world, producer, index, connection)
+}
+
+#[test]
+fn a_broker_that_refuses_a_connection_is_looked_up_again_even_if_another_one_is_up() {
+    let (mut world, _, _, connection) = opening();
+    let (deadline, topics) = (world.now + Duration::from_secs(60), vec![NewTopic::new("n")]);
+    let create = AdminCommand::CreateTopics { topics, validate_only: false };
+    world.client.administer(world.now, OperationId(9), create, deadline);
+    world.drain();
+    let general =
+        world.connections.iter().filter(|(id, (address, _))| address.port == 9002 && **id != connection);
+    let general: Vec<ConnectionId> = general.map(|(id, _)| *id).collect();
+    assert_eq!(general.len(), 1, "{:?}", world.connections);
+    world.ready(general[0]);
+    world.close(connection, CloseReason::ConnectFailed(Str::from("refused")));
+    let asks = |world: &World| {
+        let mut requests = world.connections.values().flat_map(|(_, requests)| requests);
+        requests.any(|request| matches!(request.token, Token::Cluster(_)))
+    };
+    let begun = world.now;
+    while !asks(&world) && world.now - begun < Duration::from_secs(2) {
+        world.wait();
+    }
+    assert!(asks(&world));
 }
 
 #[test]

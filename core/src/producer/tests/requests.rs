@@ -207,6 +207,24 @@ fn brokers_before_0_11_get_messages_of_the_older_formats() {
 }
 
 #[test]
+fn a_broker_that_became_too_old_for_identities_gets_no_batch_without_one() {
+    for optional in [false, true] {
+        let config = ProducerConfig { idempotence_optional: optional, ..ProducerConfig::default() };
+        let mut f = Fixture::new(1, 1, config);
+        f.prove(0);
+        f.results();
+        f.version = 2;
+        f.producer.handle_ready(f.now, BrokerId(0), 2);
+        f.append(0, "a");
+        f.wait_ms(5);
+        let sent = f.requests.pop_front().map(|request| request.batches.len());
+        assert_eq!(sent, optional.then_some(1));
+        let refused = Err((ProduceErrorKind::Unsupported, crate::Effect::None));
+        assert_eq!(f.results(), if optional { vec![] } else { vec![refused] });
+    }
+}
+
+#[test]
 fn headers_are_refused_for_brokers_that_cannot_store_them() {
     let config = ProducerConfig { idempotent: false, ..ProducerConfig::default() };
     let mut f = Fixture::new(1, 1, config);
