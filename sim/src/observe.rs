@@ -430,7 +430,8 @@ pub enum ClusterEvent {
         /// Those are lost that were written under an earlier epoch than this; later ones have taken their offsets.
         leader_epoch: i32,
     },
-    /// Records below this offset are gone: retention, or deletion.
+    /// Records below this offset are gone: retention, or deletion. It falls if another replica leads whose log begins
+    /// earlier.
     LogStart {
         /// Where.
         topic_id: Uuid,
@@ -447,6 +448,8 @@ pub enum ClusterEvent {
         topic: Str,
         /// How many partitions it has now.
         partitions: i32,
+        /// Whether it has too few replicas for `acks=all` ever to be enough (`min.insync.replicas`).
+        lacks_replicas: bool,
     },
     /// A topic was deleted.
     TopicDeleted {

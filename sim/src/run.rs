@@ -44,7 +44,7 @@ use crate::World;
 use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
 use crate::observe::Observe;
 use crate::plan::Plan;
-use crate::world::Schedule;
+use crate::world::{Schedule, TraceRecord};
 use applications::Applications;
 use timetable::Timetable;
 
@@ -59,6 +59,8 @@ pub struct Options {
     /// By how much all instants are later. Nothing may depend on it but when brokers flush, which is at whole multiples
     /// of an interval. Default: nothing.
     pub shift: Duration,
+    /// Whether the report has the records of the trace. Default: no, only their hash.
+    pub keep_trace: bool,
 }
 
 impl fmt::Debug for Options {
@@ -66,6 +68,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("schedule", &self.schedule)
             .field("shift", &self.shift)
+            .field("keep_trace", &self.keep_trace)
             .finish_non_exhaustive()
     }
 }
@@ -90,6 +93,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// For [`Schedule::Path`]: how many alternatives each choice had.
     pub choices: Vec<usize>,
+    /// With [`Options::keep_trace`]: what happened.
+    pub trace: Vec<TraceRecord>,
 }
 
 impl Report {
@@ -145,6 +150,7 @@ pub fn run(plan: &Plan, options: Options) -> Report {
         counts,
         notes,
         choices: world.choices(),
+        trace: world.trace(),
     };
     // What a panic left behind is in no state in which it could come to an orderly end: it is leaked.
     if is_whole {

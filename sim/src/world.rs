@@ -362,13 +362,20 @@ impl World {
     }
 
     /// Pauses a client process, as a debugger or a long collection of garbage does: nothing of it runs, while its
-    /// machine still takes what arrives.
+    /// machine still takes what arrives. A pause that begins during another one makes that longer, never shorter.
     pub fn pause_client(&self, client: ClientId, duration: Duration) {
         let (now, mut state) = (self.now(), self.state());
         state.record(TraceKind::Command, 3, client.0 as usize, 0);
         if let Some(client) = state.clients.get_mut(client) {
-            client.paused_until = Some(now + duration);
+            let until = now + duration;
+            client.paused_until = Some(client.paused_until.map_or(until, |known| known.max(until)));
         }
+    }
+
+    /// Whether a client process stands still.
+    pub(crate) fn is_paused(&self, client: ClientId) -> bool {
+        let (now, state) = (self.now(), self.state());
+        state.clients.get(client).and_then(|client| client.paused_until).is_some_and(|until| until > now)
     }
 
     /// A hash of everything that has happened: equal for runs that are equal.

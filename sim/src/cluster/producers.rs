@@ -133,9 +133,9 @@ impl Producers {
         });
     }
 
-    /// Forgets all producers.
-    pub(crate) fn clear(&mut self) {
-        self.by_id.clear();
+    /// Forgets all producers, and names them.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = i64> {
+        std::mem::take(&mut self.by_id).into_keys()
     }
 
     /// Forgets a producer, as its expiry would.

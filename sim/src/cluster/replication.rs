@@ -31,6 +31,7 @@ use super::events::Events;
 use super::links::Links;
 use super::producing::Purgatory;
 use super::topics::{Leadership, Partition};
+use crate::Release;
 
 pub(crate) use images::{Change, Images, Node, TopicImage};
 pub(crate) use peers::{Answer, Peers, Step};
@@ -56,6 +57,14 @@ pub(crate) struct Turn<'a> {
     pub(crate) changes: &'a mut Vec<Change>,
 }
 
+/// Since this release the high watermark waits for the least number of replicas, which is never more than there are.
+const FIRST_THAT_WAITS: [u16; 3] = [3, 7, 0];
+
+/// How many of a partition's replicas have to be in sync for `acks=all`, where `least` were asked for.
+pub(crate) fn wanted_in_sync(least: usize, replicas: usize, release: Release) -> usize {
+    if release.at_least(FIRST_THAT_WAITS) { least.min(replicas) } else { least }
+}
+
 impl Cluster {
     /// A partition's turn; `None` if there is no such partition any more.
     pub(crate) fn turn(&mut self, now: Instant, topic_id: Uuid, index: i32) -> Option<Turn<'_>> {
@@ -64,10 +73,9 @@ impl Cluster {
         let leadership = topic.image.partitions.get_mut(slot)?;
         let limits = topic.settings.limits();
         let least = usize::try_from(limits.min_insync_replicas).unwrap_or(usize::MAX);
-        // Since 3.7 the high watermark waits for the least number of replicas, which is never more than there are.
-        let waits = self.config.release.at_least([3, 7, 0]);
-        let wanted_isr = if waits { least.min(leadership.replicas.len()) } else { least };
-        let min_isr = if waits { wanted_isr } else { 1 };
+        let release = self.config.release;
+        let wanted_isr = wanted_in_sync(least, leadership.replicas.len(), release);
+        let min_isr = if release.at_least(FIRST_THAT_WAITS) { wanted_isr } else { 1 };
         Some(Turn {
             now,
             topic_id,

@@ -48,7 +48,11 @@ pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Ap
             let client = applications.client(pause.client)?;
             world.tell(&Observation::Process(client, Process::Paused));
             world.pause_client(client, pause.lasts);
-            ends(pause.lasts, move |world| world.tell(&Observation::Process(client, Process::Resumed)))
+            ends(pause.lasts, move |world| {
+                if !world.is_paused(client) {
+                    world.tell(&Observation::Process(client, Process::Resumed));
+                }
+            })
         }
         Fault::JumpClock(jump) => {
             world.jump_wall_clock(applications.client(jump.client)?, jump.by_ms);

@@ -7,7 +7,7 @@ use klamm_core::Instant;
 use super::{Options, Report, run, violation};
 use crate::check::Invariant;
 use crate::plan::{Plan, Profile};
-use crate::world::{Schedule, interleavings};
+use crate::world::{Divergence, Schedule, interleavings};
 
 /// Choices of each tiny world of which all orders are tried.
 const DEPTH: usize = 12;
@@ -34,22 +34,33 @@ pub fn run_thoroughly(plan: &Plan) -> Report {
         return run_all_orders(plan);
     }
     let mut report = run(plan, Options::default());
-    let (again, how) = match plan.seed % 20 {
-        0 => (Options::default(), "a second time"),
-        1 => (Options { shift: SHIFT, ..Options::default() }, "with all instants later"),
+    let (shift, how) = match plan.seed % 20 {
+        0 => (Duration::ZERO, "a second time"),
+        1 => (SHIFT, "with all instants later"),
         _ => return report,
     };
-    let second = run(plan, again);
+    let second = run(plan, Options { shift, ..Options::default() });
     report.simulated += second.simulated;
     if second.trace_hash != report.trace_hash {
         let what = format!(
-            "run {how} the hash is {:016x} after {} events, not {:016x} after {}",
-            second.trace_hash, second.events, report.trace_hash, report.events
+            "run {how} the hash is {:016x} after {} events, not {:016x} after {}: {}",
+            second.trace_hash,
+            second.events,
+            report.trace_hash,
+            report.events,
+            where_they_part(plan, shift)
         );
         report.violations.push(violation(Invariant::SameRun, Instant::ZERO, 0, what));
     }
     report.events += second.events;
     report
+}
+
+/// Where a run and one with later instants part, in words.
+fn where_they_part(plan: &Plan, shift: Duration) -> String {
+    let trace = |shift| run(plan, Options { shift, keep_trace: true, ..Options::default() }).trace;
+    Divergence::between(&trace(Duration::ZERO), &trace(shift))
+        .map_or_else(|| String::from("not when it is tried again"), |divergence| divergence.to_string())
 }
 
 fn run_all_orders(plan: &Plan) -> Report {

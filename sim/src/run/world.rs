@@ -17,6 +17,7 @@ pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) ->
         .network(network(&plan.network))
         .schedule(options.schedule)
         .shift(options.shift)
+        .keep_trace(options.keep_trace)
         .observer(checker);
     for observer in options.observers {
         builder = builder.observer(observer);

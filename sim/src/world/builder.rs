@@ -132,6 +132,8 @@ impl WorldBuilder {
         }
         let mut cluster = Cluster::new(config);
         cluster.record_events(!self.observers.is_empty());
+        // What it is told to do before the first turn is done when the world begins.
+        cluster.handle_timeout(time.now());
         let state = State {
             time: time.clone(),
             seed: self.seed,

@@ -28,6 +28,16 @@ impl fmt::Display for Divergence {
 
 impl std::error::Error for Divergence {}
 
+impl Divergence {
+    /// Where two traces part; `None`: they are the same.
+    #[must_use]
+    pub fn between(first: &[TraceRecord], second: &[TraceRecord]) -> Option<Self> {
+        let same = first.iter().zip(second).take_while(|(one, other)| one == other).count();
+        let is_same = same == first.len() && same == second.len();
+        (!is_same).then(|| Self { same, first: first.get(same).copied(), second: second.get(same).copied() })
+    }
+}
+
 /// Runs the same twice, and returns the second world if both did the same.
 ///
 /// What `run` does has to be determined by the world: a clock, a thread or the order of a `HashMap` in an application
@@ -59,10 +69,8 @@ pub fn run_twice(
         world
     };
     let (first, second) = (once(), once());
-    let (one, other) = (first.trace(), second.trace());
-    let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-    if same == one.len() && same == other.len() {
-        return Ok(second);
+    match Divergence::between(&first.trace(), &second.trace()) {
+        None => Ok(second),
+        Some(divergence) => Err(divergence),
     }
-    Err(Divergence { same, first: one.get(same).copied(), second: other.get(same).copied() })
 }

@@ -25,6 +25,11 @@ pub(crate) trait Parts: Request {
     fn expects_answer(&self) -> bool {
         true
     }
+
+    /// Whether the answer waits for others once the request is applied, so that something can go wrong meanwhile.
+    fn waits(&self) -> bool {
+        true
+    }
 }
 
 /// Requests that are about no topics, or whose topics cannot be singled out.
@@ -37,7 +42,7 @@ macro_rules! whole {
 /// Requests that change something and have topics with partitions.
 macro_rules! split_by_partition {
     ($($request:path: $topics:ident($name:ident $(, $id:ident)?), $partitions:ident($index:ident)
-        $(, answered if $answered:expr)?;)*) => {
+        $(, answered if $answered:expr, waits if $waits:expr)?;)*) => {
         $(impl Parts for $request {
             const CAN_SPLIT: bool = true;
 
@@ -68,6 +73,11 @@ macro_rules! split_by_partition {
             $(fn expects_answer(&self) -> bool {
                 let answered: fn(&Self) -> bool = $answered;
                 answered(self)
+            }
+
+            fn waits(&self) -> bool {
+                let waits: fn(&Self) -> bool = $waits;
+                waits(self)
             })?
         })*
     };
@@ -117,7 +127,7 @@ whole! {
 
 split_by_partition! {
     m::produce::ProduceRequest: topic_data(name, topic_id), partition_data(index),
-        answered if |request| request.acks != 0;
+        answered if |request| request.acks != 0, waits if |request| request.acks == -1;
     m::offset_commit::OffsetCommitRequest: topics(name, topic_id), partitions(partition_index);
     m::offset_delete::OffsetDeleteRequest: topics(name), partitions(partition_index);
     m::delete_records::DeleteRecordsRequest: topics(name), partitions(partition_index);

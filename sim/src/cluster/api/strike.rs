@@ -12,6 +12,13 @@ use crate::cluster::quotas::Use;
 use crate::cluster::{Cluster, Origin};
 use crate::observe::ClusterEvent;
 
+/// What goes wrong between the moment when a request is applied and its answer.
+const FAILED_WAITING: [ErrorCode; 3] = [
+    ErrorCode::NOT_LEADER_OR_FOLLOWER,
+    ErrorCode::REQUEST_TIMED_OUT,
+    ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+];
+
 impl Cluster {
     /// Until when the broker is busy with a request before it looks at it; `None`: it does so at once.
     pub(super) fn busy_until(&mut self, origin: &Origin, call: Call) -> Option<Instant> {
@@ -119,6 +126,10 @@ impl Cluster {
         place: &Place,
     ) -> Option<Reply<R::Response>> {
         let (api, broker) = (R::API_KEY, origin.broker);
+        if applied && FAILED_WAITING.contains(&error) && !request.waits() {
+            // No broker says so.
+            return None;
+        }
         self.events.tell(|| ClusterEvent::Injected { api, broker, error, applied });
         let instead = if *place == Place::Whole {
             if !applied {

@@ -103,7 +103,8 @@ fn reencode(
 }
 
 /// Brings batches into an older format for a fetch request that knows no newer one. What is cut off at the end is
-/// left out, as are control batches.
+/// left out, as are control batches. If not even the first one is whole, the bytes stay as they are: who asked learns
+/// from them how much to ask for.
 pub(crate) fn down_convert(batches: &Bytes, format: LegacyFormat) -> Result<Bytes, ErrorCode> {
     let mut converted = Vec::new();
     let mut scratch = Scratch::new();
@@ -111,8 +112,10 @@ pub(crate) fn down_convert(batches: &Bytes, format: LegacyFormat) -> Result<Byte
         LegacyFormat::V0 => 0,
         LegacyFormat::V1 => 1,
     };
+    let mut is_cut = true;
     for batch in Batches::new(batches) {
         let batch = batch.map_err(|_| ErrorCode::CORRUPT_MESSAGE)?;
+        is_cut = false;
         if batch.magic() <= magic {
             converted.extend_from_slice(batch.bytes());
             continue;
@@ -125,7 +128,7 @@ pub(crate) fn down_convert(batches: &Bytes, format: LegacyFormat) -> Result<Byte
             converted.extend_from_slice(&messages);
         }
     }
-    Ok(converted.into())
+    Ok(if is_cut { batches.clone() } else { converted.into() })
 }
 
 fn down_convert_batch(

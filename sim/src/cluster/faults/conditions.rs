@@ -69,7 +69,10 @@ impl Cluster {
         let now = self.now;
         for (topic_id, index, partition) in self.topics.partitions_mut() {
             if spot.has("", topic_id, index) {
-                partition.forget_producers(now);
+                for producer_id in partition.forget_producers(now) {
+                    let partition = index;
+                    self.events.tell(|| ClusterEvent::ProducerForgotten { topic_id, partition, producer_id });
+                }
             }
         }
     }

@@ -56,7 +56,7 @@ impl Turn<'_> {
         let replica = &self.partition.replicas[leader];
         let offset = replica.log.start_offset();
         let history = &mut self.partition.history;
-        if history.leader == Some(replica.broker) && offset > history.start {
+        if history.leader == Some(replica.broker) && offset != history.start {
             history.start = offset;
             self.events.tell(|| ClusterEvent::LogStart { topic_id, partition, offset });
         }

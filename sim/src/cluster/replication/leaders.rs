@@ -247,20 +247,17 @@ impl Turn<'_> {
             return;
         }
         let Some(since) = self.lagging_since(slot) else { return };
-        let lapse = since + self.peers.max_lag + Duration::from_millis(1);
+        let lapse = since.map(|since| since + self.peers.max_lag + Duration::from_millis(1));
         // One that has lagged for too long already stays because the controller cannot be told.
-        let at = if lapse > self.now {
-            lapse
-        } else {
-            self.now + self.peers.max_lag / 2 + Duration::from_millis(1)
-        };
+        let again = self.now + self.peers.max_lag / 2 + Duration::from_millis(1);
+        let at = lapse.filter(|lapse| *lapse > self.now).unwrap_or(again);
         let (topic_id, index, epoch) = (self.topic_id, self.index, replica.belief.leader_epoch);
         self.partition.replicas[slot].leading.watches_lag = true;
         self.peers.set_timer(at, Step::Lag { topic_id, index, leader: slot, epoch });
     }
 
-    /// Since when the follower in sync that has been behind for the longest time is.
-    fn lagging_since(&self, leader: usize) -> Option<Instant> {
+    /// Since when the follower in sync that has been behind for the longest time is: `Some(None)` if it was never level.
+    fn lagging_since(&self, leader: usize) -> Option<Option<Instant>> {
         let replica = &self.partition.replicas[leader];
         let end = replica.log.end_offset();
         let followers = self.partition.replicas.iter().zip(&replica.leading.followers);
@@ -270,7 +267,7 @@ impl Turn<'_> {
                     && progress.end != end
                     && replica.belief.isr.contains(&other.broker)
             })
-            .map(|(_, progress)| progress.caught_up_at.unwrap_or_default())
+            .map(|(_, progress)| progress.caught_up_at)
             .min()
     }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::{Leadership, Partition, Topic, name, settings::Settings};
-use crate::cluster::replication::{Change, TopicImage};
+use crate::Release;
+use crate::cluster::replication::{Change, TopicImage, wanted_in_sync};
 use crate::cluster::{Cluster, CommandError};
 use crate::observe::ClusterEvent;
 
@@ -64,7 +65,8 @@ impl Cluster {
     pub(crate) fn add_topic(&mut self, mut topic: Topic) -> Uuid {
         let id = self.new_topic_id();
         topic.image.id = id;
-        self.events.tell(|| created(&topic));
+        let release = self.config.release;
+        self.events.tell(|| created(&topic, release));
         let partitions = (0..).take(topic.partitions.len());
         self.changes.extend(partitions.map(|index| Change::Partition(id, index)));
         self.topics.insert(topic);
@@ -227,6 +229,7 @@ impl Cluster {
 
     /// Adds partitions that were planned.
     pub(crate) fn add_partitions(&mut self, topic: &str, replicas: Vec<Vec<i32>>) {
+        let release = self.config.release;
         if let Some(topic) = self.topics.get_mut(topic) {
             let added = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
             let id = topic.id();
@@ -234,17 +237,22 @@ impl Cluster {
             topic.partitions.extend(replicas.iter().map(|replicas| Partition::new(replicas)));
             let lead = |replicas| Leadership::new(replicas, |broker| self.peers.is_active(broker));
             topic.image.partitions.extend(replicas.into_iter().map(lead));
-            self.events.tell(|| created(topic));
+            self.events.tell(|| created(topic, release));
         }
         self.publish(self.now);
     }
 }
 
 /// That there is a topic of this form now.
-fn created(topic: &Topic) -> ClusterEvent {
+fn created(topic: &Topic, release: Release) -> ClusterEvent {
+    let least = usize::try_from(topic.settings.limits().min_insync_replicas).unwrap_or(usize::MAX);
+    let has_enough = |partition: &Leadership| {
+        wanted_in_sync(least, partition.replicas.len(), release) <= partition.replicas.len()
+    };
     ClusterEvent::Topic {
         topic_id: topic.id(),
         topic: topic.name().clone(),
         partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
+        lacks_replicas: !topic.image.partitions.iter().all(has_enough),
     }
 }

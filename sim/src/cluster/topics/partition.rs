@@ -32,7 +32,7 @@ pub(crate) struct History {
     pub(crate) epochs: Epochs,
     /// Offsets below this are committed.
     pub(crate) committed: i64,
-    /// Offsets below this have been deleted by a leader.
+    /// Offsets below this are deleted in its log.
     pub(crate) start: i64,
 }
 
@@ -241,10 +241,10 @@ impl Partition {
         self.history.leader.and_then(|broker| self.replica(broker)).or_else(|| self.replicas.first())
     }
 
-    /// Has all replicas forget all producers.
-    pub(crate) fn forget_producers(&mut self, now: Instant) {
+    /// Has all replicas forget all producers, and names those.
+    pub(crate) fn forget_producers(&mut self, now: Instant) -> BTreeSet<i64> {
         let Self { store, replicas, .. } = self;
-        replicas.iter_mut().for_each(|replica| replica.producers(store, now).clear());
+        replicas.iter_mut().flat_map(|replica| replica.producers(store, now).clear()).collect()
     }
 
     /// Drops the bytes that no replica has.
