@@ -252,6 +252,9 @@ impl Observe for Checker {
                     findings: &mut self.findings,
                 };
                 self.wires.observe(*connection, what, wires);
+                for (client, of) in self.wires.take_misled() {
+                    self.readers.misled(client, &of);
+                }
             }
             Observation::Cluster(event) => self.cluster(event),
             Observation::Process(client, process) => self.process(*client, *process),

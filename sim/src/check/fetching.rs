@@ -61,7 +61,7 @@ pub(super) struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    fn partition(&self, name: &Str, id: Uuid, partition: i32) -> Option<TopicPartition> {
+    pub(super) fn partition(&self, name: &Str, id: Uuid, partition: i32) -> Option<TopicPartition> {
         let topic =
             if id == Uuid::default() { Str::copy_of(name) } else { self.oracle.topic_name(id)?.clone() };
         Some(TopicPartition { topic, partition })

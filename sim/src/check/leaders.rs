@@ -13,6 +13,9 @@ use super::oracle::Oracle;
 use super::{Bounds, Invariant};
 use crate::observe::ClientId;
 
+/// The first version of Metadata whose leader epochs are to be relied on.
+const RELIABLE_EPOCHS: i16 = 9;
+
 /// A partition, as one client knows it.
 type Key = (ClientId, Uuid, i32);
 
@@ -69,12 +72,13 @@ impl Talk<'_> {
 }
 
 impl Leaders {
-    pub(super) fn metadata(&mut self, response: &MetadataResponse, talk: &Talk<'_>) {
+    pub(super) fn metadata(&mut self, response: &MetadataResponse, version: i16, talk: &Talk<'_>) {
         for topic in response.topics.iter().filter(|topic| topic.error_code == ErrorCode::NONE) {
             let name = topic.name.clone().unwrap_or_default();
             for partition in &topic.partitions {
                 if let Some(key) = talk.key(&name, topic.topic_id, partition.partition_index) {
-                    self.learn(key, partition.leader_id, partition.leader_epoch, talk);
+                    let epoch = if version < RELIABLE_EPOCHS { -1 } else { partition.leader_epoch };
+                    self.learn(key, partition.leader_id, epoch, talk);
                 }
             }
         }
@@ -114,8 +118,13 @@ impl Leaders {
     fn learn(&mut self, key: Key, leader: i32, epoch: i32, talk: &Talk<'_>) {
         let new = Learned { leader, epoch, at: talk.findings.now.at, replica: -1 };
         let known = self.learned.entry(key).or_insert(new);
-        let newer = epoch > known.epoch || epoch == -1 && known.epoch == -1 && leader != known.leader;
-        if newer {
+        let differs = leader != known.leader;
+        let newer =
+            epoch > known.epoch || epoch == known.epoch && differs && (epoch == -1 || known.leader < 0);
+        if epoch == -1 && known.epoch >= 0 && differs {
+            // Nobody can tell which of the two is newer.
+            known.leader = -1;
+        } else if newer {
             // It may read on where it was told to, until that replica refuses.
             *known = Learned { replica: known.replica, ..new };
         }

@@ -65,9 +65,13 @@ pub(super) struct PartitionLog {
     gone: BTreeMap<(i64, i32), Slot>,
     /// What is below is not readable any more.
     pub(super) start: i64,
+    /// Where it began each time that it began earlier than before.
+    pub(super) falls: Vec<i64>,
     pub(super) high_watermark: i64,
     /// The highest that it was since the log last lost its end.
     committed: i64,
+    /// Who was elected last; -1: nobody leads. `None`: there was no election.
+    pub(super) leader: Option<i32>,
     /// The highest epoch that appended or was elected.
     pub(super) epoch: i32,
     pub(super) cuts: Vec<Cut>,
@@ -96,6 +100,14 @@ impl PartitionLog {
     /// Notes what a broker appended that does not lead any more.
     pub(super) fn append_aside(&mut self, offset: i64, slot: Slot) {
         self.gone.insert((offset, slot.epoch), slot);
+    }
+
+    /// The log begins here now.
+    pub(super) fn begin_at(&mut self, offset: i64) {
+        if offset < self.start {
+            self.falls.push(offset);
+        }
+        self.start = offset;
     }
 
     pub(super) fn commit(&mut self, high_watermark: i64) {
@@ -137,6 +149,7 @@ impl PartitionLog {
             self.gone.insert((offset, slot.epoch), slot);
         }
         self.committed = self.committed.min(at);
+        self.high_watermark = self.high_watermark.min(at);
         self.cuts.push(Cut { at });
     }
 

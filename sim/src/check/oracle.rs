@@ -19,6 +19,8 @@ const COMPARED: u64 = 8;
 struct Topic {
     name: Str,
     partitions: BTreeMap<i32, PartitionLog>,
+    /// It has too few replicas for `acks=all`.
+    lacks_replicas: bool,
 }
 
 /// What is known of a topic's name.
@@ -74,6 +76,17 @@ impl Oracle {
         self.names.get(name).map_or(0, |name| name.ids.len())
     }
 
+    /// Whether a broker speaks for a partition that another one leads, or none: what it says may be outdated.
+    pub(super) fn is_outdated(&self, of: &TopicPartition, broker: i32) -> bool {
+        self.log(of).and_then(|log| log.leader).is_some_and(|leader| leader != broker)
+    }
+
+    /// Whether what waits for all replicas can be written to the topic that has this name.
+    pub(super) fn takes_all(&self, name: &Str) -> bool {
+        let topic = self.topic_id(name).and_then(|id| self.topics.get(&id));
+        topic.is_some_and(|topic| !topic.lacks_replicas)
+    }
+
     pub(super) fn exists(&self, name: &Str) -> bool {
         self.names.get(name).is_some_and(|name| name.exists)
     }
@@ -113,7 +126,9 @@ impl Oracle {
                 leader,
             } => {
                 let log = self.topics.get_mut(topic_id).and_then(|topic| topic.partitions.get_mut(partition));
-                if let Some(log) = log.filter(|_| *leader >= 0) {
+                let Some(log) = log else { return };
+                log.leader = Some(*leader);
+                if *leader >= 0 {
                     let new = Elected { epoch: *leader_epoch, end: *end_offset, epochs, unclean: *unclean };
                     elect(log, &new, (*topic_id, *partition), values, findings);
                 }
@@ -130,9 +145,14 @@ impl Oracle {
                 ..
             } => self.false_sequences = true,
             ClusterEvent::LogStart { topic_id, partition, offset } => {
-                self.with_log(*topic_id, *partition, |log| log.start = log.start.max(*offset));
+                self.with_log(*topic_id, *partition, |log| log.begin_at(*offset));
             }
-            ClusterEvent::Topic { topic_id, topic, partitions } => self.topic(*topic_id, topic, *partitions),
+            ClusterEvent::Topic { topic_id, topic, partitions, lacks_replicas } => {
+                self.topic(*topic_id, topic, *partitions);
+                if let Some(known) = self.topics.get_mut(topic_id) {
+                    known.lacks_replicas = *lacks_replicas;
+                }
+            }
             ClusterEvent::TopicDeleted { topic_id, topic } => {
                 for log in
                     self.topics.get_mut(topic_id).into_iter().flat_map(|topic| topic.partitions.values_mut())
@@ -159,10 +179,11 @@ impl Oracle {
         if name.ids.last() != Some(&topic_id) {
             name.ids.push(topic_id);
         }
-        let known = self
-            .topics
-            .entry(topic_id)
-            .or_insert_with(|| Topic { name: Str::copy_of(topic), partitions: BTreeMap::new() });
+        let known = self.topics.entry(topic_id).or_insert_with(|| Topic {
+            name: Str::copy_of(topic),
+            partitions: BTreeMap::new(),
+            lacks_replicas: false,
+        });
         if name.ids.len() > 1 || !known.partitions.is_empty() {
             name.changes += 1;
         }

@@ -247,7 +247,8 @@ impl Promises<'_> {
         }
         let Some((producer, number)) = self.values.find_mut(id) else { return };
         let (client, closing) = (producer.client, producer.close.is_some());
-        let producer_timeout = Duration::from_nanos(producer.facts.delivery_timeout_ns);
+        let (acks, producer_timeout) =
+            (producer.facts.acks, Duration::from_nanos(producer.facts.delivery_timeout_ns));
         let Some(value) = producer.value(number).copied() else { return };
         if effect == Effect::None && value.was_appended {
             let what =
@@ -255,9 +256,11 @@ impl Promises<'_> {
             self.findings.add(Invariant::NoEffectIsNone, what);
         }
         let recovered = self.processes.recovered(client, self.bounds.recovery);
-        let exists = self.values.topic(value.topic).is_some_and(|topic| self.oracle.exists(topic));
+        let topic = self.values.topic(value.topic);
+        let can_be = topic
+            .is_some_and(|topic| self.oracle.exists(topic) && (acks != -1 || self.oracle.takes_all(topic)));
         let had_time = error.contains(NO_ANSWER) && producer_timeout >= PATIENT;
-        if had_time && !closing && exists && recovered.is_some_and(|at| value.since > at + producer_timeout) {
+        if had_time && !closing && can_be && recovered.is_some_and(|at| value.since > at + producer_timeout) {
             let what = format!(
                 "{} was accepted at {}, when all faults had been over for long enough, and failed: {error}",
                 oracle::name(id),

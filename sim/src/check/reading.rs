@@ -34,6 +34,8 @@ struct Reading {
     topic_id: Option<Uuid>,
     /// So many cuts of the log were looked at.
     cuts: usize,
+    /// So many falls of the log's start were looked at.
+    falls: usize,
     /// The log lost its end here, below the position, and the reader has not been told.
     cut: Option<i64>,
     /// The log lost its end, or was another one, since the position was said.
@@ -87,10 +89,11 @@ struct Moved<'a> {
 }
 
 impl Reading {
-    /// Looks at what the log lost since the last look.
+    /// Looks at what the log lost since the last look, and what came back at its beginning.
     fn look(&mut self, log: &PartitionLog, topic_id: Option<Uuid>) {
         if self.topic_id != topic_id {
-            (self.topic_id, self.cuts, self.unsteady) = (topic_id, 0, true);
+            (self.topic_id, self.cuts, self.falls, self.unsteady) = (topic_id, 0, 0, true);
+            self.may_begin_at(0);
         }
         for cut in log.cuts.get(self.cuts..).unwrap_or_default() {
             self.unsteady = true;
@@ -101,6 +104,19 @@ impl Reading {
             }
         }
         self.cuts = log.cuts.len();
+        for start in log.falls.get(self.falls..).unwrap_or_default() {
+            self.unsteady = true;
+            self.may_begin_at(*start);
+        }
+        self.falls = log.falls.len();
+    }
+
+    /// The log began here for a while.
+    fn may_begin_at(&mut self, start: i64) {
+        self.readable.0 = self.readable.0.min(start);
+        if let Next::Beginning(low) = &mut self.next {
+            *low = (*low).min(start);
+        }
     }
 }
 
@@ -137,6 +153,16 @@ impl Readers {
                 }
             }
             Consuming::Closed => reader.closed = Some(reads.findings.now.at),
+        }
+    }
+
+    /// A broker that does not lead any more has told a client where its log begins or ends.
+    pub(super) fn misled(&mut self, client: ClientId, of: &TopicPartition) {
+        for reader in self.by_actor.values_mut().filter(|reader| reader.client == client) {
+            if let Some(reading) = reader.partitions.get_mut(of) {
+                reading.unsteady = true;
+                reading.may_begin_at(0);
+            }
         }
     }
 
@@ -202,8 +228,9 @@ impl Reader {
         let silent =
             self.partitions.get(of).and_then(|reading| reading.silent).filter(|why| *why == "paused");
         let (topic_id, cuts) = (oracle.topic_id(&of.topic), log.map_or(0, |log| log.cuts.len()));
+        let falls = log.map_or(0, |log| log.falls.len());
         let readable = log.map_or((0, 0), |log| (log.start, log.high_watermark));
-        let reading = Reading { next, silent, topic_id, cuts, cut: None, unsteady: false, readable };
+        let reading = Reading { next, silent, topic_id, cuts, falls, cut: None, unsteady: false, readable };
         self.partitions.insert(of.clone(), reading);
     }
 

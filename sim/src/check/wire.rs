@@ -2,10 +2,14 @@
 
 use bytes::Bytes;
 use klamm_core::Instant;
-use klamm_protocol::messages::fetch::FetchRequest;
+use klamm_protocol::messages::api_versions::ApiVersionsRequest;
+use klamm_protocol::messages::fetch::{FetchRequest, FetchResponse};
+use klamm_protocol::messages::init_producer_id::InitProducerIdRequest;
+use klamm_protocol::messages::list_offsets::ListOffsetsRequest;
 use klamm_protocol::messages::metadata::MetadataRequest;
+use klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest;
 use klamm_protocol::messages::produce::ProduceRequest;
-use klamm_protocol::{ApiKey, ErrorCode};
+use klamm_protocol::{ApiKey, ErrorCode, Request, Str};
 
 use super::fetching::{Fetcher, Fetching};
 use super::findings::Findings;
@@ -18,12 +22,67 @@ use super::sending::{Sender, Sending};
 use super::values::Values;
 use super::{Bounds, Invariant};
 use crate::cluster::ConnectionId;
-use crate::observe::{ActorId, ClientId, Consuming, Wire};
+use crate::observe::{ActorId, ClientId, Consuming, TopicPartition, Wire};
 
 /// From these versions on a client is to wait as long as an answer says.
 const FIRST_PATIENT_PRODUCE: i16 = 6;
 const FIRST_PATIENT_FETCH: i16 = 8;
 const FIRST_PATIENT_METADATA: i16 = 6;
+/// For how long an answer of no further interest asks for patience, in milliseconds.
+fn patience(asked: &Asked, frame: &Bytes) -> i32 {
+    match asked.api {
+        // An error's form may be that of another version.
+        ApiKey::API_VERSIONS => since::<ApiVersionsRequest>(2, asked, frame)
+            .filter(|response| response.error_code.is_ok())
+            .map_or(0, |response| response.throttle_time_ms),
+        ApiKey::INIT_PRODUCER_ID => {
+            since::<InitProducerIdRequest>(1, asked, frame).map_or(0, |response| response.throttle_time_ms)
+        }
+        ApiKey::LIST_OFFSETS => {
+            since::<ListOffsetsRequest>(3, asked, frame).map_or(0, |response| response.throttle_time_ms)
+        }
+        ApiKey::OFFSET_FOR_LEADER_EPOCH => since::<OffsetForLeaderEpochRequest>(2, asked, frame)
+            .map_or(0, |response| response.throttle_time_ms),
+        _ => 0,
+    }
+}
+
+/// The answer, if it is of this version or a later one.
+fn since<R: Request>(first: i16, asked: &Asked, frame: &Bytes) -> Option<R::Response> {
+    links::response::<R>(frame, asked.version).filter(|_| asked.version >= first)
+}
+
+/// The partitions that do not have what was asked for.
+fn out_of_range(response: &FetchResponse, fetcher: &Fetcher<'_>) -> Vec<TopicPartition> {
+    let mut all = Vec::new();
+    for topic in &response.responses {
+        for data in &topic.partitions {
+            if data.error_code == ErrorCode::OFFSET_OUT_OF_RANGE || data.diverging_epoch.epoch >= 0 {
+                all.extend(fetcher.partition(&topic.topic, topic.topic_id, data.partition_index));
+            }
+        }
+    }
+    all
+}
+
+/// The partitions of which offsets were looked up.
+fn looked_up(asked: &Asked, frame: &Bytes) -> Vec<TopicPartition> {
+    let mut all = Vec::new();
+    let mut add = |topic: &Str, partition| all.push(TopicPartition { topic: topic.clone(), partition });
+    if asked.api == ApiKey::LIST_OFFSETS {
+        let response = links::response::<ListOffsetsRequest>(frame, asked.version);
+        for topic in response.iter().flat_map(|response| &response.topics) {
+            topic.partitions.iter().for_each(|partition| add(&topic.name, partition.partition_index));
+        }
+    } else {
+        let response = links::response::<OffsetForLeaderEpochRequest>(frame, asked.version);
+        for topic in response.iter().flat_map(|response| &response.topics) {
+            topic.partitions.iter().for_each(|partition| add(&topic.topic, partition.partition));
+        }
+    }
+    all
+}
+
 /// From these versions on topics are named by id.
 const FIRST_PRODUCE_BY_ID: i16 = 13;
 
@@ -35,6 +94,7 @@ pub(super) struct Wires {
     fetching: Fetching,
     leaders: Leaders,
     rates: Rates,
+    misled: Vec<(ClientId, TopicPartition)>,
 }
 
 /// What frames are checked against.
@@ -159,6 +219,7 @@ impl Wires {
             ApiKey::FETCH => {
                 let Some(response) = links::response::<FetchRequest>(frame, asked.version) else { return 0 };
                 self.leaders.fetch_response(&response, &context.talk(peers));
+                self.note_outdated(out_of_range(&response, &context.fetcher(peers)), peers, context);
                 let in_vain = self.fetching.response(&response, asked.session, &mut context.fetcher(peers));
                 if in_vain {
                     self.rates.tick(client, Doing::FetchingInVain(broker), context.bounds, context.findings);
@@ -169,11 +230,26 @@ impl Wires {
                 let Some(response) = links::response::<MetadataRequest>(frame, asked.version) else {
                     return 0;
                 };
-                self.leaders.metadata(&response, &context.talk(peers));
+                self.leaders.metadata(&response, asked.version, &context.talk(peers));
                 if asked.version >= FIRST_PATIENT_METADATA { response.throttle_time_ms } else { 0 }
             }
-            _ => 0,
+            ApiKey::LIST_OFFSETS | ApiKey::OFFSET_FOR_LEADER_EPOCH => {
+                self.note_outdated(looked_up(asked, frame), peers, context);
+                patience(asked, frame)
+            }
+            _ => patience(asked, frame),
         }
+    }
+
+    /// Notes who was told of partitions by a broker that does not lead them any more.
+    fn note_outdated(&mut self, told: Vec<TopicPartition>, peers: Peers, context: &Context<'_>) {
+        let outdated = told.into_iter().filter(|of| context.oracle.is_outdated(of, peers.broker));
+        self.misled.extend(outdated.map(|of| (peers.client, of)));
+    }
+
+    /// Clients that were told of partitions by a broker that does not lead them any more.
+    pub(super) fn take_misled(&mut self) -> Vec<(ClientId, TopicPartition)> {
+        std::mem::take(&mut self.misled)
     }
 
     pub(super) fn produce_error(&mut self, error: ErrorCode) {
@@ -222,7 +298,7 @@ impl Wires {
 }
 
 /// Reads a request as a strict broker does.
-fn readable<R: klamm_protocol::Request>(
+fn readable<R: Request>(
     head: &Head,
     frame: &Bytes,
     client: ClientId,

@@ -95,7 +95,12 @@ impl History {
 
     pub(super) fn with(facts: ProducerFacts) -> Self {
         let mut history = Self { checker: Checker::new(Bounds::default()), now: Instant::ZERO };
-        history.cluster(ClusterEvent::Topic { topic_id: TOPIC_ID, topic: TOPIC, partitions: 2 });
+        history.cluster(ClusterEvent::Topic {
+            topic_id: TOPIC_ID,
+            topic: TOPIC,
+            partitions: 2,
+            lacks_replicas: false,
+        });
         history.producing(Producing::Made(CLIENT, &facts));
         history.consuming(Consuming::Made(
             CLIENT,

@@ -86,7 +86,7 @@ fn a_topic_made_anew_begins_from_nothing() {
     history.written(1).accept(&[2]).fail(2, Effect::Unknown);
     history.cluster(ClusterEvent::TopicDeleted { topic_id: TOPIC_ID, topic: TOPIC });
     let topic_id = klamm_protocol::Uuid([8; 16]);
-    history.cluster(ClusterEvent::Topic { topic_id, topic: TOPIC, partitions: 2 });
+    history.cluster(ClusterEvent::Topic { topic_id, topic: TOPIC, partitions: 2, lacks_replicas: false });
     let batches =
         Bytes::from(batch(&[2], Stamped { offset: 0, leader_epoch: 0, ..UNSTORED }, Compression::None));
     let (topic, partition, broker, leader_epoch) = (TOPIC, 0, 1, 0);

@@ -258,7 +258,12 @@ fn keys_stay_where_they_are() {
 fn keys_may_move_when_partitions_are_added() {
     let mut history = History::new();
     history.accept(&[1, 3]).append(0, (0, 0), &[1]);
-    history.cluster(ClusterEvent::Topic { topic_id: TOPIC_ID, topic: TOPIC, partitions: 3 });
+    history.cluster(ClusterEvent::Topic {
+        topic_id: TOPIC_ID,
+        topic: TOPIC,
+        partitions: 3,
+        lacks_replicas: false,
+    });
     history.append(2, (0, 0), &[3]).passes();
 }
 
