@@ -73,12 +73,12 @@ impl Talk<'_> {
 
 impl Leaders {
     pub(super) fn metadata(&mut self, response: &MetadataResponse, version: i16, talk: &Talk<'_>) {
+        let told = |epoch: i32| if version < RELIABLE_EPOCHS { -1 } else { epoch };
         for topic in response.topics.iter().filter(|topic| topic.error_code == ErrorCode::NONE) {
             let name = topic.name.clone().unwrap_or_default();
             for partition in &topic.partitions {
                 if let Some(key) = talk.key(&name, topic.topic_id, partition.partition_index) {
-                    let epoch = if version < RELIABLE_EPOCHS { -1 } else { partition.leader_epoch };
-                    self.learn(key, partition.leader_id, epoch, talk);
+                    self.learn(key, partition.leader_id, told(partition.leader_epoch), talk);
                 }
             }
         }

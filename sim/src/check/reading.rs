@@ -11,6 +11,9 @@ use super::oracle::{self, Oracle};
 use super::{Bounds, Invariant};
 use crate::observe::{ActorId, ClientId, ConsumerFacts, Consuming, TopicPartition, ValueId};
 
+/// In the error of a reader that can get no further with a broker that returns no whole batch.
+const TOO_LARGE: &str = "larger than a fetch may be";
+
 /// Where the next record of a partition has to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
@@ -38,6 +41,8 @@ struct Reading {
     falls: usize,
     /// The log lost its end here, below the position, and the reader has not been told.
     cut: Option<i64>,
+    /// What comes next is larger than the reader may fetch from an old broker, and it was told so.
+    too_large: bool,
     /// The log lost its end, or was another one, since the position was said.
     unsteady: bool,
     /// Where the log began and what was committed when the position was said or the last record was delivered.
@@ -111,6 +116,11 @@ impl Reading {
         self.falls = log.falls.len();
     }
 
+    /// Whether the reader is to come to the end.
+    const fn must_read(&self) -> bool {
+        self.silent.is_none() && !self.too_large
+    }
+
     /// The log began here for a while.
     fn may_begin_at(&mut self, start: i64) {
         self.readable.0 = self.readable.0.min(start);
@@ -151,6 +161,9 @@ impl Readers {
                 if *fatal {
                     reader.silence(of, Some("stopped"));
                 }
+                if let Some(reading) = reader.partitions.get_mut(of) {
+                    reading.too_large |= error.contains(TOO_LARGE);
+                }
             }
             Consuming::Closed => reader.closed = Some(reads.findings.now.at),
         }
@@ -174,8 +187,7 @@ impl Readers {
             }
             let client = reader.client;
             for (of, reading) in &mut reader.partitions {
-                let Some(log) =
-                    reads.oracle.log(of).filter(|log| reading.silent.is_none() && !log.is_deleted)
+                let Some(log) = reads.oracle.log(of).filter(|log| reading.must_read() && !log.is_deleted)
                 else {
                     continue;
                 };
@@ -230,7 +242,17 @@ impl Reader {
         let (topic_id, cuts) = (oracle.topic_id(&of.topic), log.map_or(0, |log| log.cuts.len()));
         let falls = log.map_or(0, |log| log.falls.len());
         let readable = log.map_or((0, 0), |log| (log.start, log.high_watermark));
-        let reading = Reading { next, silent, topic_id, cuts, falls, cut: None, unsteady: false, readable };
+        let reading = Reading {
+            next,
+            silent,
+            topic_id,
+            cuts,
+            falls,
+            cut: None,
+            too_large: false,
+            unsteady: false,
+            readable,
+        };
         self.partitions.insert(of.clone(), reading);
     }
 
@@ -293,7 +315,7 @@ impl Reads<'_> {
             );
             self.findings.add(Invariant::PositionsExact, what);
         }
-        reading.next = next;
+        (reading.next, reading.too_large) = (next, false);
         reading.readable = (log.start, log.high_watermark);
     }
 

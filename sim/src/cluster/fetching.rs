@@ -10,6 +10,7 @@ use super::log::{FirstBatch, Slice, Store};
 use super::session::{Context, Key, TopicRef, Wanted};
 use super::topics::{Partition, Replica};
 use super::{Cluster, Origin, batches};
+use crate::Release;
 
 /// No response carries more, whatever the request says (`fetch.max.bytes` of brokers).
 const MAX_BYTES: usize = 55 << 20;
@@ -165,9 +166,8 @@ impl Cluster {
     pub(crate) fn read(&self, origin: &Origin, fetch: &Fetch) -> Vec<Result<Found, ErrorCode>> {
         let mut room = usize::try_from(fetch.max_bytes).unwrap_or(0).min(MAX_BYTES);
         let hard_limit = fetch.version < 3;
-        // Since 4.0 brokers do not look at what they send: who asks is expected to know every codec.
-        let version =
-            if self.config.release.at_least([4, 0, 0]) { fetch.version.max(10) } else { fetch.version };
+        let form =
+            Form { version: fetch.version, refuses_zstd: refuses_zstd(self.release_of(origin.connection)) };
         let mut is_empty = true;
         let read = |(key, wanted): &(Key, Wanted)| {
             let (partition, replica) = self.readable(origin, key, wanted)?;
@@ -182,7 +182,7 @@ impl Cluster {
                 (false, true) => FirstBatch::Whole,
                 (false, false) => FirstBatch::WholeOrNothing,
             };
-            let found = read_replica(&partition.store, replica, wanted, room, first, version)?;
+            let found = read_replica(&partition.store, replica, wanted, room, first, form)?;
             room = room.saturating_sub(found.records.len());
             is_empty &= found.records.is_empty();
             Ok(found)
@@ -241,7 +241,7 @@ fn read_replica(
     wanted: &Wanted,
     room: usize,
     first: FirstBatch,
-    version: i16,
+    form: Form,
 ) -> Result<Found, ErrorCode> {
     let diverging = diverging(replica, wanted);
     let records = if diverging.is_some() {
@@ -249,7 +249,7 @@ fn read_replica(
     } else {
         let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room);
         let slice = replica.log.read(store, wanted.offset, replica.high_watermark, limit, first);
-        in_format_of(slice, version)?
+        in_form(slice, form)?
     };
     Ok(Found { records, diverging, ..found(replica) })
 }
@@ -263,18 +263,33 @@ fn found(replica: &Replica) -> Found {
     }
 }
 
+/// Whether a broker looks for zstd in what it sends. Before 2.1 it knows nothing of it: a log has it only if the broker was
+/// a newer one once. Since 4.0 who asks is expected to know every codec.
+const fn refuses_zstd(release: Release) -> bool {
+    release.at_least([2, 1, 0]) && !release.at_least([4, 0, 0])
+}
+
+/// In which form batches are sent.
+#[derive(Clone, Copy)]
+struct Form {
+    /// The version of the request.
+    version: i16,
+    /// Whether who asks in an older version is refused what is compressed with zstd.
+    refuses_zstd: bool,
+}
+
 /// Batches in a form that the version of the request has.
-fn in_format_of(slice: Slice, version: i16) -> Result<RecordBytes, ErrorCode> {
+fn in_form(slice: Slice, form: Form) -> Result<RecordBytes, ErrorCode> {
     let records = RecordBytes::new(slice.head, slice.tail);
-    let format = match version {
+    let format = match form.version {
         0 | 1 => LegacyFormat::V0,
         2 | 3 => LegacyFormat::V1,
-        4..10 => {
+        4..10 if form.refuses_zstd => {
             let bytes = records.into_bytes();
             return batches::without_zstd(&bytes).map(|()| RecordBytes::from(bytes));
         }
         _ => return Ok(records),
     };
     let bytes: Bytes = records.into_bytes();
-    batches::down_convert(&bytes, format).map(RecordBytes::from)
+    batches::down_convert(&bytes, format, form.refuses_zstd).map(RecordBytes::from)
 }

@@ -60,7 +60,7 @@ fn a_topic_that_nobody_tells_of_ends_the_wait_at_its_deadline_with_the_reason() 
     world.drain();
     let begun = world.now;
     let unavailable = loop {
-        let open: alloc::vec::Vec<_> = world.connections.keys().copied().collect();
+        let open: Vec<_> = world.connections.keys().copied().collect();
         for connection in open {
             world.close(connection, CloseReason::ConnectFailed(Str::from("refused")));
         }

@@ -105,7 +105,11 @@ fn reencode(
 /// Brings batches into an older format for a fetch request that knows no newer one. What is cut off at the end is
 /// left out, as are control batches. If not even the first one is whole, the bytes stay as they are: who asked learns
 /// from them how much to ask for.
-pub(crate) fn down_convert(batches: &Bytes, format: LegacyFormat) -> Result<Bytes, ErrorCode> {
+pub(crate) fn down_convert(
+    batches: &Bytes,
+    format: LegacyFormat,
+    refuses_zstd: bool,
+) -> Result<Bytes, ErrorCode> {
     let mut converted = Vec::new();
     let mut scratch = Scratch::new();
     let magic = match format {
@@ -120,7 +124,7 @@ pub(crate) fn down_convert(batches: &Bytes, format: LegacyFormat) -> Result<Byte
             converted.extend_from_slice(batch.bytes());
             continue;
         }
-        if batch.compression() == Compression::Zstd {
+        if batch.compression() == Compression::Zstd && refuses_zstd {
             return Err(ErrorCode::UNSUPPORTED_COMPRESSION_TYPE);
         }
         if !batch.is_control() {
@@ -139,7 +143,11 @@ fn down_convert_batch(
     let (sealed, first) = reencode(batch, &ReadOptions::default(), scratch, |record| Ok(record))
         .map_err(|refusal| refusal.code)?;
     // Compressed messages of format 0 carry absolute offsets inside, which are not known when they are compressed.
-    let compression = if format == LegacyFormat::V0 { Compression::None } else { batch.compression() };
+    let compression = match batch.compression() {
+        Compression::Zstd => Compression::None,
+        _ if format == LegacyFormat::V0 => Compression::None,
+        codec => codec,
+    };
     let mut compressor = Compressor::new(compression);
     let messages = sealed.to_legacy(format, &mut compressor).map_err(|_| ErrorCode::UNKNOWN_SERVER_ERROR)?;
     let mut bytes = messages.to_vec();
