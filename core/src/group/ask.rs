@@ -37,7 +37,9 @@ impl Group {
             return true;
         };
         let next = self.next_ask(now, number);
-        let Some((owner, ask)) = next else { return false };
+        // Commits may have turned out to be of no use.
+        self.absorb(now, None);
+        let Some((owner, ask)) = next else { return !self.outputs.is_empty() };
         self.send(number, owner, Some(coordinator), ask);
         true
     }
@@ -53,14 +55,17 @@ impl Group {
                     return Some((Owner::Commits, ask));
                 }
             }
-            let member = None::<&Identity>;
+            let member = self.membership.lookup_identity();
             if let Some(ask) = self.lookups.ask(now, number, member, timeout) {
                 return Some((Owner::Lookups, ask));
             }
         }
         // What the commits refused is told first.
-        let joining = self.joining();
-        self.membership.ask(now, number, || joining).map(|ask| (Owner::Membership, ask))
+        if !self.membership.wants_coordinator(now) {
+            return None;
+        }
+        let (joining, subscribed) = (self.joining(), self.interest.subscribed());
+        self.membership.ask(now, number, || joining, || subscribed).map(|ask| (Owner::Membership, ask))
     }
 
     /// As whom offsets are committed; none while the member is nobody.

@@ -12,6 +12,7 @@ use super::{
     RevocationId, TopicPartition,
     commits::{Commit, LookupId},
     interest::Wish,
+    progress::Progress,
 };
 use crate::{Effect, Instant, OperationId};
 
@@ -43,6 +44,10 @@ impl Group {
     fn wish(&mut self, now: Instant, wish: Wish) {
         if self.clocks.close.is_some() || *self.interest.wish() == wish {
             return;
+        }
+        if !self.is_member() {
+            // What the application assigned to itself is not the group's.
+            self.possession.progress = Progress::default();
         }
         self.interest.set(wish, &mut self.outputs);
         self.clocks.idle_since.get_or_insert(now);
@@ -194,12 +199,19 @@ impl Group {
     /// Puts what is done with among the commits, if that is the member's business.
     pub(super) fn flush(&mut self, now: Instant) {
         if self.config.auto_commit.is_some() {
-            self.commit_by_itself(now);
+            self.push_automatic(now);
         }
     }
 
+    /// As [`flush`](Self::flush), unless an earlier automatic commit is still waiting: the next one covers it.
     pub(super) fn commit_by_itself(&mut self, now: Instant) {
-        if self.commits.has_automatic() || (self.is_member() && self.membership.identity().is_none()) {
+        if !self.commits.has_automatic() {
+            self.push_automatic(now);
+        }
+    }
+
+    fn push_automatic(&mut self, now: Instant) {
+        if self.is_member() && self.membership.identity().is_none() {
             return;
         }
         let offsets = self.possession.progress.due();

@@ -5,11 +5,12 @@ use alloc::{
     vec::Vec,
 };
 
-use klamm_protocol::{ErrorCode, Str};
+use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::{
     GroupOutput,
     assignor::{Member, TopicLayout, Topics},
+    consumer::Subscribed,
 };
 use crate::cluster::{Cluster, TopicError, TopicState};
 
@@ -47,6 +48,7 @@ pub(super) struct Interest {
     wanted: BTreeSet<Str>,
     seen: BTreeMap<Str, Seen>,
     racks: BTreeMap<i32, Str>,
+    names: BTreeMap<Uuid, Str>,
     version: Option<u64>,
 }
 
@@ -69,6 +71,20 @@ impl Interest {
             Wish::Nothing | Wish::Pattern { matched: None, .. } => false,
             Wish::Names(topics) | Wish::Pattern { matched: Some(topics), .. } => topics.contains(topic),
         }
+    }
+
+    /// What a coordinator that assigns by itself is told.
+    pub(super) fn subscribed(&self) -> Subscribed {
+        let expression = match &self.wish {
+            Wish::Pattern { expression, .. } => Some(expression.clone()),
+            Wish::Nothing | Wish::Names(_) => None,
+        };
+        Subscribed { topics: self.topics().cloned().collect(), expression }
+    }
+
+    /// The name of a topic, as far as the metadata say.
+    pub(super) fn name(&self, id: Uuid) -> Option<&Str> {
+        self.names.get(&id)
     }
 
     /// Whether it is known what is subscribed to.
@@ -140,8 +156,12 @@ impl Interest {
     /// Looks at the metadata, if they changed. Returns the subscribed topics that turned out not to be had.
     pub(super) fn look(&mut self, cluster: &Cluster) -> Vec<(Str, TopicError)> {
         let mut failed = Vec::new();
-        if self.wanted.is_empty() {
+        if self.wish == Wish::Nothing {
             return failed;
+        }
+        if self.version != Some(cluster.version()) {
+            self.version = Some(cluster.version());
+            self.names = cluster.topics().map(|topic| (topic.id, topic.name.clone())).collect();
         }
         let racks = cluster.brokers().filter_map(|broker| Some((broker.id.0, broker.rack.clone()?)));
         self.racks = racks.collect();
@@ -171,7 +191,6 @@ impl Interest {
                 failed.push((topic.clone(), *error));
             }
         }
-        self.version = Some(cluster.version());
         failed
     }
 

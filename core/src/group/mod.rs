@@ -26,12 +26,14 @@ mod classic;
 mod commands;
 mod commits;
 mod config;
+mod consumer;
 mod interest;
 mod membership;
 mod output;
 mod ownership;
 mod progress;
 mod rebalance;
+mod reconcile;
 #[cfg(test)]
 mod tests;
 mod whereabouts;
@@ -45,16 +47,14 @@ use core::time::Duration;
 use klamm_protocol::Str;
 
 use self::{
-    classic::ClassicGroup,
     commits::{Commits, Lookups},
     interest::Interest,
-    membership::Identity,
+    membership::{Identity, Membership},
     ownership::Ownership,
     progress::Progress,
     whereabouts::Whereabouts,
 };
 pub use self::{
-    classic::ClassicState,
     config::{GroupConfig, GroupProtocol, InvalidGroupConfig},
     output::{
         AssignedPartition, AssignmentTask, CommitError, CommitErrorKind, CommitOffset, CommitResult,
@@ -76,7 +76,7 @@ pub struct Group {
     reset: OffsetReset,
     entropy: Entropy,
     dialogue: Dialogue,
-    membership: ClassicGroup,
+    membership: Membership,
     commits: Commits,
     lookups: Lookups,
     interest: Interest,
@@ -118,6 +118,8 @@ struct Possession {
     /// What the last assignment was, for assignors that mind it: also while it is given up.
     assigned: Vec<TopicPartition>,
     agenda: Agenda,
+    /// What the coordinator assigns, if not all of it could be named.
+    unresolved: Option<consumer::ById>,
 }
 
 /// What is to follow when the application has given up partitions.
@@ -131,6 +133,8 @@ struct Agenda {
     rejoin: Option<Str>,
     /// The members to whom this one assigns, once the topics are known.
     lead: Option<Lead>,
+    /// What the coordinator assigns, as long as it is not taken up.
+    target: Option<consumer::ById>,
 }
 
 /// What the leader works on.
@@ -188,7 +192,7 @@ impl Group {
             id,
             reset,
             dialogue: Dialogue { whereabouts: Whereabouts::new(backoff), requests: BTreeMap::new(), last: 0 },
-            membership: ClassicGroup::new(config.clone(), entropy.fork(1)),
+            membership: Membership::new(config.clone(), entropy.fork(1)),
             commits: Commits::new(group_id.clone(), config.instance_id.clone(), backoff),
             lookups: Lookups::new(group_id, backoff),
             interest: Interest::default(),
@@ -208,7 +212,8 @@ impl Group {
             self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
         }
         self.try_to_lead(now);
-        if self.membership.state() == ClassicState::Stable && self.interest.is_outdated() {
+        self.try_to_resolve(now);
+        if self.membership.is_stable() && self.interest.is_outdated() {
             self.rejoin(now, Str::from_static("the metadata of a topic changed"));
         }
         self.absorb(now, None);
@@ -261,10 +266,10 @@ impl Group {
         self.clocks.close.is_some_and(|close| close.over)
     }
 
-    /// How far the membership is.
+    /// Whether the member has what it is assigned, and nothing is under way.
     #[must_use]
-    pub const fn state(&self) -> ClassicState {
-        self.membership.state()
+    pub fn is_stable(&self) -> bool {
+        self.membership.is_stable()
     }
 
     /// What a transaction has to know of the member (KIP-447).

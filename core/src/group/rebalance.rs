@@ -6,8 +6,8 @@ use bytes::Bytes;
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{
-    Agenda, AssignedPartition, ClassicState, CommittedOffsets, Group, GroupError, GroupEvent, GroupOutput,
-    GroupStep, Lead, LostReason, RevocationId, TopicPartition,
+    Agenda, AssignedPartition, CommittedOffsets, Group, GroupError, GroupEvent, GroupOutput, GroupStep, Lead,
+    LostReason, RevocationId, TopicPartition,
     assignor::{Assignment, Joining, Strategy, sorted},
     commits::LookupId,
     membership::MembershipOutput,
@@ -29,6 +29,15 @@ impl Group {
                 self.try_to_lead(now);
             }
             MembershipOutput::Assigned { assignment } => self.assigned(now, assignment),
+            MembershipOutput::Target { target } => {
+                self.possession.unresolved = None;
+                self.possession.agenda.target = Some(target);
+                self.possession.agenda.flushed = false;
+                self.settle(now);
+            }
+            MembershipOutput::Trouble(error) => {
+                self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+            }
             MembershipOutput::Rediscover => {
                 if let Some(broker) = self.dialogue.whereabouts.broker() {
                     self.dialogue.whereabouts.lost(now, broker, &mut self.entropy);
@@ -91,20 +100,22 @@ impl Group {
                 self.forget_leaving();
                 self.membership.prepared();
             }
+        } else if self.possession.agenda.target.is_some() {
+            self.reconcile(now);
         } else if let Some(reason) = self.possession.agenda.rejoin.take() {
             self.membership.rejoin(reason);
         }
     }
 
     /// What the application gave up is the group's again.
-    fn forget_leaving(&mut self) {
+    pub(super) fn forget_leaving(&mut self) {
         for partition in core::mem::take(&mut self.possession.ownership.leaving) {
             self.possession.progress.end(&partition);
         }
     }
 
     /// Asks the application to give partitions up.
-    fn revoke(&mut self, now: Instant, partitions: Vec<TopicPartition>) {
+    pub(super) fn revoke(&mut self, now: Instant, partitions: Vec<TopicPartition>) {
         self.unassign(partitions.clone());
         let id = RevocationId(self.possession.ownership.next());
         let deadline = now + self.config.max_poll_interval;
@@ -138,6 +149,7 @@ impl Group {
         let gone = self.possession.ownership.clear();
         self.possession.assigned.clear();
         self.possession.agenda = Agenda::default();
+        self.possession.unresolved = None;
         self.lookups.keep_adoptions(|_| false);
         for partition in &gone {
             self.possession.progress.end(partition);
@@ -157,7 +169,7 @@ impl Group {
     pub(super) fn rejoin(&mut self, now: Instant, reason: Str) {
         self.possession.agenda.rejoin = Some(reason);
         self.settle(now);
-        if self.membership.state() != ClassicState::Stable {
+        if !self.membership.is_stable() {
             self.possession.agenda.rejoin = None;
         }
     }
@@ -252,7 +264,7 @@ impl Group {
     }
 
     /// Looks up what is committed of partitions, to begin reading them there.
-    fn adopt(&mut self, now: Instant, partitions: BTreeSet<TopicPartition>) {
+    pub(super) fn adopt(&mut self, now: Instant, partitions: BTreeSet<TopicPartition>) {
         let id = self.possession.ownership.next();
         self.possession.ownership.adoptions.insert(id, partitions.clone());
         let _ = now;

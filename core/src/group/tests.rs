@@ -1,1 +1,4 @@
+mod broker;
+mod laws;
 mod progress;
+mod scripts;

@@ -27,7 +27,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 use bytes::Bytes;
 use klamm_protocol::Str;
 
-pub use self::table::ClassicState;
+pub(super) use self::table::ClassicState;
 use self::table::Input;
 use super::{
     GroupConfig, GroupError, LostReason,

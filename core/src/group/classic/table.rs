@@ -2,7 +2,7 @@
 
 /// How far a membership of a classic group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ClassicState {
+pub(in crate::group) enum ClassicState {
     /// Nothing is subscribed to.
     Unsubscribed,
     /// It has to join, and gives up before what it may not keep.

@@ -57,8 +57,9 @@ fn verdict(code: ErrorCode) -> Verdict {
         | ErrorCode::ILLEGAL_GENERATION
         | ErrorCode::REBALANCE_IN_PROGRESS
         | ErrorCode::FENCED_INSTANCE_ID
-        | ErrorCode::FENCED_MEMBER_EPOCH
-        | ErrorCode::STALE_MEMBER_EPOCH => Verdict::Disowned,
+        | ErrorCode::FENCED_MEMBER_EPOCH => Verdict::Disowned,
+        // A newer epoch is known, or will be; whether the partitions are still there is looked at again.
+        ErrorCode::STALE_MEMBER_EPOCH => Verdict::Retry,
         code if code.is_retriable() => Verdict::Retry,
         _ => Verdict::Refused,
     }
