@@ -295,6 +295,22 @@ pub(crate) struct Consume {
     #[arg(long)]
     pub(crate) explain: bool,
 
+    /// Consume as a member of this group: on from what it committed, which is committed again at the end
+    #[arg(short, long, value_name = "GROUP", conflicts_with_all = ["offset", "partitions", "exit_at_end", "explain"])]
+    pub(crate) group: Option<String>,
+
+    /// Who assigns the partitions of the group
+    #[arg(long, value_enum, default_value_t = GroupProtocol::Classic, requires = "group")]
+    pub(crate) group_protocol: GroupProtocol,
+
+    /// The member's own name in the group, by which it has its partitions again after a restart
+    #[arg(long, value_name = "NAME", requires = "group")]
+    pub(crate) instance_id: Option<String>,
+
+    /// Say on standard error which partitions the group assigns and takes away
+    #[arg(short, long, requires = "group")]
+    pub(crate) verbose: bool,
+
     #[command(flatten)]
     pub(crate) cluster: Cluster,
 }
@@ -310,6 +326,15 @@ How to print a record: text in which these stand for parts of the record
   %% a percent sign
 
 and \\n \\r \\t \\0 \\\\ \\xHH stand for single bytes. Nothing is added: end the format with \\n.";
+
+/// Who assigns the partitions of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GroupProtocol {
+    /// The members, by range
+    Classic,
+    /// The coordinator (KIP-848)
+    Consumer,
+}
 
 /// A compression codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

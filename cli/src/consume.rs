@@ -1,6 +1,7 @@
 //! `klamm consume`.
 
 mod explain;
+mod group;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +28,9 @@ pub(crate) fn run(args: &Consume) -> Outcome {
     let start = start(args)?;
     if args.count == Some(0) {
         return Ok(());
+    }
+    if let Some(group) = &args.group {
+        return group::run(args, group, printer);
     }
     let kafka = connect(&args.cluster)?;
     let partitions = partitions(&kafka, args)?;

@@ -75,6 +75,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("members_share_and_leave", BOTH, members::share_and_leave),
     Scenario::new("members_commit_and_resume", BOTH, members::commit_and_resume),
     Scenario::new("members_autocommit_on_close", BOTH, members::autocommit_on_close),
+    Scenario::new("members_by_coordinator_share_and_leave", BOTH, members::share_and_leave_by_coordinator),
+    Scenario::new("members_by_coordinator_autocommit", BOTH, members::autocommit_on_close_by_coordinator)
+        .over(TWO),
+    Scenario::new("members_by_coordinator_come_back", BOTH, members::static_comes_back_by_coordinator)
+        .over(TWO),
+    Scenario::new("members_move_to_coordinator", BOTH, members::moves_to_coordinator).over(TWO),
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
     Scenario::new("cooperative_keeps_what_it_owns", BOTH, members::cooperative_keeps).over(TWO),
     Scenario::new("rolling_upgrade_to_cooperative", BOTH, members::rolling_upgrade).over(TWO),

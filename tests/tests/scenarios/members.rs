@@ -94,6 +94,18 @@ impl Group {
         Err(format!("{what} never came: {:?}, {:?}", self.assignments(), self.told).into())
     }
 
+    /// Until nobody is told anything for a while.
+    fn until_quiet(&mut self) -> Outcome<()> {
+        let mut quiet = 0;
+        while quiet < 20 {
+            let before: usize = self.told.iter().map(Vec::len).sum();
+            self.turn()?;
+            let after: usize = self.told.iter().map(Vec::len).sum();
+            quiet = if before == after { quiet + 1 } else { 0 };
+        }
+        Ok(())
+    }
+
     /// Until so many members have so many partitions each, and no partition is with two.
     fn until_shared(&mut self, topic: &str, shares: &[usize]) -> Outcome<()> {
         let (shares, expected) = (shares.to_vec(), all(topic));
@@ -120,9 +132,18 @@ const ALL: usize = EACH * PARTITIONS as usize;
 
 /// Two members share the partitions; when one leaves, the other has them all, and nothing is read twice.
 pub(crate) fn share_and_leave(stage: &Stage) -> Outcome<()> {
+    sharing_and_leaving(stage, false)
+}
+
+/// The same by KIP-848.
+pub(crate) fn share_and_leave_by_coordinator(stage: &Stage) -> Outcome<()> {
+    sharing_and_leaving(stage, true)
+}
+
+fn sharing_and_leaving(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> {
     let client = stage.connect()?;
     let topic = new_topic(stage, &*client)?;
-    let settings = MemberSettings::new(&topic, &topic);
+    let settings = MemberSettings { coordinator_assigns, ..MemberSettings::new(&topic, &topic) };
     let mut group = Group::default();
     group.join(&*client, &settings)?;
     group.until_shared(&topic, &[4])?;
@@ -162,9 +183,18 @@ pub(crate) fn commit_and_resume(stage: &Stage) -> Outcome<()> {
 
 /// A member that is closed has committed what it read.
 pub(crate) fn autocommit_on_close(stage: &Stage) -> Outcome<()> {
+    committing_on_close(stage, false)
+}
+
+/// The same by KIP-848.
+pub(crate) fn autocommit_on_close_by_coordinator(stage: &Stage) -> Outcome<()> {
+    committing_on_close(stage, true)
+}
+
+fn committing_on_close(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> {
     let client = stage.connect()?;
     let topic = new_topic(stage, &*client)?;
-    let settings = MemberSettings::new(&topic, &topic);
+    let settings = MemberSettings { coordinator_assigns, ..MemberSettings::new(&topic, &topic) };
     produce(&*client, &topic, 0..EACH)?;
     let mut group = Group::default();
     let first = group.join(&*client, &settings)?;
@@ -186,20 +216,29 @@ pub(crate) fn autocommit_on_close(stage: &Stage) -> Outcome<()> {
 
 /// A static member that comes back within its session has the partitions that it had, and nobody else noticed.
 pub(crate) fn static_comes_back(stage: &Stage) -> Outcome<()> {
+    coming_back(stage, false)
+}
+
+/// The same by KIP-848.
+pub(crate) fn static_comes_back_by_coordinator(stage: &Stage) -> Outcome<()> {
+    coming_back(stage, true)
+}
+
+fn coming_back(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> {
     let client = stage.connect()?;
     let topic = new_topic(stage, &*client)?;
-    let named =
-        |name: &str| MemberSettings { instance: Some(name.into()), ..MemberSettings::new(&topic, &topic) };
+    let named = |name: &str| MemberSettings {
+        instance: Some(name.into()),
+        coordinator_assigns,
+        ..MemberSettings::new(&topic, &topic)
+    };
     let mut group = Group::default();
     let first = group.join(&*client, &named("first"))?;
     group.until_shared(&topic, &[4])?;
     let second = group.join(&*client, &named("second"))?;
     group.until_shared(&topic, &[2, 2])?;
     let had = group.assignments();
-    // What it was told of that is not news.
-    group.until("the end of the rebalance", |group| {
-        group.told[first].iter().filter(|told| matches!(told, Told::Assigned(_))).count() == 2
-    })?;
+    group.until_quiet()?;
     group.told[first].clear();
     group.leave(second);
     group.join(&*client, &named("second"))?;
@@ -268,5 +307,26 @@ pub(crate) fn rolling_upgrade(stage: &Stage) -> Outcome<()> {
             group.until_shared(&topic, &shares)?;
         }
     }
+    group.expect_each_once()
+}
+
+/// A member from the classic protocol and one by KIP-848 are in one group: the online move from one to the other.
+pub(crate) fn moves_to_coordinator(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let classic = MemberSettings::new(&topic, &topic);
+    let modern = MemberSettings { coordinator_assigns: true, ..classic.clone() };
+    let mut group = Group::default();
+    let first = group.join(&*client, &classic)?;
+    group.until_shared(&topic, &[4])?;
+    group.join(&*client, &modern)?;
+    group.until_shared(&topic, &[2, 2])?;
+    produce(&*client, &topic, 0..EACH)?;
+    group.until_read(ALL)?;
+    group.turn()?;
+    group.leave(first);
+    group.until_shared(&topic, &[0, 4])?;
+    produce(&*client, &topic, EACH..2 * EACH)?;
+    group.until_read(2 * ALL)?;
     group.expect_each_once()
 }
