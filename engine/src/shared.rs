@@ -278,6 +278,27 @@ impl State {
                     pool.closed(wakers);
                 }
             }
+            Action::ClusterChanged => {
+                for pool in self.producers.values() {
+                    pool.refresh_topics(&self.client);
+                }
+                for (id, inbox) in &self.consumers {
+                    inbox.match_topics(&mut self.client, now, *id);
+                }
+            }
+            Action::Done { operation, result } => {
+                if let Some(operation) = self.operations.remove(&operation) {
+                    operation.answer(Ok(result), wakers);
+                }
+            }
+            Action::Closed => self.stop(wakers),
+            action => self.tell_reader(now, action, wakers),
+        }
+    }
+
+    /// Carries out what is for the reader of a consumer.
+    fn tell_reader(&mut self, now: Instant, action: Action, wakers: &mut Vec<Waker>) {
+        match action {
             Action::Deliver { consumer, chunk } => match self.consumers.get(&consumer) {
                 Some(inbox) => inbox.deliver(chunk, wakers),
                 // The consumer was closed.
@@ -308,20 +329,6 @@ impl State {
                     inbox.match_topics(self, now, consumer);
                 }
             }
-            Action::ClusterChanged => {
-                for pool in self.producers.values() {
-                    pool.refresh_topics(&self.client);
-                }
-                for (id, inbox) in &self.consumers {
-                    inbox.match_topics(&mut self.client, now, *id);
-                }
-            }
-            Action::Done { operation, result } => {
-                if let Some(operation) = self.operations.remove(&operation) {
-                    operation.answer(Ok(result), wakers);
-                }
-            }
-            Action::Closed => self.stop(wakers),
             // Actions that this version does not know are of machines that it does not make.
             _ => {}
         }
