@@ -106,7 +106,8 @@ impl Consumer {
                     room.is_some()
                 };
                 let fitting = all.iter().take_while(fits).count();
-                all.truncate(fitting.max(1));
+                // A broker that has become newer meanwhile opens a session with what is told now: the others follow.
+                node.roster.changed.extend(all.drain(fitting.max(1).min(all.len())..));
             }
             (all, Vec::new())
         } else {

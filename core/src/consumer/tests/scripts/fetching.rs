@@ -127,6 +127,25 @@ fn an_old_broker_is_asked_for_more_until_a_batch_fits() {
 }
 
 #[test]
+fn what_found_no_room_at_an_old_broker_is_told_to_the_session_of_a_newer_one() {
+    let mut world = World::new(ConsumerConfig { buffer_bytes: 1_000, ..config() }, 2, 3, 1);
+    (0..3).for_each(|partition| world.assign(partition, StartAt::Offset(0)));
+    world.drain();
+    world.answer(0);
+    world.drain();
+    assert_eq!(
+        offsets(fetch(&world)).len(),
+        1,
+        "an old broker may send as much of each partition as it likes"
+    );
+    world.brokers.fetch_version = 11;
+    world.answer(0);
+    world.drain();
+    (0..3).for_each(|partition| world.log(partition).append(5));
+    world.settle();
+}
+
+#[test]
 fn a_response_that_leads_nowhere_is_reported_once_and_tried_again_later() {
     let whole = batch(0, 5, 1);
     let cut = whole.slice(..40);
