@@ -253,6 +253,10 @@ pub(crate) struct Consume {
     /// Topic to consume
     pub(crate) topic: String,
 
+    /// Take the topic as a regular expression, and consume all topics whose whole name matches, also those that come
+    #[arg(long, conflicts_with_all = ["partitions", "exit_at_end", "explain"])]
+    pub(crate) regex: bool,
+
     /// Start at the first record that there is (default: only what arrives from now on)
     #[arg(long)]
     pub(crate) from_beginning: bool,

@@ -33,16 +33,23 @@ pub(crate) fn run(args: &Consume) -> Outcome {
         return group::run(args, group, printer);
     }
     let kafka = connect(&args.cluster)?;
-    let partitions = partitions(&kafka, args)?;
+    let partitions = if args.regex { Vec::new() } else { partitions(&kafka, args)? };
     let ends = if args.exit_at_end { Some(ends(&kafka, args, &partitions)?) } else { None };
-    let start_at = start_at(&kafka, args, start, &partitions)?;
-    let consumer = kafka
-        .consumer()
-        .assign(start_at.iter().map(|(partition, start)| (args.topic.as_str(), *partition, *start)))
-        .isolation(isolation(args))
-        .client_rack(&args.rack)
-        .build()
-        .map_err(CliError::usage)?;
+    let builder = match start {
+        StartAt::Offset(_) if args.regex => {
+            return Err(CliError::usage(
+                "--offset: with --regex use a place that all topics have: earliest, latest, -10, -2h or @1700000000000",
+            ));
+        }
+        start if args.regex => kafka.consumer().assign_matching(&args.topic, start),
+        start => {
+            let start_at = start_at(&kafka, args, start, &partitions)?;
+            let topic = args.topic.as_str();
+            kafka.consumer().assign(start_at.iter().map(|(partition, start)| (topic, *partition, *start)))
+        }
+    };
+    let consumer =
+        builder.isolation(isolation(args)).client_rack(&args.rack).build().map_err(CliError::usage)?;
     let mut reading = Reading {
         topic: args.topic.clone(),
         silence: Silence { since: None, patience: timeout(&args.cluster) },
@@ -235,10 +242,9 @@ impl Reading {
                     self.print(&batch)?;
                 }
                 Some(Event::End { partition, .. }) => self.ended(partition),
-                Some(Event::Truncated { partition, position, .. }) => {
+                Some(Event::Truncated { topic, partition, position, .. }) => {
                     return Err(CliError::failed(format!(
-                        "topic {}, partition {partition}: the log lost records before offset {position}",
-                        self.topic
+                        "topic {topic}, partition {partition}: the log lost records before offset {position}"
                     )));
                 }
                 Some(_) => {}

@@ -199,6 +199,33 @@ pub trait Producer: Send + Sync {
     fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)>;
 }
 
+/// How a scenario wants its consumer.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ConsumerSettings {
+    /// The most records of a batch.
+    pub max_poll_records: Option<usize>,
+    /// The expression for the topics whose partitions are consumed from their beginning, beside those that are named.
+    pub pattern: Option<String>,
+}
+
+/// One partition of a consumer.
+pub trait PartitionStream: Send {
+    /// The next records; none after the end.
+    ///
+    /// # Errors
+    /// When the partition cannot be read.
+    fn next_batch(&mut self) -> Outcome<Option<Vec<Received>>>;
+
+    /// Goes on at this offset.
+    ///
+    /// # Errors
+    /// When it is over.
+    fn seek(&mut self, offset: i64) -> Outcome<()>;
+
+    /// Why it is over, if it is.
+    fn ended(&self) -> Option<String>;
+}
+
 /// A consumer of the partitions it was given.
 pub trait Consumer: Send {
     /// The next records, of one partition; waits until there are some.
@@ -212,6 +239,27 @@ pub trait Consumer: Send {
     /// # Errors
     /// When the partition is not one of its own.
     fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()>;
+
+    /// Goes on so many offsets from where a partition is.
+    ///
+    /// # Errors
+    /// When the partition is not one of its own.
+    fn seek_by(&mut self, topic: &str, partition: i32, offsets: i64) -> Outcome<()>;
+
+    /// So many records, one by one.
+    ///
+    /// # Errors
+    /// When a partition cannot be read.
+    fn records(&mut self, count: usize) -> Outcome<Vec<Received>>;
+
+    /// Reads a partition for itself.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>>;
+
+    /// Takes a partition away.
+    fn unassign(&mut self, topic: &str, partition: i32);
 
     /// The broker that the next records of a partition will come from; none while that is open.
     fn source(&self, topic: &str, partition: i32) -> Option<i32>;
@@ -321,6 +369,17 @@ pub trait Client: Send + Sync {
     /// # Errors
     /// When the settings contradict each other.
     fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>>;
+
+    /// A consumer of these partitions of a topic, from their beginning, made like this.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn consumer_with(
+        &self,
+        settings: &ConsumerSettings,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Outcome<Box<dyn Consumer>>;
 
     /// Creates a topic.
     ///

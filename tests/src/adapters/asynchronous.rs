@@ -9,8 +9,8 @@ use klamm_engine::{Kafka, OffsetReset, StartAt};
 use super::convert;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, Member, MemberSettings, Message, Pending, Place, Producer, ProducerSettings, Received,
-    Told,
+    Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
+    Producer, ProducerSettings, Received, Told,
 };
 
 /// What runs futures.
@@ -102,6 +102,23 @@ impl<R> Client for AsyncClient<R> {
             None => consumer,
         };
         Ok(Box::new(AsyncMember { consumer: consumer.build()?, executor: self.executor.clone() }))
+    }
+
+    fn consumer_with(
+        &self,
+        settings: &ConsumerSettings,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Outcome<Box<dyn Consumer>> {
+        let mut builder = self.kafka.consumer().assign(convert::assignment(topic, partitions));
+        if let Some(records) = settings.max_poll_records {
+            builder = builder.max_poll_records(records);
+        }
+        if let Some(pattern) = &settings.pattern {
+            builder = builder.assign_matching(pattern, StartAt::Earliest);
+        }
+        let consumer = builder.build()?;
+        Ok(Box::new(AsyncConsumer { consumer, executor: self.executor.clone() }))
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -196,6 +213,31 @@ impl Consumer for AsyncConsumer {
         Ok(self.consumer.seek(topic, partition, StartAt::Offset(offset))?)
     }
 
+    fn seek_by(&mut self, topic: &str, partition: i32, offsets: i64) -> Outcome<()> {
+        Ok(self.consumer.seek_by(topic, partition, offsets)?)
+    }
+
+    fn records(&mut self, count: usize) -> Outcome<Vec<Received>> {
+        let mut records = self.consumer.records();
+        let mut received = Vec::new();
+        while received.len() < count {
+            let next = self.executor.block_on(std::future::poll_fn(|context| {
+                futures_core::Stream::poll_next(std::pin::Pin::new(&mut records), context)
+            }));
+            received.push(convert::consumed(&next.ok_or("no more records")??));
+        }
+        Ok(received)
+    }
+
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>> {
+        let stream = self.consumer.partition_stream(topic, partition)?;
+        Ok(Box::new(AsyncStream { stream, executor: self.executor.clone() }))
+    }
+
+    fn unassign(&mut self, topic: &str, partition: i32) {
+        self.consumer.unassign([(topic, partition)]);
+    }
+
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.consumer.explain(topic, partition))
     }
@@ -230,5 +272,28 @@ impl Member for AsyncMember {
 
     fn close(self: Box<Self>) {
         self.executor.block_on(self.consumer.close(Duration::from_secs(30)));
+    }
+}
+
+struct AsyncStream {
+    stream: engine::PartitionStream,
+    executor: Executor,
+}
+
+impl PartitionStream for AsyncStream {
+    fn next_batch(&mut self) -> Outcome<Option<Vec<Received>>> {
+        let stream = &mut self.stream;
+        let next = self.executor.block_on(std::future::poll_fn(|context| {
+            futures_core::Stream::poll_next(std::pin::Pin::new(&mut *stream), context)
+        }));
+        Ok(next.transpose()?.map(|batch| convert::received(&batch)))
+    }
+
+    fn seek(&mut self, offset: i64) -> Outcome<()> {
+        Ok(self.stream.seek(StartAt::Offset(offset))?)
+    }
+
+    fn ended(&self) -> Option<String> {
+        self.stream.ended().map(|end| end.to_string())
     }
 }

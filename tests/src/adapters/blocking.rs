@@ -8,8 +8,8 @@ use klamm_engine::{OffsetReset, StartAt};
 use super::convert;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, Member, MemberSettings, Message, Pending, Place, Producer, ProducerSettings, Received,
-    Told,
+    Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
+    Producer, ProducerSettings, Received, Told,
 };
 
 pub(super) struct BlockingClient {
@@ -66,6 +66,23 @@ impl Client for BlockingClient {
             None => consumer,
         };
         Ok(Box::new(BlockingMember(consumer.build()?)))
+    }
+
+    fn consumer_with(
+        &self,
+        settings: &ConsumerSettings,
+        topic: &str,
+        partitions: &[i32],
+    ) -> Outcome<Box<dyn Consumer>> {
+        let mut builder = self.kafka.consumer().assign(convert::assignment(topic, partitions));
+        if let Some(records) = settings.max_poll_records {
+            builder = builder.max_poll_records(records);
+        }
+        if let Some(pattern) = &settings.pattern {
+            builder = builder.assign_matching(pattern, StartAt::Earliest);
+        }
+        let consumer = builder.build()?;
+        Ok(Box::new(BlockingConsumer(consumer)))
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -143,6 +160,22 @@ impl Consumer for BlockingConsumer {
         Ok(self.0.seek(topic, partition, StartAt::Offset(offset))?)
     }
 
+    fn seek_by(&mut self, topic: &str, partition: i32, offsets: i64) -> Outcome<()> {
+        Ok(self.0.seek_by(topic, partition, offsets)?)
+    }
+
+    fn records(&mut self, count: usize) -> Outcome<Vec<Received>> {
+        self.0.records().take(count).map(|record| Ok(convert::consumed(&record?))).collect()
+    }
+
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>> {
+        Ok(Box::new(BlockingStream(self.0.partition_stream(topic, partition)?)))
+    }
+
+    fn unassign(&mut self, topic: &str, partition: i32) {
+        self.0.unassign([(topic, partition)]);
+    }
+
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.0.explain(topic, partition))
     }
@@ -174,5 +207,21 @@ impl Member for BlockingMember {
 
     fn close(self: Box<Self>) {
         self.0.close(Duration::from_secs(30));
+    }
+}
+
+struct BlockingStream(blocking::PartitionStream);
+
+impl PartitionStream for BlockingStream {
+    fn next_batch(&mut self) -> Outcome<Option<Vec<Received>>> {
+        Ok(self.0.next().transpose()?.map(|batch| convert::received(&batch)))
+    }
+
+    fn seek(&mut self, offset: i64) -> Outcome<()> {
+        Ok(self.0.seek(StartAt::Offset(offset))?)
+    }
+
+    fn ended(&self) -> Option<String> {
+        self.0.ended().map(|end| end.to_string())
     }
 }

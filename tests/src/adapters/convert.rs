@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use klamm_engine::{
-    AdminError, Compression, Explanation, FetchedBatch, GroupEvent, GroupProtocol, NewTopic, Record,
-    RecordMetadata, StartAt, Str, Undelivered,
+    AdminError, Compression, ConsumedRecord, Explanation, FetchedBatch, GroupEvent, GroupProtocol, NewTopic,
+    Record, RecordMetadata, StartAt, Str, Undelivered,
     assignor::{Assignor, Strategy},
 };
 
@@ -79,6 +79,21 @@ pub(super) fn received(batch: &FetchedBatch) -> Vec<Received> {
                 .collect(),
         })
         .collect()
+}
+
+pub(super) fn consumed(record: &ConsumedRecord) -> Received {
+    let headers = record.headers.iter();
+    Received {
+        topic: record.topic.to_string(),
+        partition: record.partition,
+        offset: record.offset,
+        timestamp_ms: record.timestamp,
+        key: record.key.as_ref().map(|key| key.to_vec()),
+        value: record.value.as_ref().map(|value| value.to_vec()),
+        headers: headers
+            .map(|header| (header.key.to_string(), header.value.as_ref().map(|value| value.to_vec())))
+            .collect(),
+    }
 }
 
 pub(super) fn assignment(topic: &str, partitions: &[i32]) -> Vec<(String, i32, StartAt)> {

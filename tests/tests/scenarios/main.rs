@@ -12,6 +12,7 @@ mod groups;
 mod java_groups;
 mod members;
 mod producing;
+mod reading;
 mod restart;
 mod round_trip;
 mod tools;
@@ -55,6 +56,9 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("thousand_partitions", REAL, round_trip::thousand_partitions).over(TWO).within_s(300),
     Scenario::new("keys_choose_partitions", BOTH, round_trip::keys_choose_partitions),
     Scenario::new("edges_of_the_format", BOTH, round_trip::edges_of_the_format),
+    Scenario::new("partitions_for_themselves", BOTH, reading::partitions_for_themselves),
+    Scenario::new("read_in_parts", BOTH, reading::in_parts),
+    Scenario::new("topics_by_name", BOTH, reading::by_name),
     Scenario::new("topic_created_while_producing", BOTH, round_trip::topic_created_while_producing),
     Scenario::new("every_producer_call", BOTH, producing::every_call),
     Scenario::new("little_producer_memory", BOTH, producing::little_memory),
