@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::produce::ProduceTuning;
+
+mod produce;
+
 /// Produce, consume and administer Apache Kafka; run an embedded Kafka broker.
 #[derive(Debug, Parser)]
 #[command(name = "klamm", version, max_term_width = 100, arg_required_else_help = true)]
@@ -215,36 +219,6 @@ pub(crate) struct Produce {
 
     #[command(flatten)]
     pub(crate) cluster: Cluster,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ProduceTuning {
-    /// Acknowledgements to wait for
-    #[arg(long, value_enum, default_value_t = Acks::All)]
-    pub(crate) acks: Acks,
-
-    /// Compression of the batches
-    #[arg(short = 'z', long, value_enum, default_value_t = Codec::None)]
-    pub(crate) compression: Codec,
-
-    /// Level of the compression, as the codec counts
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(crate) compression_level: Option<i32>,
-
-    /// How long a batch waits to fill
-    #[arg(long, value_name = "MS", default_value_t = 5)]
-    #[arg(value_parser = clap::value_parser!(u64).range(0..=60_000))]
-    pub(crate) linger_ms: u64,
-
-    /// Bytes of a full batch
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
-    pub(crate) batch_bytes: u32,
-
-    /// Bytes of the largest record; topics with larger records also need their max.message.bytes raised
-    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1024..=1_000_000_000))]
-    pub(crate) max_request_size: u32,
 }
 
 #[derive(Debug, Args)]

@@ -48,29 +48,54 @@ pub(crate) fn run(args: &Produce) -> Outcome {
 }
 
 fn producer(kafka: &Kafka, args: &Produce) -> Result<Producer, CliError> {
-    let ProduceTuning { acks, linger_ms, batch_bytes, compression_level, max_request_size, .. } = args.tuning;
-    let max_request_size = max_request_size as usize;
+    let tuning = &args.tuning;
+    let max_request_size = tuning.max_request_size as usize;
+    let linger = Duration::from_millis(tuning.linger_ms);
+    let delivery_timeout = match tuning.delivery_timeout {
+        Some(seconds) => Duration::from_secs_f64(seconds),
+        None => timeout(&args.cluster) + linger,
+    };
     let builder = kafka
         .producer()
-        .acks(match acks {
+        .acks(match tuning.acks {
             args::Acks::All => Acks::All,
             args::Acks::One => Acks::Leader,
             args::Acks::Zero => Acks::None,
         })
-        .idempotent(acks == args::Acks::All)
         .idempotence_optional(true)
-        .compression(compression(args.tuning.compression))
-        .linger_ms(linger_ms)
-        .batch_size(batch_bytes as usize)
+        .compression_preference(tuning.compression.iter().map(|choice| compression(choice.codec)))
+        .partitioner(tuning.partitioner)
+        .partitioner_rack(tuning.rack.as_str())
+        .linger(linger)
+        .batch_size(tuning.batch_bytes as usize)
         .max_request_size(max_request_size)
-        .buffer_memory(BUFFER_BYTES.max(2 * max_request_size).max(4 * batch_bytes as usize))
-        .request_timeout(timeout(&args.cluster))
-        .delivery_timeout(timeout(&args.cluster) + Duration::from_millis(linger_ms));
-    let builder = match compression_level {
+        .max_in_flight(tuning.max_in_flight as usize)
+        .buffer_memory(BUFFER_BYTES.max(2 * max_request_size).max(4 * tuning.batch_bytes as usize))
+        .max_block(timeout(&args.cluster))
+        .request_timeout(timeout(&args.cluster).min(delivery_timeout.saturating_sub(linger)))
+        .delivery_timeout(delivery_timeout);
+    let builder = match tuning.retries {
+        Some(retries) => builder.retries(retries),
+        None => builder,
+    };
+    let builder = match level(tuning)? {
         Some(level) => builder.compression_level(level),
         None => builder,
     };
     builder.build().map_err(CliError::usage)
+}
+
+/// The level of the codec, which is named in one place or the other.
+fn level(tuning: &ProduceTuning) -> Result<Option<i32>, CliError> {
+    let mut choices = tuning.compression.iter();
+    let first = choices.next().and_then(|choice| choice.level);
+    if choices.any(|choice| choice.level.is_some()) {
+        return Err(CliError::usage("only the first codec can have a level: for instance zstd:19,lz4"));
+    }
+    if first.is_some() && tuning.compression_level.is_some() {
+        return Err(CliError::usage("the level is named twice: leave out --compression-level"));
+    }
+    Ok(first.or(tuning.compression_level))
 }
 
 /// The codec.

@@ -269,9 +269,10 @@ impl ConnectionTask {
 
     /// Takes batches out of their buffers and seals them, without any lock but each partition's own for a moment.
     fn seal(&mut self, pool: &Pool, seal: &Seal) -> Vec<SealedPartition> {
+        let (codec, level) = (seal.compression, pool.level(seal.compression));
         let (_, _, compressor) = match &mut self.compressor {
-            Some(same) if (same.0, same.1) == (seal.compression, pool.level()) => same,
-            other => other.insert((seal.compression, pool.level(), pool.compressor(seal.compression))),
+            Some(same) if (same.0, same.1) == (codec, level) => same,
+            other => other.insert((codec, level, pool.compressor(codec))),
         };
         pool.seal(seal, compressor, &self.mailbox)
     }

@@ -53,8 +53,8 @@ pub use group::{
 };
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
 pub use producer::{
-    Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TrySendError, Undelivered,
-    UndeliveredPartition,
+    Deliveries, Delivery, Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TopicPartitions,
+    TrySendError, Undelivered, UndeliveredPartition,
 };
 pub use record::{Record, RecordMetadata, Short, Value};
 pub use wait::{block_on, block_on_until};
@@ -73,7 +73,10 @@ pub use klamm_core::{
         AssignedPartition, AssignmentTask, CommitError, CommitErrorKind, CommitOffset, CommittedOffsets,
         GroupError, GroupMetadata, GroupProtocol, GroupStep, LostReason, TopicPartition, assignor,
     },
-    producer::{Acks, ProduceError, ProduceErrorKind, partitioner::Partitioner},
+    producer::{
+        Acks, ProduceError, ProduceErrorKind,
+        partitioner::{Partitioner, UnknownPartitioner},
+    },
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use klamm_engine::{
-    Acks, Compression, InvalidConfig, Partitioner, Record, RecordMetadata, SendError, TrySendError,
-    Undelivered, block_on, block_on_until,
+    Acks, Compression, Delivery, InvalidConfig, Partitioner, Record, RecordMetadata, SendError,
+    TopicPartitions, TrySendError, Undelivered, block_on, block_on_until,
 };
 
 use crate::options;
@@ -135,10 +135,38 @@ impl Producer {
         block_on(self.inner.close_within(timeout))
     }
 
+    /// Looks on at what becomes of batches from now on: for measuring and auditing, beside the receipts.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        Deliveries { inner: self.inner.deliveries() }
+    }
+
     /// The bytes of the producer's memory that are in use.
     #[must_use]
     pub fn memory_in_use(&self) -> usize {
         self.inner.memory_in_use()
+    }
+}
+
+/// Looks on at the deliveries of a producer: an iterator that waits for the next one, and ends once the producer is
+/// closed. See [`klamm_engine::Deliveries`].
+#[derive(Debug)]
+pub struct Deliveries {
+    inner: klamm_engine::Deliveries,
+}
+
+impl Deliveries {
+    /// The next delivery, if it is there.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        self.inner.try_next()
+    }
+}
+
+impl Iterator for Deliveries {
+    type Item = Delivery;
+
+    fn next(&mut self) -> Option<Delivery> {
+        block_on(self.inner.next())
     }
 }
 
@@ -235,7 +263,12 @@ impl ProducerBuilder {
         batch_size(bytes: usize);
         compression(compression: Compression);
         compression_level(level: i32);
+        compression_preference(codecs: impl IntoIterator<Item = Compression>);
         partitioner(partitioner: Partitioner);
+        adaptive_partitioning(adaptive: bool);
+        availability_timeout(timeout: Duration);
+        partitioner_rack(rack: impl Into<String>);
+        partition_by(pick: impl Fn(&Record<'_>, TopicPartitions<'_>) -> Option<i32> + Send + Sync + 'static);
         max_request_size(bytes: usize);
         max_in_flight(requests: usize);
         buffer_memory(bytes: usize);

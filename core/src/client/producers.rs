@@ -357,6 +357,7 @@ impl Client {
                 self.actions.push_back(Action::Discard { producer, partition, through });
             }
             ProducerOutput::WantLeader(_) => self.cluster.request_refresh(),
+            ProducerOutput::AvailabilityChanged => self.actions.push_back(Action::ClusterChanged),
             ProducerOutput::Leader(hint) => {
                 self.cluster.handle_leader_hint(hint.partition, hint.leader, hint.endpoint);
             }

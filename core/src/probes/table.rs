@@ -230,6 +230,12 @@ table! {
     ReceiptAbandoned by "engine::producer::tests::waiting_receipts_are_woken_once_and_dropped_ones_not_at_all",
     /// A record waits for room in the producer's memory.
     RoomAwaited by "engine::tests::handing_over::a_record_waits_for_room_and_goes_when_there_is_some",
+    /// The partition of a batch is chosen by how much waits for each.
+    PartitionsWeighed by "core::producer::partitioner::tests::a_partition_is_chosen_the_less_the_more_waits_for_it",
+    /// Records without a key go to leaders in the producer's rack.
+    RackPreferred by "engine::tests::producing::records_without_a_key_go_to_leaders_in_the_rack_while_there_are_some",
+    /// A broker takes nothing for so long that records without a key avoid it, or takes something again.
+    BrokerAvailabilityChanged by "core::producer::tests::requests::a_broker_that_takes_nothing_is_avoided_until_it_does",
     /// A permit was used after its producer had ended.
     PermitOutlivedProducer by "engine::tests::producing::a_permit_that_outlives_its_producer_gives_a_receipt_that_says_so",
     /// There was no room in the producer's memory for as long as a record may wait for it.

@@ -43,6 +43,10 @@ pub(super) struct Broker {
     pub(super) linger_until: Option<Instant>,
     /// The partition at which the next request begins, so that each has its turn.
     pub(super) turn: u32,
+    /// Since when there is something for it that it does not take.
+    pub(super) waiting_since: Option<Instant>,
+    /// It has taken nothing for longer than records without a key should wait for it.
+    pub(super) is_stuck: bool,
 }
 
 impl Broker {

@@ -125,6 +125,12 @@ impl PartitionBuffer {
         self.bytes
     }
 
+    /// How many batches are buffered here.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.closed.len() + usize::from(self.open.is_some())
+    }
+
     /// Whether nothing is buffered here.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -6,6 +6,9 @@ use klamm_protocol::compression::Compression;
 
 use crate::Backoff;
 
+/// The first version of Produce whose batches may be compressed with zstd (KIP-110).
+const ZSTD_VERSION: i16 = 7;
+
 /// Which replicas have to hold a batch before it counts as written (`acks`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Acks {
@@ -65,9 +68,53 @@ pub struct ProducerConfig {
     pub retries: u32,
     /// The pauses before sending again (`retry.backoff.ms`, `retry.backoff.max.ms`, default 100 ms to 1 s).
     pub backoff: Backoff,
-    /// The codec (`compression.type`, default none). Batches for a broker that is too old for zstd (Produce before
-    /// version 7, Kafka before 2.1) are not compressed.
-    pub compression: Compression,
+    /// After how long without taking anything a broker counts as not available, so that records without a key go
+    /// elsewhere (`partitioner.availability.timeout.ms`, default 0: never).
+    pub availability_timeout: Duration,
+    /// The codecs (`compression.type`, default none).
+    pub compression: Codecs,
+}
+
+/// Codecs by preference. The first that a broker takes is used: all take all but zstd, which is for brokers from 2.1
+/// (Produce from version 7, KIP-110) and not for the message formats before 0.11.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Codecs {
+    first: Compression,
+    /// Instead of zstd.
+    otherwise: Compression,
+}
+
+impl Codecs {
+    /// By preference. After the last comes none at all.
+    #[must_use]
+    pub fn by_preference(codecs: impl IntoIterator<Item = Compression>) -> Self {
+        let mut codecs = codecs.into_iter();
+        let first = codecs.next().unwrap_or_default();
+        let otherwise = codecs.find(|codec| *codec != Compression::Zstd).unwrap_or_default();
+        Self { first, otherwise }
+    }
+
+    /// The preferred one.
+    #[must_use]
+    pub const fn first(self) -> Compression {
+        self.first
+    }
+
+    /// The one for a broker of which the highest version of Produce that both sides know is this.
+    #[must_use]
+    pub fn for_version(self, produce_version: i16) -> Compression {
+        if self.first == Compression::Zstd && produce_version < ZSTD_VERSION {
+            self.otherwise
+        } else {
+            self.first
+        }
+    }
+}
+
+impl From<Compression> for Codecs {
+    fn from(codec: Compression) -> Self {
+        Self::by_preference([codec])
+    }
 }
 
 impl Default for ProducerConfig {
@@ -84,7 +131,8 @@ impl Default for ProducerConfig {
             request_timeout: Duration::from_secs(30),
             retries: u32::MAX,
             backoff: Backoff::RETRY,
-            compression: Compression::None,
+            availability_timeout: Duration::ZERO,
+            compression: Codecs::default(),
         }
     }
 }

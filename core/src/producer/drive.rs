@@ -2,24 +2,55 @@
 
 use alloc::vec::Vec;
 
-use klamm_protocol::{compression::Compression, records::BATCH_HEADER_LEN};
+use klamm_protocol::records::BATCH_HEADER_LEN;
 
 use super::{
     ProducerOutput, Seal,
-    broker::{Link, Round},
+    broker::{Broker, Link, Round},
     machine::Producer,
     partition::Step,
 };
 use crate::{BrokerId, Instant, PartitionIndex};
-
-/// The first version of Produce whose batches may be compressed with zstd (KIP-110).
-const ZSTD_VERSION: i16 = 7;
 
 impl Producer {
     pub(super) fn drive_brokers(&mut self, now: Instant) {
         let with_work = self.brokers.iter().filter(|(_, broker)| !broker.ready.is_empty());
         for broker in with_work.map(|(id, _)| *id).collect::<Vec<_>>() {
             while self.drive(now, broker) {}
+        }
+    }
+
+    /// When a broker that takes nothing is to be avoided.
+    pub(super) fn judge_at(&self, broker: &Broker) -> Option<Instant> {
+        let timeout = self.config.availability_timeout;
+        let since = broker.waiting_since.filter(|_| !timeout.is_zero() && !broker.is_stuck)?;
+        Some(since + timeout)
+    }
+
+    /// Finds out which brokers take nothing, and which do again (KIP-794).
+    pub(super) fn judge_brokers(&mut self, now: Instant) {
+        if self.config.availability_timeout.is_zero() {
+            return;
+        }
+        let mut changed = false;
+        for id in self.brokers.keys().copied().collect::<Vec<_>>() {
+            let Some(broker) = self.brokers.get_mut(&id) else { continue };
+            if broker.ready.is_empty() {
+                broker.waiting_since = None;
+            } else {
+                broker.waiting_since.get_or_insert(now);
+            }
+            let waits = broker.waiting_since.is_some();
+            let is_due =
+                self.brokers.get(&id).and_then(|broker| self.judge_at(broker)).is_some_and(|at| at <= now);
+            let Some(broker) = self.brokers.get_mut(&id) else { continue };
+            let was_stuck = broker.is_stuck;
+            broker.is_stuck = is_due || was_stuck && waits;
+            changed |= was_stuck != broker.is_stuck;
+        }
+        if changed {
+            probe!(BrokerAvailabilityChanged);
+            self.news.outputs.push_back(ProducerOutput::AvailabilityChanged);
         }
     }
 
@@ -100,10 +131,7 @@ impl Producer {
             }
             self.schedule(now, *index);
         }
-        let compression = match self.config.compression {
-            Compression::Zstd if version < ZSTD_VERSION => Compression::None,
-            compression => compression,
-        };
+        let compression = self.config.compression.for_version(version);
         let seal = Seal { broker: id, partitions, max_bytes, compression };
         self.news.outputs.push_back(ProducerOutput::Seal(seal));
     }

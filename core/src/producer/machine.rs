@@ -224,6 +224,7 @@ impl Producer {
         }
         self.ask_for_id(now);
         self.drive_brokers(now);
+        self.judge_brokers(now);
         if let Some(output) = self.news.outputs.pop_front() {
             return Some(output);
         }
@@ -237,7 +238,9 @@ impl Producer {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let lingering = self.brokers.values().filter_map(|broker| broker.linger_until).min();
-        earliest(earliest(self.timers.next(), lingering), self.ask_for_id_at())
+        let judging = self.brokers.values().filter_map(|broker| self.judge_at(broker)).min();
+        let next = earliest(earliest(self.timers.next(), lingering), judging);
+        earliest(next, self.ask_for_id_at())
     }
 
     // Getters.
@@ -252,6 +255,12 @@ impl Producer {
     #[must_use]
     pub fn outstanding(&self) -> u64 {
         self.progress.total()
+    }
+
+    /// Whether a broker takes what there is for it: false once it has taken nothing for `availability_timeout`.
+    #[must_use]
+    pub fn is_available(&self, broker: BrokerId) -> bool {
+        self.brokers.get(&broker).is_none_or(|broker| !broker.is_stuck)
     }
 
     /// Why nothing can be written any more, if that is so.

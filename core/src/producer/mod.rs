@@ -71,7 +71,7 @@ mod unsealed;
 mod verdict;
 
 pub use buffer::{PartitionBuffer, TakenBatch};
-pub use config::{Acks, ConfigError, ProducerConfig};
+pub use config::{Acks, Codecs, ConfigError, ProducerConfig};
 pub use error::{AppendError, ProduceError, ProduceErrorKind};
 pub use machine::Producer;
 pub use outcome::{Acknowledged, FlushId, Outcome, Portion};

@@ -61,6 +61,8 @@ pub enum ProducerOutput {
     /// The partition's leader is unknown or was wrong:
     /// [`Cluster::request_refresh`](crate::cluster::Cluster::request_refresh).
     WantLeader(PartitionIndex),
+    /// [`Producer::is_available`](super::Producer::is_available) has another answer for some broker.
+    AvailabilityChanged,
     /// A response named a partition's new leader.
     Leader(LeaderHint),
     /// Every batch that was there when the flush began has its outcome.

@@ -83,6 +83,7 @@ impl Producer {
         self.sent.requests.insert(number, SentRequest { broker: id, batches });
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.in_flight += 1;
+            broker.waiting_since = None;
         }
         self.news.outputs.push_back(ProducerOutput::Request(request));
         true

@@ -4,15 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use klamm_core::{
     Entropy,
-    producer::{Acks, ConfigError, ProducerConfig, partitioner::Partitioner},
+    producer::{Acks, Codecs, ConfigError, ProducerConfig, partitioner::Partitioner},
 };
 use klamm_protocol::{
     Str,
     compression::{Compression, Compressor},
 };
 
-use super::{Pool, Producer, pool::PoolConfig};
-use crate::{InvalidConfig, kafka::ClientHandle, signals::Feed};
+use super::{Pool, Producer, TopicPartitions, custom::Custom, pool::PoolConfig};
+use crate::{InvalidConfig, Record, kafka::ClientHandle, signals::Feed};
 
 /// Makes a [`Producer`]. Names and defaults are those of the Java client.
 #[derive(Clone, Debug)]
@@ -30,6 +30,9 @@ impl ProducerBuilder {
     pub(crate) fn new(client: Arc<ClientHandle>) -> Self {
         let own = PoolConfig {
             partitioner: Partitioner::default(),
+            custom: None,
+            adaptive: true,
+            rack: None,
             level: None,
             memory: 32 << 20,
             records: None,
@@ -79,21 +82,68 @@ impl ProducerBuilder {
         self
     }
 
-    /// The codec (`compression.type`). Default: none.
-    pub const fn compression(mut self, compression: Compression) -> Self {
-        self.config.compression = compression;
+    /// The codec (`compression.type`). Default: none. Where a broker is too old for zstd (before 2.1), batches are not
+    /// compressed.
+    pub fn compression(self, compression: Compression) -> Self {
+        self.compression_preference([compression])
+    }
+
+    /// Codecs by preference: the first that a broker takes is used. All take all but zstd, which is for brokers from
+    /// 2.1. After the last comes none at all.
+    pub fn compression_preference(mut self, codecs: impl IntoIterator<Item = Compression>) -> Self {
+        self.config.compression = Codecs::by_preference(codecs);
         self
     }
 
-    /// The codec's level (`compression.gzip.level` and so on). Default: the codec's own.
+    /// The level of the codec, of the first one by preference (`compression.gzip.level` and so on). Default: the
+    /// codec's own.
     pub const fn compression_level(mut self, level: i32) -> Self {
         self.own.level = Some(level);
         self
     }
 
-    /// Which partition a record goes to that names none. Default: [`Partitioner::JAVA`].
+    /// Which partition a record goes to that names none (`partitioner.class`). Default: [`Partitioner::JAVA`].
     pub const fn partitioner(mut self, partitioner: Partitioner) -> Self {
         self.own.partitioner = partitioner;
+        self
+    }
+
+    /// Asks the application for the partition of each record that names none; where it has no answer (`None`), the
+    /// [`partitioner`](Self::partitioner) decides. It is called on the thread that sends, once for each attempt to
+    /// place the record, and no lock is held meanwhile; it should be quick.
+    ///
+    /// ```
+    /// # use klamm_engine::ProducerBuilder;
+    /// # fn example(builder: ProducerBuilder) -> ProducerBuilder {
+    /// builder.partition_by(|record, partitions| (record.topic() == "audit").then_some(partitions.count() - 1))
+    /// # }
+    /// ```
+    pub fn partition_by(
+        mut self,
+        pick: impl Fn(&Record<'_>, TopicPartitions<'_>) -> Option<i32> + Send + Sync + 'static,
+    ) -> Self {
+        self.own.custom = Some(Custom::new(pick));
+        self
+    }
+
+    /// Whether records without a key go less often to partitions that more batches wait for
+    /// (`partitioner.adaptive.partitioning.enable`, KIP-794). Default: true.
+    pub const fn adaptive_partitioning(mut self, adaptive: bool) -> Self {
+        self.own.adaptive = adaptive;
+        self
+    }
+
+    /// After how long without taking anything that waits for it a broker is avoided by records without a key
+    /// (`partitioner.availability.timeout.ms`, KIP-794). Default: 0, which is never.
+    pub const fn availability_timeout(mut self, timeout: Duration) -> Self {
+        self.config.availability_timeout = timeout;
+        self
+    }
+
+    /// Records without a key go to partitions whose leader is in this rack, as long as there are some that can be
+    /// written to (`client.rack` and `partitioner.rack.aware`, KIP-1123). Default: none.
+    pub fn partitioner_rack(mut self, rack: impl Into<String>) -> Self {
+        self.own.rack = Some(Str::from(rack.into())).filter(|rack| !rack.is_empty());
         self
     }
 
@@ -168,7 +218,7 @@ impl ProducerBuilder {
     pub fn build(mut self) -> Result<Producer, InvalidConfig> {
         self.resolve();
         if let Some(level) = self.own.level {
-            Compressor::check_level(self.config.compression, level)
+            Compressor::check_level(self.config.compression.first(), level)
                 .map_err(|error| InvalidConfig::new("compression_level", error))?;
         }
         let (memory, least) = (self.own.memory, self.config.batch_size.max(1024));

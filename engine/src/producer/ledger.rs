@@ -1,4 +1,4 @@
-//! What was accepted and not delivered, by the flush that tells of it.
+//! What was accepted and not delivered, by the flush that tells of it; and those who look on at all deliveries.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 use klamm_core::Effect;
 use klamm_protocol::Str;
 
-use super::{SendError, Undelivered, error::UndeliveredPartition};
+use super::{SendError, Undelivered, deliveries::Watchers, error::UndeliveredPartition};
 use crate::wait::lock;
 
 /// Losses by partition, and by the generation of their batch: batches opened between two flushes are one.
@@ -21,6 +21,7 @@ use crate::wait::lock;
 pub(super) struct Ledger {
     generation: AtomicU64,
     log: Mutex<Log>,
+    pub(super) watchers: Watchers,
 }
 
 type Losses = BTreeMap<(Str, i32), UndeliveredPartition>;

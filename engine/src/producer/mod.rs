@@ -2,6 +2,8 @@
 
 mod builder;
 mod cell;
+mod custom;
+mod deliveries;
 mod error;
 mod ledger;
 mod memory;
@@ -26,6 +28,8 @@ use klamm_protocol::Str;
 
 pub use builder::ProducerBuilder;
 pub use cell::Receipt;
+pub use custom::TopicPartitions;
+pub use deliveries::{Deliveries, Delivery};
 pub use error::{SendError, TrySendError, Undelivered, UndeliveredPartition};
 use ledger::Report;
 use memory::Grant;
@@ -305,6 +309,12 @@ impl Producer {
         self.inner.begin_close(timeout);
         self.inner.pool.until_closed().await;
         self.inner.report().end()
+    }
+
+    /// Looks on at what becomes of batches from now on: for measuring and auditing, beside the receipts.
+    #[must_use]
+    pub fn deliveries(&self) -> Deliveries {
+        self.inner.pool.watch()
     }
 
     /// The bytes of the producer's memory that are in use: what is buffered, in flight, or kept to be sent again.

@@ -14,6 +14,7 @@ use std::{
 use klamm_core::{
     Entropy, Instant, PartitionIndex, ProducerHandle,
     client::{Client, Done},
+    cluster::Leader,
     planted, probe,
     producer::{
         BatchId, Outcome, ProducerConfig, Seal, SealResult, SealedPartition, partitioner::Partitioner,
@@ -25,7 +26,8 @@ use klamm_protocol::{
 };
 
 use super::{
-    SendError,
+    Deliveries, SendError,
+    custom::Custom,
     ledger::Ledger,
     memory::{Grant, Memory},
     slot::{Accepted, Blocked, Slot},
@@ -57,7 +59,13 @@ struct Life {
 #[derive(Clone, Debug)]
 pub(super) struct PoolConfig {
     pub(super) partitioner: Partitioner,
-    /// The codec's level.
+    /// Is asked first.
+    pub(super) custom: Option<Custom>,
+    /// Whether partitions that more waits for are chosen less often.
+    pub(super) adaptive: bool,
+    /// The rack whose leaders are chosen, where there are some.
+    pub(super) rack: Option<Str>,
+    /// The level of the first codec by preference.
     pub(super) level: Option<i32>,
     /// Bytes that may be buffered and in flight.
     pub(super) memory: usize,
@@ -148,12 +156,13 @@ impl Pool {
         }
         let placed = self.topics.with(topic, |entry| {
             let key = record.key_bytes();
-            if record.named_partition().is_none() && self.own.partitioner.is_spread(key) {
-                return self.place_spread(entry, record, timestamp, granted);
-            }
-            let partition = match record.named_partition() {
-                Some(partition) => usize::try_from(partition).ok(),
-                None => entry.hashed(self.own.partitioner, key),
+            let custom = || self.own.custom.as_ref().and_then(|custom| custom.pick(record, entry));
+            let partition = match record.named_partition().or_else(custom) {
+                Some(partition) => usize::try_from(partition).map_err(|_| Some(partition)),
+                None if self.own.partitioner.is_spread(key) => {
+                    return self.place_spread(entry, record, timestamp, granted);
+                }
+                None => entry.hashed(self.own.partitioner, key).ok_or(None),
             };
             self.place_at(entry, partition, record, timestamp, granted)
         });
@@ -170,8 +179,11 @@ impl Pool {
     ) -> Result<Accepted, NotPlaced> {
         let mut spread = lock(&entry.spread);
         let Spread { topic, entropy } = &mut *spread;
+        if self.own.adaptive && topic.wants_loads() {
+            topic.set_loads(|partition| entry.slots.get(partition as usize).map_or(0, |slot| slot.waiting()));
+        }
         let partition = self.own.partitioner.partition(record.key_bytes(), topic, entropy);
-        let partition = partition.and_then(|partition| usize::try_from(partition).ok());
+        let partition = partition.and_then(|partition| usize::try_from(partition).ok()).ok_or(None);
         let placed = self.place_at(entry, partition, record, timestamp, granted)?;
         spread.topic.appended(placed.bytes, placed.room, self.config.batch_size);
         Ok(placed)
@@ -180,17 +192,15 @@ impl Pool {
     fn place_at(
         &self,
         entry: &TopicEntry,
-        partition: Option<usize>,
+        partition: Result<usize, Option<i32>>,
         record: &Record<'_>,
         timestamp: i64,
         granted: &mut Grant,
     ) -> Result<Accepted, NotPlaced> {
-        let Some(slot) = partition.and_then(|partition| entry.slots.get(partition)) else {
-            return Err(NotPlaced::Refused(SendError::NoSuchPartition {
-                topic: entry.name.clone(),
-                partition: record.named_partition(),
-                count: entry.slots.len(),
-            }));
+        let Some(slot) = partition.ok().and_then(|partition| entry.slots.get(partition)) else {
+            let (topic, count) = (entry.name.clone(), entry.slots.len());
+            let partition = partition.map_or_else(|none| none, |number| i32::try_from(number).ok());
+            return Err(NotPlaced::Refused(SendError::NoSuchPartition { topic, partition, count }));
         };
         let quantum = QUANTUM.min(self.config.batch_size);
         match slot.append(&self.memory, quantum, record, timestamp, granted) {
@@ -239,13 +249,14 @@ impl Pool {
             .collect()
     }
 
-    /// The codec's level.
-    pub(crate) const fn level(&self) -> Option<i32> {
-        self.own.level
+    /// The level that a codec is used with; `None`: its own default.
+    pub(crate) fn level(&self, codec: Compression) -> Option<i32> {
+        self.own.level.filter(|_| codec == self.config.compression.first())
     }
 
     pub(crate) fn compressor(&self, compression: Compression) -> Compressor {
-        let leveled = self.own.level.and_then(|level| Compressor::with_level(compression, level).ok());
+        let leveled =
+            self.level(compression).and_then(|level| Compressor::with_level(compression, level).ok());
         leveled.unwrap_or_else(|| Compressor::new(compression))
     }
 
@@ -293,14 +304,7 @@ impl Pool {
         let Some(topic) = client.cluster().topic(name) else { return };
         let known = self.topics.find(name);
         let count = topic.partitions.len();
-        let without_leader = topic.partitions.iter().any(|index| client.cluster().leader(*index).is_none());
-        let writable = without_leader.then(|| {
-            let with_leader = topic.partitions.iter().zip(0_u32..);
-            with_leader
-                .filter(|(index, _)| client.cluster().leader(**index).is_some())
-                .map(|(_, at)| at)
-                .collect()
-        });
+        let writable = self.writable(client, &topic.partitions);
         let spread = match &known {
             Some(entry) => Arc::clone(&entry.spread),
             None => Spread::shared(
@@ -308,7 +312,6 @@ impl Pool {
                 self.entropy.fork(u64::from(topic.partitions.first().map_or(0, |index| index.0))),
             ),
         };
-        probe!(LeaderlessAvoided, writable.as_ref().is_some_and(|writable: &Vec<u32>| !writable.is_empty()));
         Spread::update(&spread, count, writable);
         probe!(TopicGrewUnderProducer, known.as_ref().is_some_and(|entry| entry.slots.len() < count));
         let same = known.is_some_and(|entry| {
@@ -334,6 +337,38 @@ impl Pool {
         let of_topic = of_topic.collect();
         drop(slots);
         self.topics.put(TopicEntry { name: name.clone(), slots: of_topic, spread });
+    }
+
+    /// The partitions of a topic that records without a key go to; `None`: all.
+    fn writable(&self, client: &Client, partitions: &[PartitionIndex]) -> Option<Vec<u32>> {
+        let leaders = || {
+            let leaders = partitions.iter().map(|index| client.cluster().leader(*index));
+            (0_u32..).zip(leaders)
+        };
+        let producer = client.producer(self.handle());
+        let can_be_written = |leader: &Option<Leader>| {
+            let broker = leader.map(|leader| leader.broker);
+            broker.is_some_and(|broker| producer.is_none_or(|producer| producer.is_available(broker)))
+        };
+        let pick = |wanted: &dyn Fn(&Option<Leader>) -> bool| -> Vec<u32> {
+            leaders().filter(|(_, leader)| wanted(leader)).map(|(at, _)| at).collect()
+        };
+        if let Some(rack) = &self.own.rack {
+            let near = pick(&|leader| {
+                let broker = leader.and_then(|leader| client.cluster().broker(leader.broker));
+                can_be_written(leader) && broker.is_some_and(|broker| broker.rack.as_ref() == Some(rack))
+            });
+            if !near.is_empty() {
+                probe!(RackPreferred);
+                return Some(near);
+            }
+        }
+        if leaders().all(|(_, leader)| can_be_written(&leader)) {
+            return None;
+        }
+        let some = pick(&can_be_written);
+        probe!(LeaderlessAvoided, !some.is_empty());
+        Some(some)
     }
 
     // The end.
@@ -362,6 +397,7 @@ impl Pool {
             probe!(BatchesStopped);
         }
         self.topics.clear();
+        self.ledger.watchers.end(wakers);
         self.life.closed.store(true, Ordering::Release);
         self.life.waiters.take(wakers);
     }
@@ -376,6 +412,10 @@ impl Pool {
     #[cfg(test)]
     pub(super) fn put_slots(&self, slots: &[Arc<Slot>]) {
         lock(&self.slots).extend(slots.iter().map(|slot| (slot.index, Arc::clone(slot))));
+    }
+
+    pub(super) fn watch(&self) -> Deliveries {
+        self.ledger.watchers.watch()
     }
 
     /// When somebody has waited long enough for room.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     task::Waker,
 };
 
@@ -18,6 +21,7 @@ use klamm_protocol::Str;
 use super::{
     SendError,
     cell::{BatchCell, Part, Receipt},
+    deliveries::Delivery,
     ledger::Ledger,
     memory::{Grant, Memory},
 };
@@ -56,6 +60,8 @@ pub(super) struct Slot {
     pub(super) index: PartitionIndex,
     feed: Feed,
     ledger: Arc<Ledger>,
+    /// Batches that wait in the buffer: a hint, for those who choose a partition without its lock.
+    waiting: AtomicU32,
     state: Mutex<State>,
 }
 
@@ -97,7 +103,8 @@ impl Slot {
             PartitionBuffer::new(config)
         };
         let state = State { buffer, pending: VecDeque::new(), credit: 0, route: None, closed: false };
-        Self { topic, partition, index, feed, ledger, state: Mutex::new(state) }
+        let waiting = AtomicU32::new(0);
+        Self { topic, partition, index, feed, ledger, waiting, state: Mutex::new(state) }
     }
 
     /// Encodes a record into the open batch. `granted` was taken from the memory for it before.
@@ -141,6 +148,7 @@ impl Slot {
         granted.records = 0;
         state.credit -= appended.bytes.min(state.credit);
         if state.pending.back().is_none_or(|pending| pending.batch != appended.batch) {
+            self.waiting.store(u32::try_from(state.buffer.batches()).unwrap_or(u32::MAX), Ordering::Relaxed);
             state.pending.push_back(Pending {
                 batch: appended.batch,
                 cell: Arc::new(BatchCell::new(self.topic.clone(), self.partition)),
@@ -160,6 +168,11 @@ impl Slot {
         Ok(Accepted { receipt, signal, wakes, bytes, room, route })
     }
 
+    /// How many batches wait in the buffer: as it was a moment ago.
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Takes the next batch out, if it makes no more than `max_bytes`, for the connection of `route`.
     pub(super) fn take(
         &self,
@@ -175,6 +188,7 @@ impl Slot {
             state.route = Some(Arc::clone(route));
         }
         let taken = state.buffer.take().ok_or(SealResult::Empty);
+        self.waiting.store(u32::try_from(state.buffer.batches()).unwrap_or(u32::MAX), Ordering::Relaxed);
         let freed = state.idle_credit();
         drop(state);
         memory.bytes.give_back(freed);
@@ -200,6 +214,7 @@ impl Slot {
     pub(super) fn discard(&self, memory: &Memory, through: BatchId, wakers: &mut Vec<Waker>) {
         let mut state = lock(&self.state);
         state.buffer.discard(through);
+        self.waiting.store(u32::try_from(state.buffer.batches()).unwrap_or(u32::MAX), Ordering::Relaxed);
         let freed = state.idle_credit();
         drop(state);
         memory.bytes.release(freed, wakers);
@@ -236,6 +251,17 @@ impl Slot {
             if planted!(OutcomeNever) {
                 return;
             }
+        }
+        if self.ledger.watchers.is_watched() {
+            let delivery = Delivery {
+                topic: self.topic.clone(),
+                partition: self.partition,
+                records: count,
+                bytes: state.pending[at].charged,
+                result: result.clone().map(|acknowledged| acknowledged.base_offset),
+                missed: 0,
+            };
+            self.ledger.watchers.tell(&delivery, wakers);
         }
         state.pending[at].parts.push(Part { first, result });
         if outcome.portion.is_last()

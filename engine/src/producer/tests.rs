@@ -41,6 +41,9 @@ use crate::{
 fn own(memory: usize) -> PoolConfig {
     PoolConfig {
         partitioner: Partitioner::JAVA,
+        custom: None,
+        adaptive: true,
+        rack: None,
         level: None,
         memory,
         records: None,

@@ -104,12 +104,15 @@ impl Broker {
     }
 
     fn metadata(&self) -> MetadataResponse {
-        let broker = MetadataResponseBroker {
-            node_id: 1,
+        // Broker 2, in another rack, if something is led by it; this one answers for it.
+        let last = self.leaders.iter().copied().max().unwrap_or(1).max(1);
+        let brokers = (1..=last).zip(["a", "b"]).map(|(node_id, rack)| MetadataResponseBroker {
+            node_id,
             host: Str::from("localhost"),
-            port: 9092,
+            port: 9091 + node_id,
+            rack: Some(Str::from(rack)),
             ..MetadataResponseBroker::default()
-        };
+        });
         let partitions =
             (0..).zip(&self.leaders).map(|(partition_index, leader_id)| MetadataResponsePartition {
                 partition_index,
@@ -123,7 +126,7 @@ impl Broker {
             partitions: partitions.collect(),
             ..MetadataResponseTopic::default()
         };
-        MetadataResponse { brokers: vec![broker], topics: vec![topic], ..MetadataResponse::default() }
+        MetadataResponse { brokers: brokers.collect(), topics: vec![topic], ..MetadataResponse::default() }
     }
 
     /// Whether there is anything to fetch.

@@ -1,6 +1,7 @@
 //! The calls of a producer, and what their waits come to.
 
 use std::{
+    collections::BTreeSet,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -286,4 +287,79 @@ fn options_that_contradict_each_other_are_refused_as_in_java_and_defaults_give_w
     assert!(builder().linger(hour).build().is_ok(), "a delivery timeout that was not named is raised");
     assert!(refused(builder().linger(hour).delivery_timeout(hour)).contains("delivery_timeout"));
     assert!(builder().manual_flush().delivery_timeout(Duration::from_secs(31)).build().is_ok());
+}
+
+#[test]
+fn records_without_a_key_go_to_leaders_in_the_rack_while_there_are_some() {
+    let mut bench = Bench::new();
+    bench.broker.leaders = vec![1, -1, 2, 1, 2];
+    let near = made(&mut bench, |builder| builder.partitioner_rack("b"));
+    let elsewhere = made(&mut bench, |builder| builder.partitioner_rack("z"));
+    let mut written_to = |producer: &Producer| {
+        let sends = (0..40).map(|_| bench.run(producer.send(Record::to("t").value("v"))).unwrap().partition);
+        sends.collect::<BTreeSet<_>>()
+    };
+    assert_eq!(written_to(&near), BTreeSet::from([2, 4]));
+    assert_eq!(written_to(&elsewhere), BTreeSet::from([0, 2, 3, 4]));
+    bench.broker.leaders = vec![1, 1, 1, 1, 1];
+    bench.connections.clear();
+    bench.run(near.send(Record::to("t").value("v"))).unwrap();
+    bench.wait(2_000);
+    let written = bench.run(near.send(Record::to("t").value("v"))).unwrap();
+    assert!((0..5).contains(&written.partition), "the rack leads nothing any more");
+}
+
+#[test]
+fn the_application_picks_partitions_and_leaves_the_rest_to_the_partitioner() {
+    let mut bench = Bench::new();
+    bench.broker.leaders = vec![1, 1, -1, 1];
+    let producer = made(&mut bench, |builder| {
+        builder.partition_by(|record, partitions| {
+            assert_eq!((partitions.count(), partitions.waiting(9)), (4, 0));
+            assert!(partitions.can_be_written(1) && !partitions.can_be_written(2));
+            assert!(!partitions.can_be_written(-1) && !partitions.can_be_written(4));
+            match record.topic() {
+                "t" if record.size() == 1 => Some(3),
+                "t" if record.size() == 2 => Some(7),
+                _ => None,
+            }
+        })
+    });
+    let mut send = |record: Record<'static>| bench.run(producer.send(record));
+    assert_eq!(send(Record::to("t").value("a")).unwrap().partition, 3);
+    let error = send(Record::to("t").value("ab")).unwrap_err();
+    assert!(matches!(error, SendError::NoSuchPartition { partition: Some(7), count: 4, .. }), "{error}");
+    assert_eq!(send(Record::to("t").value("ab").partition(0)).unwrap().partition, 0, "named");
+    let java = send(Record::to("t").key("abc").value("v")).unwrap().partition;
+    assert_eq!(java, 479_470_107 % 4, "murmur2");
+}
+
+#[test]
+fn deliveries_are_looked_on_at_without_receipts() {
+    let mut bench = Bench::new();
+    bench.broker.refusals = vec![ErrorCode::NONE, ErrorCode::INVALID_RECORD];
+    let producer = made(&mut bench, |builder| builder.linger(Duration::from_millis(50)));
+    drop(bench.run(producer.enqueue(Record::to("t").value("before"))).unwrap());
+    let mut deliveries = producer.deliveries();
+    let mut other = producer.deliveries();
+    drop(bench.run(producer.enqueue(Record::to("t").value("together"))).unwrap());
+    bench.wait(100);
+    let first = deliveries.try_next().unwrap();
+    assert_eq!((&*first.topic, first.partition, first.records, first.missed), ("t", 0, 2, 0));
+    assert_eq!(first.result.unwrap(), Some(0));
+    assert!(first.bytes > 61, "{}", first.bytes);
+    assert!(deliveries.try_next().is_none());
+    drop(bench.run(producer.enqueue(Record::to("t").value("refused"))).unwrap());
+    let refused = bench.run(deliveries.next()).unwrap();
+    assert_eq!(refused.result.unwrap_err().code(), Some(ErrorCode::INVALID_RECORD));
+    drop(deliveries);
+    for _ in 0..1_030 {
+        bench.run(producer.send(Record::to("t").value("many"))).unwrap();
+    }
+    drop(bench.run(producer.close()));
+    let oldest = bench.run(other.next()).unwrap();
+    assert_eq!((oldest.missed, oldest.records), (8, 1), "the newest 1,024 of 1,032 are kept");
+    let rest = std::iter::from_fn(|| other.try_next()).count();
+    assert_eq!(rest, 1_023);
+    assert!(bench.run(other.next()).is_none(), "the producer is closed");
 }

@@ -189,3 +189,54 @@ fn every_partitioner_has_a_name_and_no_other_name_is_taken() {
     let unknown = "Murmur2".parse::<Partitioner>().unwrap_err();
     assert!(unknown.to_string().contains("murmur2_random"), "{unknown}");
 }
+
+/// How often each partition is chosen for a batch.
+fn shares(topic: &mut TopicSpread, batches: usize, waiting: &[u32]) -> Vec<usize> {
+    let (mut entropy, mut shares) = (Entropy::new(3), vec![0; waiting.len()]);
+    for _ in 0..batches {
+        if topic.wants_loads() {
+            topic.set_loads(|partition| waiting[partition as usize]);
+        }
+        let partition = Partitioner::JAVA.partition(None, topic, &mut entropy).unwrap();
+        shares[partition as usize] += 1;
+        topic.appended(2_000, 0, 1_000);
+    }
+    shares
+}
+
+#[test]
+fn a_partition_is_chosen_the_less_the_more_waits_for_it() {
+    // The example of KIP-794: queues of 0, 3 and 1 weigh 4, 1 and 3.
+    let shares = shares(&mut TopicSpread::new(3), 80_000, &[0, 3, 1]);
+    for (share, weight) in shares.iter().zip([4, 1, 3]) {
+        assert!((weight * 10_000).abs_diff(*share) < 500, "{shares:?}");
+    }
+}
+
+#[test]
+fn equal_loads_and_partitions_without_a_leader_are_seen_to() {
+    let equal = shares(&mut TopicSpread::new(4), 40_000, &[7, 7, 7, 7]);
+    assert!(equal.iter().all(|share| share.abs_diff(10_000) < 500), "{equal:?}");
+    let mut topic = TopicSpread::new(4);
+    topic.update(4, Some(vec![1, 3]));
+    let some = shares(&mut topic, 40_000, &[0, 1, 0, 2]);
+    assert_eq!((some[0], some[2]), (0, 0));
+    assert!(some[1].abs_diff(26_667) < 800, "{some:?}");
+}
+
+#[test]
+fn the_loads_of_many_partitions_are_not_looked_at_for_each_choice() {
+    let (mut topic, looks) = (TopicSpread::new(6_400), core::cell::Cell::new(0));
+    let mut entropy = Entropy::new(3);
+    for _ in 0..1_000 {
+        if topic.wants_loads() {
+            topic.set_loads(|partition| {
+                looks.set(looks.get() + 1);
+                partition % 5
+            });
+        }
+        Partitioner::JAVA.partition(None, &mut topic, &mut entropy).unwrap();
+        topic.appended(2_000, 0, 1_000);
+    }
+    assert!(looks.get() <= 10 * 3 * 6_400, "{}", looks.get());
+}

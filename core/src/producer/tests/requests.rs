@@ -12,7 +12,7 @@ use klamm_protocol::{
 use super::fixture::{Fixture, Received, ok, refuse};
 use crate::{
     BrokerId, PartitionIndex,
-    producer::{Acks, ProduceErrorKind, ProducerConfig, ProducerOutput},
+    producer::{Acks, Codecs, ProduceErrorKind, ProducerConfig, ProducerOutput},
 };
 
 fn partitions(batches: &[Received]) -> Vec<u32> {
@@ -141,7 +141,11 @@ fn batches_grow_while_the_window_is_full() {
 #[test]
 fn records_arrive_as_they_were_appended_with_every_codec() {
     for compression in Compression::ALL {
-        let mut f = Fixture::new(1, 1, ProducerConfig { compression, ..ProducerConfig::default() });
+        let mut f = Fixture::new(
+            1,
+            1,
+            ProducerConfig { compression: compression.into(), ..ProducerConfig::default() },
+        );
         let values: Vec<_> = (0..100).map(|number| format!("value {number} {}", "z".repeat(50))).collect();
         for value in &values {
             f.append(0, value);
@@ -156,15 +160,28 @@ fn records_arrive_as_they_were_appended_with_every_codec() {
 }
 
 #[test]
-fn zstd_is_left_out_for_brokers_that_do_not_know_it() {
-    let config = ProducerConfig { compression: Compression::Zstd, ..ProducerConfig::default() };
-    for (version, expected) in [(6, Compression::None), (7, Compression::Zstd)] {
-        let mut f = Fixture::new(1, 1, config.clone());
-        f.version = version;
-        f.append(0, &"z".repeat(1000));
-        f.wait_ms(5);
-        let bytes = f.request().request.topic_data[0].partition_data[0].records.clone().unwrap().into_bytes();
-        assert_eq!(Batches::new(&bytes).next().unwrap().unwrap().compression(), expected);
+fn the_first_codec_by_preference_that_the_broker_takes_is_used() {
+    use Compression::{Gzip, Lz4, None, Zstd};
+    let cases = [
+        (vec![Zstd], None, Zstd),
+        (vec![Zstd, Lz4, None], Lz4, Zstd),
+        (vec![Zstd, Zstd, Gzip, Lz4], Gzip, Zstd),
+        (vec![Lz4, Zstd], Lz4, Lz4),
+        (vec![], None, None),
+    ];
+    for (codecs, old, new) in cases {
+        let compression = Codecs::by_preference(codecs.clone());
+        let config = ProducerConfig { compression, ..ProducerConfig::default() };
+        for (version, expected) in [(6, old), (7, new)] {
+            let mut f = Fixture::new(1, 1, config.clone());
+            f.version = version;
+            f.append(0, &"z".repeat(1000));
+            f.wait_ms(5);
+            let records = f.request().request.topic_data[0].partition_data[0].records.clone();
+            let bytes = records.unwrap().into_bytes();
+            let used = Batches::new(&bytes).next().unwrap().unwrap().compression();
+            assert_eq!(used, expected, "{codecs:?} with Produce {version}");
+        }
     }
 }
 
@@ -286,6 +303,50 @@ fn a_broker_without_connection_is_asked_for_once_until_answered() {
     f.producer.handle_ready(f.now, BrokerId(0), 9);
     f.drain();
     assert_eq!(f.request().batches[0].values, ["v", "v"], "the batch took records until it could go");
+}
+
+#[test]
+fn a_broker_that_takes_nothing_is_avoided_until_it_does() {
+    let config = ProducerConfig {
+        linger: Duration::ZERO,
+        availability_timeout: Duration::from_millis(500),
+        ..ProducerConfig::default()
+    };
+    let mut f = Fixture::new(2, 2, config);
+    f.connect = false;
+    f.push(0, "for the broker that cannot be reached");
+    f.others.clear();
+    f.wait_ms(499);
+    assert!(f.producer.is_available(BrokerId(0)) && f.others.is_empty(), "it may only be slow");
+    f.wait_ms(1);
+    assert_eq!(f.others, [ProducerOutput::AvailabilityChanged]);
+    assert!(!f.producer.is_available(BrokerId(0)));
+    assert!(f.producer.is_available(BrokerId(1)), "nothing waits for the other");
+    f.others.clear();
+    f.producer.handle_ready(f.now, BrokerId(0), 9);
+    f.drain();
+    assert_eq!(f.others, [ProducerOutput::AvailabilityChanged]);
+    assert!(f.producer.is_available(BrokerId(0)));
+    f.answer_next(&ok(0, 1));
+}
+
+#[test]
+fn a_broker_is_avoided_while_it_answers_nothing_and_more_waits() {
+    let config = ProducerConfig {
+        linger: Duration::ZERO,
+        max_in_flight: 1,
+        availability_timeout: Duration::from_millis(500),
+        ..ProducerConfig::default()
+    };
+    let mut f = Fixture::new(2, 1, config);
+    f.push(0, "under way");
+    f.wait_ms(10_000);
+    assert!(f.producer.is_available(BrokerId(0)), "nothing waits for it");
+    f.push(1, "waits");
+    f.wait_ms(500);
+    assert!(!f.producer.is_available(BrokerId(0)));
+    f.answer_next(&ok(0, 1));
+    assert!(f.producer.is_available(BrokerId(0)), "it took what waited");
 }
 
 #[test]
