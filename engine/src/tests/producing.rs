@@ -296,7 +296,7 @@ fn records_without_a_key_go_to_leaders_in_the_rack_while_there_are_some() {
     let near = made(&mut bench, |builder| builder.partitioner_rack("b"));
     let elsewhere = made(&mut bench, |builder| builder.partitioner_rack("z"));
     let mut written_to = |producer: &Producer| {
-        let sends = (0..40).map(|_| bench.run(producer.send(Record::to("t").value("v"))).unwrap().partition);
+        let sends = (0..60).map(|_| bench.run(producer.send(large())).unwrap().partition);
         sends.collect::<BTreeSet<_>>()
     };
     assert_eq!(written_to(&near), BTreeSet::from([2, 4]));

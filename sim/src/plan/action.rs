@@ -35,6 +35,11 @@ line! {
 }
 
 line! {
+    /// `abort`: gives up what has no outcome.
+    Abort, "abort", () {}
+}
+
+line! {
     /// `close`: closes the producer.
     CloseProducer, "close", () {
         /// Gives up after this time; 0: the delivery timeout.
@@ -54,6 +59,8 @@ lines! {
         Send(Send),
         /// Waits for their outcomes.
         Flush(Flush),
+        /// Gives up what has no outcome.
+        Abort(Abort),
         /// Closes it.
         Close(CloseProducer),
         /// Drops it.

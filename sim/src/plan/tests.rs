@@ -85,7 +85,7 @@ fn an_error_says_where_what_and_what_else() {
         ("producer p0 client=c0 linger=1s linger=1s", "column 33: linger= is there twice"),
         (
             "at 1s p0 sent topic=t0",
-            "column 10: \"sent\" is no action of a producer: one of send, flush, close, \
+            "column 10: \"sent\" is no action of a producer: one of send, flush, abort, close, \
             drop (did you mean send?)",
         ),
         ("at 1s errr code=1", "column 7: \"errr\" is no fault (did you mean error?)"),
@@ -139,8 +139,8 @@ fn every_kind_of_fault_and_of_action_is_drawn() {
             });
         }
     }
-    // 45 faults, 4 actions of producers, 8 of consumers.
-    assert_eq!(drawn.len(), 57, "{drawn:?}");
+    // 45 faults, 5 actions of producers, 8 of consumers.
+    assert_eq!(drawn.len(), 58, "{drawn:?}");
 }
 
 #[test]

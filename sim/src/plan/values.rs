@@ -352,6 +352,8 @@ choices! {
         Forget = "forget",
         /// Some futures are dropped before they are done.
         Cancel = "cancel",
+        /// Room is reserved first; some waits are given up, and some permits not used.
+        Reserve = "reserve",
     }
 }
 

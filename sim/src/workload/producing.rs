@@ -95,6 +95,7 @@ impl ProducerActor {
                 let drop_after = *drop_after;
                 self.spawn("flush", async move { busy.0.flush(drop_after).await });
             }
+            ProduceAction::Abort(_) => busy.0.abort(),
             ProduceAction::Close(CloseProducer { timeout }) => {
                 let timeout = (!timeout.is_zero()).then_some(*timeout);
                 self.spawn("close", async move { busy.0.close(timeout).await });
@@ -244,6 +245,17 @@ impl Inner {
                     First::Other(()) => Offer::Refused(String::from("the application gave up")),
                 }
             }
+            SendMode::Reserve => {
+                let patience = self.patience(draws);
+                match race(handle.reserve(record.topic(), record.size()), patience).await {
+                    First::One(Ok(_)) if draws.below(8) == 0 => {
+                        Offer::Refused(String::from("the application did not use its permit"))
+                    }
+                    First::One(Ok(permit)) => Offer::Accepted(permit.send(record)),
+                    First::One(Err(error)) => Offer::Refused(error.to_string()),
+                    First::Other(()) => Offer::Refused(String::from("the application gave up")),
+                }
+            }
             _ => handle.enqueue(record).await.into(),
         }
     }
@@ -257,7 +269,9 @@ impl Inner {
         draws: &mut Draws,
     ) {
         match mode {
-            SendMode::Enqueue | SendMode::Try => self.receipts.push(topic, value, receipt),
+            SendMode::Enqueue | SendMode::Try | SendMode::Reserve => {
+                self.receipts.push(topic, value, receipt)
+            }
             SendMode::Send => self.tell_outcome(value, receipt.await),
             SendMode::Forget => {
                 self.tell(Producing::Abandoned(value));
@@ -295,6 +309,13 @@ impl Inner {
         let is_alone = self.accepted.get() == accepted && self.busy.get() == 1;
         self.tell(Producing::FlushEnded { buffered: is_alone.then(|| handle.memory_in_use()) });
         self.is_flushing.set(false);
+    }
+
+    fn abort(&self) {
+        let Some(handle) = self.handle.borrow().clone() else { return };
+        let _told: Result<(), Undelivered> = handle.abort();
+        self.tell_all(self.receipts.settled());
+        self.tell(Producing::Holds(handle.memory_in_use()));
     }
 
     async fn close(&self, timeout: Option<Duration>) {

@@ -143,7 +143,7 @@ impl TopicSpread {
     }
 
     fn writable_count(&self) -> u64 {
-        self.writable.as_ref().map_or(u64::from(self.count), |writable| writable.len() as u64)
+        self.writable.as_ref().map_or_else(|| u64::from(self.count), |writable| writable.len() as u64)
     }
 
     fn at(&self, at: u32) -> Option<u32> {

@@ -208,7 +208,7 @@ fn shares(topic: &mut TopicSpread, batches: usize, waiting: &[u32]) -> Vec<usize
 fn a_partition_is_chosen_the_less_the_more_waits_for_it() {
     // The example of KIP-794: queues of 0, 3 and 1 weigh 4, 1 and 3.
     let shares = shares(&mut TopicSpread::new(3), 80_000, &[0, 3, 1]);
-    for (share, weight) in shares.iter().zip([4, 1, 3]) {
+    for (share, weight) in shares.iter().zip([4_usize, 1, 3]) {
         assert!((weight * 10_000).abs_diff(*share) < 500, "{shares:?}");
     }
 }

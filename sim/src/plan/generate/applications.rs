@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{Scope, settings};
 use crate::plan::action::{
-    Assign, CloseConsumer, CloseProducer, DropHandle, Flush, Pace, Pause, Resume, Seek, Send, Unassign,
+    Abort, Assign, CloseConsumer, CloseProducer, DropHandle, Flush, Pace, Pause, Resume, Seek, Send, Unassign,
 };
 use crate::plan::setup::ProducerLine;
 use crate::plan::values::{ConsumerName, PartitionName, ProducerName, SendMode, Start, TopicName};
@@ -43,6 +43,9 @@ pub(super) fn producing(
             let drop_after = if dice.one_in(4) { ms(dice.between(1, 50)) } else { Duration::ZERO };
             add(at + ms(dice.between(0, 200)), Flush { drop_after }.into());
         }
+        if dice.one_in(12) {
+            add(at + ms(dice.between(0, 200)), Abort {}.into());
+        }
     }
     match dice.between(0, 11) {
         0 => {
@@ -78,6 +81,7 @@ fn send(dice: &mut Dice, scope: &Scope, line: &ProducerLine, most: u64) -> Send 
         SendMode::Try,
         SendMode::Forget,
         SendMode::Cancel,
+        SendMode::Reserve,
     ]);
     // Who waits for each record by itself does not wait an hour for company.
     let mode = if mode == SendMode::Send && line.linger > ms(50) { SendMode::Enqueue } else { mode };
