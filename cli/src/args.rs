@@ -215,10 +215,11 @@ pub(crate) struct Produce {
     pub(crate) delimiter: String,
 
     #[command(flatten)]
-    pub(crate) tuning: ProduceTuning,
-
-    #[command(flatten)]
     pub(crate) cluster: Cluster,
+
+    // With a heading of its own, which holds for all that follow.
+    #[command(flatten)]
+    pub(crate) tuning: ProduceTuning,
 }
 
 #[derive(Debug, Args)]
