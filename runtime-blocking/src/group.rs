@@ -202,6 +202,7 @@ impl GroupConsumerBuilder {
         client_rack(rack: impl AsRef<str>);
         instance_id(id: impl AsRef<str>);
         protocol(protocol: GroupProtocol);
+        fall_back_to_classic(fall_back: bool);
         remote_assignor(name: impl AsRef<str>);
         session_timeout(timeout: Duration);
         heartbeat_interval(interval: Duration);

@@ -280,6 +280,10 @@ pub struct MemberSettings {
     pub coordinator_assigns: bool,
     /// Whether what is done with is committed by itself.
     pub auto_commit: bool,
+    /// How long it may be idle.
+    pub max_poll_interval: Duration,
+    /// What it subscribes by instead of names.
+    pub pattern: Option<String>,
 }
 
 impl MemberSettings {
@@ -293,6 +297,8 @@ impl MemberSettings {
             assignors: vec!["range"],
             coordinator_assigns: false,
             auto_commit: true,
+            max_poll_interval: Duration::from_secs(300),
+            pattern: None,
         }
     }
 }

@@ -42,7 +42,8 @@ impl Group {
     }
 
     fn wish(&mut self, now: Instant, wish: Wish) {
-        if self.clocks.close.is_some() || *self.interest.wish() == wish {
+        let same = *self.interest.wish() == wish && !self.membership.is_failed();
+        if self.clocks.close.is_some() || same {
             return;
         }
         if !self.is_member() {

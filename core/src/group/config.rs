@@ -29,6 +29,9 @@ pub struct GroupConfig {
     pub instance_id: Option<Str>,
     /// Default: [`GroupProtocol::Classic`].
     pub protocol: GroupProtocol,
+    /// With [`GroupProtocol::Consumer`], whether the member joins as a classic one where brokers do not know KIP-848.
+    /// Default: false, as in the Java client.
+    pub fall_back: bool,
     /// How the leader of a classic group assigns, in order of preference (`partition.assignment.strategy`). The group
     /// uses one that all members know. Default: range, cooperative-sticky.
     pub assignors: Vec<Strategy>,
@@ -64,6 +67,7 @@ impl GroupConfig {
             group_id,
             instance_id: None,
             protocol: GroupProtocol::Classic,
+            fall_back: false,
             assignors: vec![
                 Strategy::BuiltIn(Assignor::Range),
                 Strategy::BuiltIn(Assignor::CooperativeSticky),

@@ -110,6 +110,14 @@ impl Membership {
         }
     }
 
+    /// Whether only the application can change that it is no member.
+    pub(super) fn is_failed(&self) -> bool {
+        match self {
+            Self::Classic(one) => one.state() == ClassicState::Failed,
+            Self::Consumer(one) => one.is_failed(),
+        }
+    }
+
     /// Who the member is for the coordinator, as far as it is one.
     pub(super) fn identity(&self) -> Option<&Identity> {
         either!(self, one => one.identity())

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{
-    Agenda, AssignedPartition, CommittedOffsets, Group, GroupError, GroupEvent, GroupOutput, GroupStep, Lead,
-    LostReason, RevocationId, TopicPartition,
+    Agenda, AssignedPartition, CommittedOffsets, Group, GroupConfig, GroupError, GroupEvent, GroupOutput,
+    GroupProtocol, GroupStep, Lead, LostReason, RevocationId, TopicPartition,
     assignor::{Assignment, Joining, Strategy, sorted},
     commits::LookupId,
-    membership::MembershipOutput,
+    membership::{Membership, MembershipOutput},
     ownership::Revocation,
 };
 use crate::{
@@ -45,6 +45,11 @@ impl Group {
             }
             MembershipOutput::Parted(why) => self.lose_all(why),
             MembershipOutput::Follow => self.interest.follow(&mut self.outputs),
+            MembershipOutput::Failed(error) if self.falls_back(&error) => {
+                let config = GroupConfig { protocol: GroupProtocol::Classic, ..self.config.clone() };
+                self.membership = Membership::new(config, self.entropy.fork(2));
+                self.membership.subscribe();
+            }
             MembershipOutput::Failed(error) => {
                 self.lose_all(LostReason::Failed);
                 self.outputs.push_back(GroupOutput::Event(GroupEvent::Failed(error)));
@@ -54,6 +59,13 @@ impl Group {
                 self.outputs.push_back(GroupOutput::Closed);
             }
         }
+    }
+
+    /// Whether a failure is that of brokers before KIP-848, and the member may be a classic one there.
+    fn falls_back(&self, error: &GroupError) -> bool {
+        self.config.fall_back
+            && error.code == ErrorCode::UNSUPPORTED_VERSION
+            && matches!(self.membership, Membership::Consumer(_))
     }
 
     /// What the member tells about itself when it joins.

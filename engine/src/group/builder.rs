@@ -87,6 +87,13 @@ impl GroupConsumerBuilder {
         self
     }
 
+    /// With [`GroupProtocol::Consumer`], whether to join as a classic member where brokers do not know KIP-848 (before
+    /// Kafka 3.7). Default: false.
+    pub const fn fall_back_to_classic(mut self, fall_back: bool) -> Self {
+        self.config.fall_back = fall_back;
+        self
+    }
+
     /// How the leader of a classic group assigns, in order of preference (`partition.assignment.strategy`). Default: range,
     /// cooperative-sticky. If all of them are cooperative, only partitions that move are given up in a rebalance.
     pub fn assignors<S: Into<Strategy>>(mut self, assignors: impl IntoIterator<Item = S>) -> Self {

@@ -54,13 +54,17 @@ impl Client for BlockingClient {
         let consumer = self
             .kafka
             .group(&settings.group)
-            .subscribe(&settings.topics)
             .offset_reset(OffsetReset::Earliest)
             .assignors(convert::assignors(settings)?)
             .protocol(convert::protocol(settings))
             .auto_commit(settings.auto_commit.then_some(Duration::from_millis(500)))
             .session_timeout(Duration::from_secs(6))
-            .heartbeat_interval(Duration::from_millis(500));
+            .heartbeat_interval(Duration::from_millis(500))
+            .max_poll_interval(settings.max_poll_interval);
+        let consumer = match &settings.pattern {
+            Some(pattern) => consumer.subscribe_pattern(pattern),
+            None => consumer.subscribe(&settings.topics),
+        };
         let consumer = match &settings.instance {
             Some(instance) => consumer.instance_id(instance),
             None => consumer,

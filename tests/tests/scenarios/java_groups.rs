@@ -1,9 +1,11 @@
 //! Apache's console consumer as people run it: in a group.
 
 use std::thread;
+use std::time::Duration;
 
 use klamm_protocol::messages::describe_groups::DescribeGroupsRequest;
 use klamm_tests::Outcome;
+use klamm_tests::client::{MemberSettings, Told};
 use klamm_tests::program::klamm;
 use klamm_tests::scenario::Stage;
 use klamm_tests::wire::Wire;
@@ -81,4 +83,55 @@ fn await_members(group: &str, address: &str, count: usize) -> Outcome<()> {
         }
         thread::yield_now();
     }
+}
+
+/// A member of Klamm's and one of Apache's share a topic: each number comes to one of them.
+pub(crate) fn shares_with_klamm(stage: &Stage) -> Outcome<()> {
+    sharing_with_klamm(stage, false)
+}
+
+/// The same by KIP-848.
+pub(crate) fn shares_with_klamm_by_coordinator(stage: &Stage) -> Outcome<()> {
+    sharing_with_klamm(stage, true)
+}
+
+fn sharing_with_klamm(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> {
+    let (topic, bootstrap) = new_topic(stage)?;
+    let java = {
+        let (topic, bootstrap) = (topic.clone(), bootstrap.clone());
+        let protocol = if coordinator_assigns { "consumer" } else { "classic" };
+        let protocol = format!("group.protocol={protocol}");
+        thread::spawn(move || {
+            consume(&topic, &bootstrap, &["--timeout-ms", "15000", "--command-property", &protocol])
+        })
+    };
+    let client = stage.connect()?;
+    let settings = MemberSettings {
+        coordinator_assigns,
+        assignors: vec!["range", "cooperative-sticky"],
+        ..MemberSettings::new(&topic, &topic)
+    };
+    let mut member = client.member(&settings)?;
+    let mut numbers = Vec::new();
+    let mut is_produced = false;
+    while !is_produced || !java.is_finished() {
+        if let Some(Told::Records(records)) = member.next(Duration::from_millis(100))? {
+            for record in records {
+                numbers.push(String::from_utf8(record.value.unwrap_or_default())?.parse()?);
+            }
+        }
+        if !is_produced && member.assignment().len() == usize::from(PARTITIONS / 2) {
+            produce(&topic, &bootstrap)?;
+            is_produced = true;
+        }
+        if !is_produced && java.is_finished() {
+            return Err("Apache's consumer gave up before the partitions were shared".into());
+        }
+    }
+    let others = java.join().map_err(|_| "the thread of a consumer panicked")??;
+    if others.is_empty() || numbers.is_empty() {
+        return Err("one consumer got everything".into());
+    }
+    numbers.extend(others);
+    expect_all(numbers)
 }

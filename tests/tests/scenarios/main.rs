@@ -85,10 +85,23 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("members_by_coordinator_come_back", BOTH, members::static_comes_back_by_coordinator)
         .over(TWO),
     Scenario::new("members_move_to_coordinator", BOTH, members::moves_to_coordinator).over(TWO),
+    Scenario::new("members_of_any_version", OLD_EMBEDDED, members::share_and_leave).over(TWO),
+    Scenario::new("members_of_any_version", OLD_REAL, members::share_and_leave).over(TOOL).within_s(300),
+    Scenario::new("idle_member", BOTH, members::idle_member).over(TWO),
+    Scenario::new("member_by_pattern", BOTH, members::pattern).over(TWO),
+    Scenario::new("members_while_brokers_restart", TRIOS, members::brokers_restart).over(TWO).within_s(400),
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
     Scenario::new("cooperative_keeps_what_it_owns", BOTH, members::cooperative_keeps).over(TWO),
     Scenario::new("rolling_upgrade_to_cooperative", BOTH, members::rolling_upgrade).over(TWO),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
+    Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
+        .over(TOOL)
+        .with_java()
+        .within_s(300),
+    Scenario::new("java_shares_by_coordinator", BOTH, java_groups::shares_with_klamm_by_coordinator)
+        .over(TOOL)
+        .with_java()
+        .within_s(300),
     Scenario::new("java_group_shares", BOTH, java_groups::shares).over(TOOL).with_java().within_s(300),
 ];
 

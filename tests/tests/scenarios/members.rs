@@ -21,13 +21,19 @@ fn all(topic: &str) -> Partitions {
 
 fn new_topic(stage: &Stage, client: &dyn Client) -> Outcome<String> {
     let topic = stage.topic("t");
-    client.create_topic(&topic, PARTITIONS, stage.replication())?;
+    match stage.cluster().spec().brokers {
+        // The oldest brokers cannot be asked by clients.
+        1 => stage.cluster().create_topic(&topic, PARTITIONS.try_into()?)?,
+        _ => client.create_topic(&topic, PARTITIONS, stage.replication())?,
+    }
     Ok(topic)
 }
 
 /// So many records for each partition, numbered on from `first`.
-fn produce(client: &dyn Client, topic: &str, numbers: std::ops::Range<usize>) -> Outcome<()> {
-    let producer = client.producer(&ProducerSettings::default())?;
+fn produce(stage: &Stage, client: &dyn Client, topic: &str, numbers: std::ops::Range<usize>) -> Outcome<()> {
+    // The oldest brokers know no sequence numbers.
+    let idempotent = !stage.cluster().spec().version.starts_with("0.10.");
+    let producer = client.producer(&ProducerSettings { idempotent, ..ProducerSettings::default() })?;
     for number in numbers {
         for partition in 0..PARTITIONS {
             let value = format!("{partition}:{number}");
@@ -149,12 +155,12 @@ fn sharing_and_leaving(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> 
     group.until_shared(&topic, &[4])?;
     let second = group.join(&*client, &settings)?;
     group.until_shared(&topic, &[2, 2])?;
-    produce(&*client, &topic, 0..EACH)?;
+    produce(stage, &*client, &topic, 0..EACH)?;
     group.until_read(ALL)?;
     group.turn()?;
     group.leave(second);
     group.until_shared(&topic, &[4, 0])?;
-    produce(&*client, &topic, EACH..2 * EACH)?;
+    produce(stage, &*client, &topic, EACH..2 * EACH)?;
     group.until_read(2 * ALL)?;
     group.expect_each_once()
 }
@@ -164,7 +170,7 @@ pub(crate) fn commit_and_resume(stage: &Stage) -> Outcome<()> {
     let client = stage.connect()?;
     let topic = new_topic(stage, &*client)?;
     let settings = MemberSettings { auto_commit: false, ..MemberSettings::new(&topic, &topic) };
-    produce(&*client, &topic, 0..EACH)?;
+    produce(stage, &*client, &topic, 0..EACH)?;
     let mut group = Group::default();
     let first = group.join(&*client, &settings)?;
     group.until_read(ALL)?;
@@ -175,7 +181,7 @@ pub(crate) fn commit_and_resume(stage: &Stage) -> Outcome<()> {
         return Err(format!("{committed:?} is committed").into());
     }
     group.leave(first);
-    produce(&*client, &topic, EACH..2 * EACH)?;
+    produce(stage, &*client, &topic, EACH..2 * EACH)?;
     group.join(&*client, &settings)?;
     group.until_read(2 * ALL)?;
     group.expect_each_once()
@@ -195,7 +201,7 @@ fn committing_on_close(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> 
     let client = stage.connect()?;
     let topic = new_topic(stage, &*client)?;
     let settings = MemberSettings { coordinator_assigns, ..MemberSettings::new(&topic, &topic) };
-    produce(&*client, &topic, 0..EACH)?;
+    produce(stage, &*client, &topic, 0..EACH)?;
     let mut group = Group::default();
     let first = group.join(&*client, &settings)?;
     group.until_read(ALL)?;
@@ -209,7 +215,7 @@ fn committing_on_close(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> 
             return Err(format!("{committed:?} is committed of {partition}").into());
         }
     }
-    produce(&*client, &topic, EACH..2 * EACH)?;
+    produce(stage, &*client, &topic, EACH..2 * EACH)?;
     group.until_read(2 * ALL)?;
     group.expect_each_once()
 }
@@ -274,7 +280,7 @@ pub(crate) fn cooperative_keeps(stage: &Stage) -> Outcome<()> {
     if revoked != [2] {
         return Err(format!("the first member gave up {revoked:?}: {:?}", group.told[first]).into());
     }
-    produce(&*client, &topic, 0..EACH)?;
+    produce(stage, &*client, &topic, 0..EACH)?;
     group.until_read(ALL)?;
     group.expect_each_once()
 }
@@ -295,7 +301,7 @@ pub(crate) fn rolling_upgrade(stage: &Stage) -> Outcome<()> {
     let mut produced = 0;
     for round in &rounds[1..] {
         for member in &mut members {
-            produce(&*client, &topic, produced..produced + EACH)?;
+            produce(stage, &*client, &topic, produced..produced + EACH)?;
             produced += EACH;
             group.leave(*member);
             *member = group.join(&*client, &settings(round))?;
@@ -321,12 +327,78 @@ pub(crate) fn moves_to_coordinator(stage: &Stage) -> Outcome<()> {
     group.until_shared(&topic, &[4])?;
     group.join(&*client, &modern)?;
     group.until_shared(&topic, &[2, 2])?;
-    produce(&*client, &topic, 0..EACH)?;
+    produce(stage, &*client, &topic, 0..EACH)?;
     group.until_read(ALL)?;
     group.turn()?;
     group.leave(first);
     group.until_shared(&topic, &[0, 4])?;
-    produce(&*client, &topic, EACH..2 * EACH)?;
+    produce(stage, &*client, &topic, EACH..2 * EACH)?;
     group.until_read(2 * ALL)?;
     group.expect_each_once()
+}
+
+/// A member that is idle for too long loses its partitions to the other, and has its share again when it polls.
+pub(crate) fn idle_member(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let patient = MemberSettings::new(&topic, &topic);
+    let hasty = MemberSettings { max_poll_interval: Duration::from_secs(3), ..patient.clone() };
+    let mut group = Group::default();
+    let idle = group.join(&*client, &hasty)?;
+    group.until_shared(&topic, &[4])?;
+    group.join(&*client, &patient)?;
+    group.until_shared(&topic, &[2, 2])?;
+    let member = group.members[idle].take().ok_or("gone")?;
+    group.until_shared(&topic, &[0, 4])?;
+    group.members[idle] = Some(member);
+    group.until_shared(&topic, &[2, 2])?;
+    let lost = |told: &Told| matches!(told, Told::Lost(partitions) if partitions.len() == 2);
+    if group.told[idle].iter().any(lost) { Ok(()) } else { Err(format!("{:?}", group.told[idle]).into()) }
+}
+
+/// A member that subscribes by an expression has the topics that match, and no others.
+pub(crate) fn pattern(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let base = stage.topic("p");
+    for name in ["one", "two", "other"] {
+        stage.cluster().create_topic(&format!("{base}-{name}"), 1)?;
+    }
+    let expected: Partitions = ["one", "two"].map(|name| (format!("{base}-{name}"), 0)).into();
+    for (coordinator_assigns, name) in [(false, "classic"), (true, "modern")] {
+        let settings = MemberSettings {
+            pattern: Some(format!("{base}-(one|two)")),
+            coordinator_assigns,
+            ..MemberSettings::new(&format!("{base}-{name}"), "")
+        };
+        let mut group = Group::default();
+        group.join(&*client, &settings)?;
+        let expected = expected.clone();
+        group.until("the topics that match", move |group| group.assignments() == [expected.clone()])?;
+    }
+    Ok(())
+}
+
+/// Each broker in turn is killed and comes back, among them the group's coordinator: every record is read.
+pub(crate) fn brokers_restart(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    let settings = MemberSettings::new(&topic, &topic);
+    let mut group = Group::default();
+    group.join(&*client, &settings)?;
+    group.join(&*client, &settings)?;
+    group.until_shared(&topic, &[2, 2])?;
+    let mut produced = 0;
+    for broker in 1..=3 {
+        for is_killed in [true, false] {
+            if is_killed {
+                stage.cluster().kill(broker)?;
+            } else {
+                stage.cluster().restart(broker)?;
+            }
+            produce(stage, &*client, &topic, produced..produced + EACH)?;
+            produced += EACH;
+            group.until_read(produced * PARTITIONS as usize)?;
+        }
+    }
+    group.until_shared(&topic, &[2, 2])
 }

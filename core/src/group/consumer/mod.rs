@@ -123,6 +123,10 @@ impl ConsumerMembership {
         self.state == ConsumerState::Stable
     }
 
+    pub(super) fn is_failed(&self) -> bool {
+        self.state == ConsumerState::Failed
+    }
+
     /// Who the member is for the coordinator, as far as it is one.
     pub(super) fn identity(&self) -> Option<&Identity> {
         Some(&self.identity).filter(|identity| self.state.is_member() && identity.generation > 0)

@@ -289,3 +289,32 @@ fn a_changed_subscription_is_joined_with() {
     world.drain();
     assert_eq!(world.kinds(), ["join"]);
 }
+
+#[test]
+fn a_member_falls_back_to_the_classic_protocol_if_it_may() {
+    for (fall_back, expected) in [(true, "join"), (false, "")] {
+        let config = GroupConfig { protocol: crate::group::GroupProtocol::Consumer, fall_back, ..eager() };
+        let mut world = World::new(config, &[("t", 2)]);
+        world.group.subscribe(world.now, [Str::from("t")]);
+        world.drain();
+        world.found();
+        let (number, _) = world.asked.pop().unwrap();
+        world.group.handle_lost(world.now, number, false, true);
+        world.drain();
+        assert_eq!(world.kinds().first().copied().unwrap_or_default(), expected);
+        assert_eq!(world.events.is_empty(), fall_back);
+    }
+}
+
+#[test]
+fn a_membership_that_failed_begins_anew_when_subscribed_again() {
+    let mut world = World::stable(eager(), &[0]);
+    world.after(3_000);
+    world.beaten(ErrorCode::GROUP_AUTHORIZATION_FAILED);
+    assert!(matches!(&*world.events, [GroupEvent::Lost { .. }, GroupEvent::Failed(_)]));
+    world.after(3_600_000);
+    assert_eq!(world.kinds(), [""; 0]);
+    world.group.subscribe(world.now, [Str::from("t")]);
+    world.drain();
+    assert_eq!(world.kinds(), ["join"]);
+}
