@@ -7,6 +7,7 @@ mod clocks;
 mod connecting;
 mod interleavings;
 mod links;
+mod members;
 mod processes;
 mod round_trip;
 mod stuck;
