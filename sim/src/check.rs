@@ -20,6 +20,7 @@ mod bounds;
 mod decoders;
 mod fetching;
 mod findings;
+mod grouping;
 mod invariant;
 mod leaders;
 mod legacy;
@@ -42,6 +43,7 @@ use klamm_core::Instant;
 use klamm_protocol::{ApiKey, ErrorCode};
 
 use self::findings::{Findings, Moment};
+use self::grouping::Groups;
 use self::oracle::Oracle;
 use self::processes::Processes;
 use self::producing::Promises;
@@ -62,6 +64,7 @@ pub struct Checker {
     values: Values,
     readers: Readers,
     processes: Processes,
+    groups: Groups,
     wires: Wires,
     /// Observations without time passing.
     at_once: u64,
@@ -107,6 +110,7 @@ impl Checker {
             values: Values::default(),
             readers: Readers::default(),
             processes: Processes::default(),
+            groups: Groups::default(),
             wires: Wires::default(),
             at_once: 0,
             counts: Counts::default(),
@@ -123,7 +127,11 @@ impl Checker {
     /// How much it has looked at so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { delivered: self.readers.delivered, batches: self.wires.batches(), ..self.counts }
+        Counts {
+            delivered: self.readers.delivered + self.groups.delivered,
+            batches: self.wires.batches(),
+            ..self.counts
+        }
     }
 
     /// The whole run took so many steps in the world: work without anything that could be observed is work as well.
@@ -148,6 +156,7 @@ impl Checker {
         self.findings.now = Moment { at: now, event: 0 };
         self.promises().finish();
         self.wires.finish(&mut self.findings);
+        self.groups.finish(&self.processes, &mut self.findings);
         self.findings.list().to_vec()
     }
 
@@ -177,7 +186,17 @@ impl Checker {
         self.wires.consuming(actor, what, &self.readers, self.findings.now.at);
     }
 
+    fn grouping(&mut self, look: impl FnOnce(&mut Groups, &mut grouping::Context<'_>)) {
+        let mut context = grouping::Context {
+            oracle: &self.oracle,
+            processes: &self.processes,
+            findings: &mut self.findings,
+        };
+        look(&mut self.groups, &mut context);
+    }
+
     fn cluster(&mut self, event: &ClusterEvent) {
+        self.grouping(|groups, context| groups.cluster(event, context));
         self.oracle.observe(event, &mut self.values, &mut self.findings);
         match event {
             ClusterEvent::Broker { broker, .. } | ClusterEvent::SessionsDropped { broker } => {
@@ -211,6 +230,7 @@ impl Checker {
             producers.for_each(|producer| producer.is_gone = true);
             let readers = self.readers.by_actor.values_mut().filter(|reader| reader.client == client);
             readers.for_each(|reader| reader.is_gone = true);
+            self.groups.killed(client);
         }
     }
 
@@ -221,6 +241,7 @@ impl Checker {
             let mut reads =
                 Reads { bounds: &self.bounds, oracle: &self.oracle, findings: &mut self.findings };
             self.readers.settled(&mut reads);
+            self.grouping(|groups, context| groups.settled(context));
         }
     }
 
@@ -243,6 +264,9 @@ impl Observe for Checker {
         match observation {
             Observation::Producing(actor, what) => self.producing(*actor, what),
             Observation::Consuming(actor, what) => self.consuming(*actor, what),
+            Observation::Membering(actor, what) => {
+                self.grouping(|groups, context| groups.observe(*actor, what, context));
+            }
             Observation::Wire(connection, what) => {
                 let wires = wire::Context {
                     bounds: &self.bounds,

@@ -302,6 +302,7 @@ impl Cluster {
         loop {
             self.publish(now);
             self.groups.handle_timeout(now, &self.topics);
+            self.tell_group_news();
             if self.answer_group_request(now) || self.answer_produce(now) {
                 continue;
             }

@@ -161,6 +161,8 @@ pub enum Observation<'a> {
     Producing(ActorId, Producing<'a>),
     /// In an application that consumes.
     Consuming(ActorId, Consuming<'a>),
+    /// In an application that consumes in a group.
+    Membering(ActorId, Membering<'a>),
     /// On a connection.
     Wire(ConnectionId, Wire<'a>),
     /// In the cluster.
@@ -337,6 +339,60 @@ pub enum Consuming<'a> {
     Closed,
 }
 
+/// What a member of a group was made with, as far as it can be checked.
+#[derive(Clone, Debug)]
+pub struct MemberFacts {
+    /// The group.
+    pub group: Str,
+    /// What it subscribes to.
+    pub topics: Vec<Str>,
+    /// Whether it has a name of its own.
+    pub is_static: bool,
+    /// Nanoseconds of silence after which it counts as gone, and of a rebalance, together.
+    pub patience_ns: u64,
+}
+
+/// In an application that consumes in a group.
+#[derive(Clone, Debug)]
+pub enum Membering<'a> {
+    /// The consumer was made, by this client.
+    Made(ClientId, &'a MemberFacts),
+    /// It was told of more partitions that it reads from now on.
+    Assigned {
+        /// In this generation.
+        generation: i32,
+        /// It goes by this id.
+        member: &'a str,
+        /// These, none of which it had.
+        partitions: &'a [TopicPartition],
+    },
+    /// It was told to give partitions up.
+    Revoking(&'a [TopicPartition]),
+    /// It has given them up.
+    Released(&'a [TopicPartition]),
+    /// It was told that partitions are others' by now.
+    Lost(&'a [TopicPartition]),
+    /// A record was handed out.
+    Delivered {
+        /// From where.
+        from: &'a TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// What it is; `None` if its value has no id.
+        value: Option<ValueId>,
+        /// Its whole value.
+        bytes: &'a [u8],
+    },
+    /// The application works on the records from this offset on; `None`: it is done with all of a partition.
+    Holds(&'a TopicPartition, Option<i64>),
+    /// It commits everything that was handed out, whether or not it is done with it.
+    Commits,
+    /// Closing was begun: nothing is read any more.
+    CloseBegan,
+    /// Closing ended.
+    Closed,
+}
+
 /// On a connection. Frames are without the four bytes of their length.
 #[derive(Clone, Debug)]
 pub enum Wire<'a> {
@@ -479,6 +535,30 @@ pub enum ClusterEvent {
         partition: i32,
         /// The id.
         producer_id: i64,
+    },
+    /// A member of a group has committed an offset.
+    OffsetCommitted {
+        /// The group.
+        group: Str,
+        /// The member's id.
+        member: Str,
+        /// In which generation.
+        generation: i32,
+        /// The topic.
+        topic: Str,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+    },
+    /// A member of a group is not one any more.
+    MemberGone {
+        /// The group.
+        group: Str,
+        /// The member's id.
+        member: Str,
+        /// Whether it was silent or slow for too long; otherwise it has left.
+        expired: bool,
     },
     /// A producer id was given out.
     ProducerId {

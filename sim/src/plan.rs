@@ -46,10 +46,10 @@ use std::time::Duration;
 pub use error::PlanError;
 pub use values::Profile;
 
-pub use action::{ConsumeAction, ProduceAction};
+pub use action::{ConsumeAction, MemberAction, ProduceAction};
 pub use fault::Fault;
-use setup::{Client, ClusterLine, Consumer, NetworkLine, Producer, Topic};
-use values::{ConsumerName, ProducerName};
+use setup::{Client, ClusterLine, Consumer, Member, NetworkLine, Producer, Topic};
+use values::{ConsumerName, MemberName, ProducerName};
 
 use crate::cluster;
 
@@ -72,6 +72,8 @@ pub struct Plan {
     pub producers: Vec<Producer>,
     /// The consumers.
     pub consumers: Vec<Consumer>,
+    /// The members of groups.
+    pub members: Vec<Member>,
     /// What happens, in the order of time.
     pub steps: Vec<Step>,
     /// When all faults end.
@@ -94,6 +96,8 @@ pub enum What {
     Produce(ProducerName, ProduceAction),
     /// A consumer does something.
     Consume(ConsumerName, ConsumeAction),
+    /// A member of a group does something.
+    Member(MemberName, MemberAction),
     /// Something goes wrong.
     Fault(Fault),
     /// Something goes wrong in the brokers; as text it is as [`cluster::FAULTS`] has it.
@@ -113,6 +117,7 @@ impl Plan {
             clients: Vec::new(),
             producers: Vec::new(),
             consumers: Vec::new(),
+            members: Vec::new(),
             steps: Vec::new(),
             heal_at: Duration::from_secs(1),
         }
@@ -125,6 +130,7 @@ impl Plan {
             + self.clients.len()
             + self.producers.len()
             + self.consumers.len()
+            + self.members.len()
             + self.steps.len()
     }
 }

@@ -1,11 +1,12 @@
 //! Applications of the simulated world: what produces and consumes there, with the same handles as any application,
 //! and tells the observers what it sees.
 //!
-//! A [`ProducerActor`] and a [`ConsumerActor`] do what they are told by the actions of a plan; a plan's run makes them
+//! A [`ProducerActor`], a [`ConsumerActor`] and a [`MemberActor`] do what they are told by the actions of a plan; a plan's run makes them
 //! ([`crate::run`]). Everything that they do is a future in the client's process: when that is killed or paused, so
 //! are they.
 
 mod consuming;
+mod membering;
 mod producing;
 mod race;
 mod receipts;
@@ -13,6 +14,7 @@ mod receipts;
 use std::fmt;
 
 pub use consuming::ConsumerActor;
+pub use membering::MemberActor;
 pub use producing::ProducerActor;
 
 use crate::World;

@@ -28,11 +28,17 @@ struct Found {
     plan: Plan,
 }
 
+/// The profile whose plans have what a defect breaks: groups are in one of their own.
+fn profile(bug: PlantedBug) -> Profile {
+    let is_of_groups = bug.invariants().iter().all(|number| (26..=33).contains(number));
+    if is_of_groups { Profile::Rebalance } else { Profile::Swarm }
+}
+
 /// Runs seeds of the swarm with a defect until one of its invariants is violated.
 fn hunt(bug: PlantedBug) -> Option<Found> {
     let _planted = plant(bug);
     (1..=bug.seeds()).find_map(|seed| {
-        let (plan, report) = run_seed(Profile::Swarm, seed);
+        let (plan, report) = run_seed(profile(bug), seed);
         let mut violated = report.violations.iter().map(|violation| violation.invariant);
         let invariant = violated.find(|invariant| bug.invariants().contains(&invariant.number()))?;
         Some(Found { seeds: seed, invariant, plan })

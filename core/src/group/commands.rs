@@ -248,7 +248,7 @@ impl Group {
     /// The membership is over for good.
     pub(super) fn closed(&mut self) {
         self.lookups.give_up(CommitErrorKind::Closed);
-        self.possession.ownership.clear();
+        drop(self.possession.ownership.clear());
         self.interest.clear(&mut self.outputs);
         self.dialogue.requests.clear();
         if let Some(close) = &mut self.clocks.close {

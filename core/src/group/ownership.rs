@@ -77,13 +77,12 @@ impl Ownership {
         }
     }
 
-    /// Everything is gone; returns what the application knew of.
-    pub(super) fn clear(&mut self) -> Vec<TopicPartition> {
+    /// Everything is gone; returns what the application had, and what it had given up before.
+    pub(super) fn clear(&mut self) -> (Vec<TopicPartition>, BTreeSet<TopicPartition>) {
         self.adoptions.clear();
         self.revocation = None;
         self.generation = None;
-        let mut gone = core::mem::take(&mut self.owned);
-        gone.append(&mut self.leaving);
-        gone.into_iter().collect()
+        let gone = core::mem::take(&mut self.owned);
+        (gone.into_iter().collect(), core::mem::take(&mut self.leaving))
     }
 }

@@ -22,7 +22,8 @@ struct At {
 
 impl At {
     fn commit(self) -> CommitOffset {
-        CommitOffset { offset: self.offset, leader_epoch: self.leader_epoch, metadata: Str::default() }
+        let offset = self.offset + i64::from(crate::planted!(CommitAhead));
+        CommitOffset { offset, leader_epoch: self.leader_epoch, metadata: Str::default() }
     }
 }
 
@@ -114,7 +115,9 @@ impl Progress {
         for (partition, each) in &mut self.partitions {
             each.advance(self.asked);
             if let Some(done) = each.done.filter(|done| each.committed != Some(done.offset)) {
-                due.insert(partition.clone(), done.commit());
+                let backwards = crate::planted!(CommitBackwards, every 2);
+                let commit = if backwards { CommitOffset::new(0) } else { done.commit() };
+                due.insert(partition.clone(), commit);
             }
         }
         due
@@ -150,8 +153,7 @@ impl Progress {
 impl Partition {
     fn advance(&mut self, asked: u64) {
         while let Some(batch) = self.out.front()
-            && batch.returned
-            && batch.id.0 <= asked
+            && (batch.returned && batch.id.0 <= asked || crate::planted!(CommitHeld))
         {
             self.done = Some(batch.next);
             self.out.pop_front();

@@ -129,6 +129,12 @@ impl Group {
     /// Asks the application to give partitions up.
     pub(super) fn revoke(&mut self, now: Instant, partitions: Vec<TopicPartition>) {
         self.unassign(partitions.clone());
+        if crate::planted!(RevokeUntold) {
+            for partition in &partitions {
+                self.possession.ownership.owned.remove(partition);
+            }
+            return self.settle(now);
+        }
         let id = RevocationId(self.possession.ownership.next());
         let deadline = now + self.config.max_poll_interval;
         let event = GroupEvent::Revoking { id, partitions: partitions.clone(), deadline };
@@ -156,14 +162,14 @@ impl Group {
         }
     }
 
-    /// Gives everything up without a word.
+    /// Gives everything up without a word. Returns what the application had: what it gave up itself is not lost.
     pub(super) fn drop_all(&mut self) -> Vec<TopicPartition> {
-        let gone = self.possession.ownership.clear();
+        let (gone, given_up) = self.possession.ownership.clear();
         self.possession.assigned.clear();
         self.possession.agenda = Agenda::default();
         self.possession.unresolved = None;
         self.lookups.keep_adoptions(|_| false);
-        for partition in &gone {
+        for partition in gone.iter().chain(&given_up) {
             self.possession.progress.end(partition);
         }
         self.unassign(gone.clone());
@@ -230,7 +236,11 @@ impl Group {
     }
 
     fn led(&mut self, now: Instant, assignments: super::assignor::Assignments) {
-        let encoded = assignments.into_iter().map(|(member, assignment)| Ok((member, assignment.encode()?)));
+        let forgotten = usize::from(crate::planted!(MemberForgotten));
+        let encoded = assignments
+            .into_iter()
+            .skip(forgotten)
+            .map(|(member, assignment)| Ok((member, assignment.encode()?)));
         match encoded.collect::<Result<Vec<_>, klamm_protocol::wire::EncodeError>>() {
             Ok(assignments) => self.membership.led(assignments),
             Err(_) => {

@@ -101,6 +101,20 @@ table! {
     EpochRegress breaks [24] within 200,
     /// Records that are decoded at once have other offsets than those that are decoded one by one.
     DecodersDisagree breaks [25] within 50,
+    /// A member goes on with partitions without ever having been told that it had to give them up.
+    RevokeUntold breaks [26, 29] within 50,
+    /// Offsets are committed that come after the one to commit.
+    CommitAhead breaks [27] within 20,
+    /// What the application works on is committed by itself.
+    CommitHeld breaks [27] within 50,
+    /// Some commits go back to the beginning.
+    CommitBackwards breaks [28] within 50,
+    /// Heartbeats are so rare that the session is over before.
+    HeartbeatsRare breaks [30] within 20,
+    /// The leader of a group forgets one of its members.
+    MemberForgotten breaks [31] within 20,
+    /// A consumer that is closed does not leave its group.
+    LeaveForgotten breaks [32] within 20,
     /// Some requests have the correlation id of the one before.
     CorrelationReused breaks [39] within 50,
     /// A request is sent before the broker said which versions it has.

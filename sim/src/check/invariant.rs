@@ -149,20 +149,20 @@ invariants! {
     EpochsRise = 24, "epochs-rise", Online;
     /// Decoding a batch record by record, at once, and with a decoder of our own gives the same.
     DecodersAgree = 25, "decoders-agree", Online;
-    /// A partition is read by one live member of a group at a time.
-    OneOwner = 26, "one-owner", NotYet;
+    /// In no generation of a group two of its members read one partition.
+    OneOwner = 26, "one-owner", Online;
     /// Nothing is committed that was not delivered, and with automatic commits nothing that is still being processed.
-    CommitsBehind = 27, "commits-behind", NotYet;
-    /// Within a generation committed offsets never fall, and none are committed by who has lost the partition.
-    CommitsRise = 28, "commits-rise", NotYet;
+    CommitsBehind = 27, "commits-behind", Online;
+    /// Within a generation committed offsets never fall.
+    CommitsRise = 28, "commits-rise", Online;
     /// A group member is told of its partitions in order: assigned, then revoked or lost, never two things at a time.
-    Nesting = 29, "nesting", NotYet;
-    /// A connected member's heartbeats are neither too far apart nor too many.
-    Heartbeats = 30, "heartbeats", NotYet;
-    /// With the same members for long enough, all partitions are assigned, and as few as possible have moved.
-    Assignment = 31, "assignment", NotYet;
-    /// A member that closes leaves its group once; a static one stays.
-    Leaving = 32, "leaving", NotYet;
+    Nesting = 29, "nesting", Online;
+    /// A member that lives and can reach its coordinator is never taken for dead.
+    Heartbeats = 30, "heartbeats", Online;
+    /// With the same members for long enough, each partition is assigned to exactly one of them.
+    Assignment = 31, "assignment", AtEnd;
+    /// A member that closes leaves its group; a static one stays.
+    Leaving = 32, "leaving", Both;
     /// After an aborted transaction positions are where the documentation says.
     AfterAbort = 33, "after-abort", NotYet;
     /// The records and the offsets of a transaction become visible together or never.

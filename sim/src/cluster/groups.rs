@@ -51,6 +51,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::config::GroupConfig;
 use super::{Cluster, ConnectionId, Origin};
+use crate::observe::ClusterEvent;
 use coordinators::Coordinators;
 use timers::Timers;
 
@@ -77,6 +78,8 @@ pub(crate) struct Groups {
     by_id: BTreeMap<Str, Group>,
     timers: Timers,
     answers: VecDeque<(ConnectionId, Answer)>,
+    /// What there is to tell observers.
+    news: Vec<ClusterEvent>,
     /// Groups whose coordinator is new and has not started their members' sessions yet.
     loaded: BTreeSet<Str>,
     /// Partitions of groups that their coordinator still reads, and until when.
@@ -92,6 +95,7 @@ struct Turn<'a> {
     group: &'a mut ClassicGroup,
     timers: &'a mut Timers,
     answers: &'a mut VecDeque<(ConnectionId, Answer)>,
+    news: &'a mut Vec<ClusterEvent>,
     member_ids: &'a mut Entropy,
 }
 
@@ -104,6 +108,7 @@ impl Groups {
             by_id: BTreeMap::new(),
             timers: Timers::default(),
             answers: VecDeque::new(),
+            news: Vec::new(),
             loaded: BTreeSet::new(),
             loading: BTreeMap::new(),
             member_ids,
@@ -195,6 +200,7 @@ impl Groups {
             group,
             timers: &mut self.timers,
             answers: &mut self.answers,
+            news: &mut self.news,
             member_ids: &mut self.member_ids,
         })
     }
@@ -210,6 +216,13 @@ impl Groups {
 }
 
 impl Cluster {
+    /// Tells observers what has happened in groups.
+    pub(super) fn tell_group_news(&mut self) {
+        for event in std::mem::take(&mut self.groups.news) {
+            self.events.tell(|| event);
+        }
+    }
+
     /// Sends the next answer that a group has for somebody. Returns false if there is none.
     pub(super) fn answer_group_request(&mut self, now: Instant) -> bool {
         match self.groups.poll_answer() {

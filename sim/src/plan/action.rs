@@ -144,3 +144,29 @@ lines! {
         Drop(DropHandle),
     }
 }
+
+line! {
+    /// `commit`: commits everything that was handed out.
+    Commit, "commit", () {}
+}
+
+line! {
+    /// `rebalance`: asks the group to assign anew.
+    Rebalance, "rebalance", () {}
+}
+
+lines! {
+    /// What a member of a group does.
+    MemberAction, "action of a member", {
+        /// Reads faster, slower, or not.
+        Pace(Pace),
+        /// Commits.
+        Commit(Commit),
+        /// Asks for a rebalance.
+        Rebalance(Rebalance),
+        /// Closes the consumer.
+        Close(CloseConsumer),
+        /// Drops it.
+        Drop(DropHandle),
+    }
+}

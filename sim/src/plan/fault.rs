@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::line::{line, lines};
-use super::values::{ClientName, Direction, PartitionName, Resolving, TopicName};
+use super::values::{ClientName, Direction, GroupName, PartitionName, Resolving, TopicName};
 use crate::Release;
 
 const fn secs(secs: u64) -> Duration {
@@ -28,6 +28,19 @@ line! {
         "direction" direction: Direction = Direction::Both,
         /// How long.
         "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `move-coordinator`: another broker coordinates a group, after reading what is stored of it.
+    MoveCoordinator, "move-coordinator", (
+        /// Which.
+        "group" group: GroupName,
+        /// Who.
+        "broker" broker: i32,
+    ) {
+        /// How long it reads.
+        "load" load: Duration = Duration::ZERO,
     }
 }
 
@@ -405,6 +418,8 @@ lines! {
         Retain(Retain),
         /// A broker is another release.
         Upgrade(Upgrade),
+        /// Another broker coordinates a group.
+        MoveCoordinator(MoveCoordinator),
         /// A client is gone.
         KillClient(KillClient),
         /// A client stands still.

@@ -4,6 +4,7 @@ mod applications;
 mod dice;
 mod faults;
 mod profiles;
+mod rebalance;
 mod settings;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ mod entity {
     pub(super) const PRODUCERS: u64 = 3 << 32;
     pub(super) const CONSUMERS: u64 = 4 << 32;
     pub(super) const FAULTS: u64 = 5 << 32;
+    pub(super) const MEMBERS: u64 = 6 << 32;
 }
 
 impl Plan {
@@ -37,6 +39,7 @@ impl Plan {
             Profile::Storm => Recipe::storm(seed).plan(profile),
             Profile::Soak => profiles::soak(seed),
             Profile::VersionMix => Recipe::version_mix(seed).plan(profile),
+            Profile::Rebalance => rebalance::plan(seed),
             Profile::Exhaustive => profiles::exhaustive(seed),
         }
     }

@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::fault::{Clog, Hide, Partition};
-use super::values::{ClientName, ConsumerName, PartitionName, ProducerName, Start, TopicName};
+use super::values::{ClientName, ConsumerName, MemberName, PartitionName, ProducerName, Start, TopicName};
 use super::{ConsumeAction, Fault, Plan, ProduceAction, What};
 
 impl Plan {
     /// Without the items of these numbers, and without what cannot be without them. Items are numbered in the order
-    /// of importance: steps first, then consumers, producers, clients and topics.
+    /// of importance: steps first, then members, consumers, producers, clients and topics.
     #[must_use]
     pub fn without(&self, items: Range<usize>) -> Self {
         let mut plan = self.clone();
@@ -18,6 +18,7 @@ impl Plan {
             !items.contains(&(number - 1))
         };
         plan.steps.retain(|_| keep());
+        plan.members.retain(|_| keep());
         plan.consumers.retain(|_| keep());
         plan.producers.retain(|_| keep());
         plan.clients.retain(|_| keep());
@@ -35,6 +36,11 @@ impl Plan {
         for (_, line) in &mut self.consumers {
             line.assign.retain(|start| topics.contains(&start.partition.topic));
         }
+        for (_, line) in &mut self.members {
+            line.topics.retain(|topic| topics.contains(topic));
+        }
+        self.members.retain(|(_, line)| clients.contains(&line.client) && !line.topics.is_empty());
+        let members: Vec<MemberName> = self.members.iter().map(|(name, _)| *name).collect();
         let producers: Vec<ProducerName> = self.producers.iter().map(|(name, _)| *name).collect();
         let consumers: Vec<ConsumerName> = self.consumers.iter().map(|(name, _)| *name).collect();
         self.steps.retain_mut(|step| match &mut step.what {
@@ -43,6 +49,7 @@ impl Plan {
                     && !matches!(action, ProduceAction::Send(send) if !topics.contains(&send.topic))
             }
             What::Consume(name, action) => consumers.contains(name) && keep_partitions(action, &topics),
+            What::Member(name, _) => members.contains(name),
             What::Fault(fault) => {
                 client_of(fault).is_none_or(|client| clients.contains(&client))
                     && topic_of(fault).is_none_or(|topic| topics.contains(&topic))

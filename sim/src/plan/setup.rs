@@ -6,7 +6,8 @@ use klamm_protocol::compression::Compression;
 
 use super::line::line;
 use super::values::{
-    AcksChoice, ClientName, ConsumerName, IsolationChoice, ProducerName, ResetChoice, Start, TopicName,
+    AcksChoice, AssignorChoice, ClientName, ConsumerName, GroupName, IsolationChoice, MemberName,
+    ProducerName, ProtocolChoice, ResetChoice, Start, TopicName,
 };
 use crate::Release;
 
@@ -164,6 +165,37 @@ line! {
     }
 }
 
+line! {
+    /// `member`: consumes in a group; made by a client.
+    MemberLine, "member", (
+        /// Who makes it.
+        "client" client: ClientName,
+        /// `group.id`.
+        "group" group: GroupName,
+        /// What it subscribes to.
+        "topics" topics: Vec<TopicName>,
+    ) {
+        /// `group.protocol`.
+        "protocol" protocol: ProtocolChoice = ProtocolChoice::Classic,
+        /// `partition.assignment.strategy`.
+        "assignor" assignor: AssignorChoice = AssignorChoice::Usual,
+        /// Whether it has a name of its own (`group.instance.id`): that of the plan.
+        "static" is_static: bool = false,
+        /// `session.timeout.ms`.
+        "session" session: Duration = secs(45),
+        /// `heartbeat.interval.ms`.
+        "heartbeat" heartbeat: Duration = secs(3),
+        /// `max.poll.interval.ms`.
+        "max-poll" max_poll: Duration = secs(300),
+        /// `auto.commit.interval.ms`; 0: never.
+        "auto-commit" auto_commit: Duration = secs(5),
+        /// How long after the beginning of the run it comes.
+        "joins" joins: Duration = Duration::ZERO,
+        /// How long it keeps each batch.
+        "hold" hold: Duration = Duration::ZERO,
+    }
+}
+
 /// Something named, and its line.
 pub type Named<N, L> = (N, L);
 /// A topic of a plan.
@@ -174,3 +206,5 @@ pub type Client = Named<ClientName, ClientLine>;
 pub type Producer = Named<ProducerName, ProducerLine>;
 /// A consumer of a plan.
 pub type Consumer = Named<ConsumerName, ConsumerLine>;
+/// A member of a group of a plan.
+pub type Member = Named<MemberName, MemberLine>;

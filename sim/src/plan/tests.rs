@@ -1,8 +1,15 @@
 use super::*;
 use crate::plan::values::{ClientName, TopicName};
 
-const ALL: [Profile; 6] =
-    [Profile::Smoke, Profile::Swarm, Profile::Storm, Profile::Soak, Profile::VersionMix, Profile::Exhaustive];
+const ALL: [Profile; 7] = [
+    Profile::Smoke,
+    Profile::Swarm,
+    Profile::Storm,
+    Profile::Soak,
+    Profile::VersionMix,
+    Profile::Rebalance,
+    Profile::Exhaustive,
+];
 
 fn error(text: &str) -> String {
     text.parse::<Plan>().unwrap_err().to_string()
@@ -134,6 +141,7 @@ fn every_kind_of_fault_and_of_action_is_drawn() {
             drawn.insert(match step.what {
                 What::Produce(_, action) => format!("p {}", action.word()),
                 What::Consume(_, action) => format!("r {}", action.word()),
+                What::Member(_, action) => format!("m {}", action.word()),
                 What::Fault(fault) => fault.word().to_owned(),
                 What::Order(fault) => fault.kind().name().to_owned(),
             });

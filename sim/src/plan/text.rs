@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use super::error::Wrong;
 use super::line::{Line, Word, Words};
-use super::setup::{ClientLine, ClusterLine, ConsumerLine, NetworkLine, ProducerLine, TopicLine};
-use super::values::{ConsumerName, ProducerName, Shown, Value};
-use super::{ConsumeAction, Fault, Plan, PlanError, ProduceAction, Step, What};
+use super::setup::{ClientLine, ClusterLine, ConsumerLine, MemberLine, NetworkLine, ProducerLine, TopicLine};
+use super::values::{ConsumerName, MemberName, ProducerName, Shown, Value};
+use super::{ConsumeAction, Fault, MemberAction, Plan, PlanError, ProduceAction, Step, What};
 use crate::cluster;
 
 /// The version of the format that is written.
 const VERSION: u32 = 1;
 
 /// The words that begin a line.
-const BEGINNINGS: [&str; 10] =
-    ["seed", "profile", "cluster", "network", "topic", "client", "producer", "consumer", "at", "heal"];
+const BEGINNINGS: [&str; 11] = [
+    "seed", "profile", "cluster", "network", "topic", "client", "producer", "consumer", "member", "at",
+    "heal",
+];
 
 /// A line behind its word.
 struct Written<'a, L>(&'a L);
@@ -44,6 +46,7 @@ impl fmt::Display for Plan {
         write_named(f, &self.clients)?;
         write_named(f, &self.producers)?;
         write_named(f, &self.consumers)?;
+        write_named(f, &self.members)?;
         for step in &self.steps {
             writeln!(f, "{step}")?;
         }
@@ -62,6 +65,7 @@ impl fmt::Display for What {
         match self {
             Self::Produce(name, action) => write!(f, "{name} {action}"),
             Self::Consume(name, action) => write!(f, "{name} {action}"),
+            Self::Member(name, action) => write!(f, "{name} {action}"),
             Self::Fault(fault) => fault.fmt(f),
             Self::Order(fault) => fault.fmt(f),
         }
@@ -123,6 +127,7 @@ impl Plan {
             ClientLine::WORD => read_named(words, &mut self.clients),
             ProducerLine::WORD => read_named(words, &mut self.producers),
             ConsumerLine::WORD => read_named(words, &mut self.consumers),
+            MemberLine::WORD => read_named(words, &mut self.members),
             text => Err(words.wrong_at(word.column, Wrong::choice("line of a plan", text, BEGINNINGS))),
         }
     }
@@ -143,6 +148,8 @@ impl Plan {
             What::Produce(name, ProduceAction::read(words.word("what the producer does")?, words, [])?)
         } else if let Ok(name) = ConsumerName::read(word.text) {
             What::Consume(name, ConsumeAction::read(words.word("what the consumer does")?, words, [])?)
+        } else if let Ok(name) = MemberName::read(word.text) {
+            What::Member(name, MemberAction::read(words.word("what the member does")?, words, [])?)
         } else if cluster::FAULTS.iter().any(|entry| entry.name == word.text) {
             What::Order(read_order(word, words)?)
         } else {

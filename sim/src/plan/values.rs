@@ -175,6 +175,10 @@ names! {
     ProducerName "p" "producer",
     /// A consumer of a plan: `r0`, because it reads.
     ConsumerName "r" "consumer",
+    /// A member of a group, of a plan: `m0`.
+    MemberName "m" "member",
+    /// A group of a plan: `g0`, which is the name that it has in the cluster as well.
+    GroupName "g" "group",
 }
 
 /// A partition of a plan: `t0/1`.
@@ -340,6 +344,32 @@ choices! {
 }
 
 choices! {
+    /// Who assigns in a group.
+    ProtocolChoice, "protocol", {
+        /// The members among themselves.
+        Classic = "classic",
+        /// The coordinator (KIP-848).
+        Consumer = "consumer",
+    }
+}
+
+choices! {
+    /// How a leader assigns.
+    AssignorChoice, "assignor", {
+        /// As clients do that are not told.
+        Usual = "usual",
+        /// Ranges of each topic.
+        Range = "range",
+        /// One after the other.
+        RoundRobin = "round-robin",
+        /// As few moves as possible; everything is given up first.
+        Sticky = "sticky",
+        /// As few moves as possible; only what moves is given up.
+        Cooperative = "cooperative-sticky",
+    }
+}
+
+choices! {
     /// How a producer is given records.
     SendMode, "way to send", {
         /// Accepted one by one, the receipts awaited later.
@@ -396,6 +426,8 @@ choices! {
         Soak = "soak",
         /// Brokers of all releases, upgraded and downgraded while they are used.
         VersionMix = "version-mix",
+        /// Members of groups come, go, stand still and die, and coordinators move.
+        Rebalance = "rebalance",
         /// Tiny worlds, each in all orders of events up to a depth.
         Exhaustive = "exhaustive",
     }

@@ -5,18 +5,25 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use klamm_engine::{Acks, Isolation, OffsetReset};
+use klamm_engine::assignor::Assignor;
+use klamm_engine::{Acks, GroupProtocol, Isolation, OffsetReset};
+use klamm_protocol::Str;
 
 use crate::World;
-use crate::observe::{ActorId, ClientId, ConsumerFacts, ProducerFacts};
-use crate::plan::setup::{ClientLine, ConsumerLine, ProducerLine};
-use crate::plan::values::{AcksChoice, ClientName, ConsumerName, IsolationChoice, ProducerName, ResetChoice};
-use crate::plan::{ConsumeAction, Plan, ProduceAction};
-use crate::workload::{ConsumerActor, Identity, ProducerActor, start_at};
+use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, ProducerFacts};
+use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine};
+use crate::plan::values::{
+    AcksChoice, AssignorChoice, ClientName, ConsumerName, IsolationChoice, MemberName, ProducerName,
+    ProtocolChoice, ResetChoice,
+};
+use crate::plan::{ConsumeAction, MemberAction, Plan, ProduceAction};
+use crate::workload::{ConsumerActor, Identity, MemberActor, ProducerActor, start_at};
 use crate::world::{Kafka, KafkaBuilder};
 
 /// Consumers are numbered from here on.
 pub(super) const CONSUMERS: u32 = 1 << 16;
+/// Members of groups are numbered from here on.
+const MEMBERS: u32 = 3 << 16;
 /// Those who read everything at the end.
 pub(super) const FRESH: u32 = 1 << 17;
 
@@ -32,9 +39,11 @@ struct Made {
     handles: BTreeMap<ClientName, Kafka>,
     producers: BTreeMap<ProducerName, ProducerActor>,
     consumers: BTreeMap<ConsumerName, ConsumerActor>,
+    members: BTreeMap<MemberName, MemberActor>,
     /// What they were asked before there were any.
     to_produce: BTreeMap<ProducerName, Vec<ProduceAction>>,
     to_consume: BTreeMap<ConsumerName, Vec<ConsumeAction>>,
+    as_member: BTreeMap<MemberName, Vec<MemberAction>>,
     killed: Vec<ClientName>,
     notes: Vec<String>,
 }
@@ -76,8 +85,10 @@ impl Applications {
         let consumers: Vec<_> = plan.consumers.iter().filter(|(_, line)| gone(line.client)).collect();
         let consumers: Vec<_> =
             consumers.iter().filter_map(|(name, _)| made.consumers.remove(name)).collect();
+        let members: Vec<_> = plan.members.iter().filter(|(_, line)| gone(line.client)).collect();
+        let members: Vec<_> = members.iter().filter_map(|(name, _)| made.members.remove(name)).collect();
         drop(made);
-        drop((handle, producers, consumers));
+        drop((handle, producers, consumers, members));
     }
 
     pub(super) fn produce(&self, name: ProducerName, action: &ProduceAction) {
@@ -94,6 +105,18 @@ impl Applications {
             Some(consumer) => consumer.act(action.clone()),
             None => self.made.borrow_mut().to_consume.entry(name).or_default().push(action.clone()),
         }
+    }
+
+    pub(super) fn member(&self, name: MemberName, action: &MemberAction) {
+        let member = self.made.borrow().members.get(&name).cloned();
+        match member {
+            Some(member) => member.act(action.clone()),
+            None => self.made.borrow_mut().as_member.entry(name).or_default().push(action.clone()),
+        }
+    }
+
+    pub(super) fn members(&self) -> Vec<(MemberName, MemberActor)> {
+        self.made.borrow().members.iter().map(|(name, member)| (*name, member.clone())).collect()
     }
 
     pub(super) fn producers(&self) -> Vec<ProducerActor> {
@@ -149,7 +172,27 @@ impl Maker {
         for (name, line) in self.plan.consumers.iter().filter(|(_, line)| line.client == self.name) {
             self.make_consumer(&kafka, *name, line);
         }
-        self.all.made.borrow_mut().handles.insert(self.name, kafka);
+        self.all.made.borrow_mut().handles.insert(self.name, kafka.clone());
+        for (name, line) in self.plan.members.iter().filter(|(_, line)| line.client == self.name) {
+            // Those that come later come one after the other.
+            self.world.sleep(line.joins).await;
+            self.make_member(&kafka, *name, line);
+        }
+    }
+
+    fn make_member(&self, kafka: &Kafka, name: MemberName, line: &MemberLine) {
+        let handle = match member(kafka, &name.to_string(), line).build() {
+            Ok(handle) => handle,
+            Err(error) => return self.all.note(format!("{name}: {error}")),
+        };
+        let identity = self.identity(MEMBERS + name.0, name.to_string());
+        let actor = MemberActor::new(identity, handle, &member_facts(line), line.hold);
+        let waiting = {
+            let mut made = self.all.made.borrow_mut();
+            made.members.insert(name, actor.clone());
+            made.as_member.remove(&name).unwrap_or_default()
+        };
+        waiting.into_iter().for_each(|action| actor.act(action));
     }
 
     fn make_producer(&self, kafka: &Kafka, name: ProducerName, line: &ProducerLine, max_block: Duration) {
@@ -291,4 +334,38 @@ pub(super) fn consumer_facts(line: &ConsumerLine) -> ConsumerFacts {
 pub(super) fn fresh_reader(kafka: &Kafka, identity: Identity, line: &ConsumerLine) -> Option<ConsumerActor> {
     let handle = consumer(kafka, line).build().ok()?;
     Some(ConsumerActor::new(identity, handle, &consumer_facts(line), &line.assign, line.hold))
+}
+
+fn member(kafka: &Kafka, name: &str, line: &MemberLine) -> klamm_engine::GroupConsumerBuilder {
+    let assignors: &[Assignor] = match line.assignor {
+        AssignorChoice::Usual => &[Assignor::Range, Assignor::CooperativeSticky],
+        AssignorChoice::Range => &[Assignor::Range],
+        AssignorChoice::RoundRobin => &[Assignor::RoundRobin],
+        AssignorChoice::Sticky => &[Assignor::Sticky],
+        AssignorChoice::Cooperative => &[Assignor::CooperativeSticky],
+    };
+    let builder = kafka
+        .group(line.group.to_string())
+        .subscribe(line.topics.iter().map(ToString::to_string))
+        .protocol(match line.protocol {
+            ProtocolChoice::Classic => GroupProtocol::Classic,
+            ProtocolChoice::Consumer => GroupProtocol::Consumer,
+        })
+        .assignors(assignors.iter().copied())
+        .offset_reset(OffsetReset::Earliest)
+        .session_timeout(line.session)
+        .heartbeat_interval(line.heartbeat)
+        .max_poll_interval(line.max_poll)
+        .auto_commit((!line.auto_commit.is_zero()).then_some(line.auto_commit));
+    if line.is_static { builder.instance_id(name) } else { builder }
+}
+
+fn member_facts(line: &MemberLine) -> MemberFacts {
+    let patience = line.session + line.max_poll;
+    MemberFacts {
+        group: Str::from(line.group.to_string()),
+        topics: line.topics.iter().map(|topic| Str::from(topic.to_string())).collect(),
+        is_static: line.is_static,
+        patience_ns: u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX),
+    }
 }

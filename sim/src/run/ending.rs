@@ -10,7 +10,9 @@ use crate::cluster::Cluster;
 use crate::observe::{ActorId, Observation, Phase, TopicPartition};
 use crate::plan::action::{CloseConsumer, CloseProducer, Flush, Pace};
 use crate::plan::setup::{ClientLine, ConsumerLine};
-use crate::plan::values::{ClientName, IsolationChoice, PartitionName, Place, ResetChoice, Start, TopicName};
+use crate::plan::values::{
+    ClientName, IsolationChoice, MemberName, PartitionName, Place, ResetChoice, Start, TopicName,
+};
 use crate::plan::{ConsumeAction, Plan};
 use crate::workload::{ConsumerActor, Identity};
 
@@ -63,7 +65,7 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
         producers.iter().filter(|producer| !producer.is_flushing()).for_each(|producer| {
             producer.act(&Flush::plain().into());
         });
-        wait_at_most(world, FLUSHES, || idle(applications));
+        wait_at_most(world, FLUSHES, PATIENCE, || idle(applications));
     }
     let late: Vec<String> = producers
         .iter()
@@ -74,10 +76,22 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
     for consumer in applications.consumers() {
         consumer.act(ConsumeAction::Pace(Pace::plain()));
     }
+    applications.members().iter().for_each(|(_, member)| member.act(Pace::plain().into()));
+    // Whoever is gone is found out after a session, and then there is a rebalance, at each of which somebody may be slow.
+    let slowest = plan.members.iter().map(|(_, line)| line.session + line.max_poll).max();
+    let patience = slowest.unwrap_or_default() * 2 + PATIENCE;
+    wait_at_most(world, LIMIT, patience, || unread_by_groups(plan, world, applications));
+    // For so long nothing may change: nobody is taken for dead who only has nothing to do.
+    world.run_for(slowest.unwrap_or_default() * 2);
     let mut readers = fresh_readers(plan, world);
     readers.extend(applications.consumers());
     wait(world, || unread(world, &readers));
     world.tell(&Observation::Phase(Phase::Settled));
+    applications.members().iter().for_each(|(_, member)| member.act(CloseConsumer {}.into()));
+    wait(world, || {
+        let open = applications.members().iter().filter(|(_, member)| !member.is_closed()).count();
+        if open == 0 { Ok(()) } else { Err(open as u64) }
+    });
     producers.iter().for_each(|producer| producer.act(&CloseProducer::plain().into()));
     wait(world, || idle(applications));
     readers.iter().for_each(|reader| reader.act(ConsumeAction::Close(CloseConsumer {})));
@@ -97,11 +111,11 @@ fn patience(plan: &Plan) -> Duration {
 }
 
 fn wait(world: &World, left: impl Fn() -> Result<(), u64>) {
-    wait_at_most(world, LIMIT, left);
+    wait_at_most(world, LIMIT, PATIENCE, left);
 }
 
-/// Waits until `left` says that nothing is left to wait for, as long as what it returns changes.
-fn wait_at_most(world: &World, limit: Duration, left: impl Fn() -> Result<(), u64>) {
+/// Waits until `left` says that nothing is left to wait for, as long as what it returns changes now and then.
+fn wait_at_most(world: &World, limit: Duration, patience: Duration, left: impl Fn() -> Result<(), u64>) {
     let began = world.now();
     let mut last = (u64::MAX, began);
     while let Err(left) = left() {
@@ -109,7 +123,7 @@ fn wait_at_most(world: &World, limit: Duration, left: impl Fn() -> Result<(), u6
         if left != last.0 {
             last = (left, now);
         }
-        if now.since(last.1) >= PATIENCE || now.since(began) >= limit {
+        if now.since(last.1) >= patience || now.since(began) >= limit {
             return;
         }
         world.run_for(LOOK);
@@ -131,6 +145,44 @@ fn unread(world: &World, readers: &[ConsumerActor]) -> Result<(), u64> {
         readers.iter().map(of_reader).sum()
     });
     if missing == 0 { Ok(()) } else { Err(missing) }
+}
+
+/// How many records are committed and have not been read by groups; a partition that nobody has, or more than one, counts as
+/// well.
+fn unread_by_groups(plan: &Plan, world: &World, applications: &Applications) -> Result<(), u64> {
+    let members = applications.members();
+    let open: Vec<_> = members.iter().filter(|(_, member)| !member.is_closed()).collect();
+    let mut left = 0;
+    for (name, line) in &plan.members {
+        if !open.iter().any(|(other, _)| other == name) {
+            continue;
+        }
+        let of_group = |other: &MemberName| {
+            plan.members.iter().any(|(known, other_line)| known == other && other_line.group == line.group)
+        };
+        let owned: Vec<_> = open
+            .iter()
+            .filter(|(other, _)| of_group(other))
+            .flat_map(|(_, member)| member.positions())
+            .collect();
+        left += world.cluster(|cluster, _| {
+            let starts = line.topics.iter().flat_map(|topic| everything(cluster, *topic));
+            let of = |start: Start| TopicPartition {
+                topic: start.partition.topic.to_string().into(),
+                partition: start.partition.partition,
+            };
+            let left = starts.map(of).map(|of| {
+                let mut owners = owned.iter().filter(|(known, _)| *known == of);
+                match (owners.next(), owners.next()) {
+                    (Some((_, position)), None) => missing(cluster, &of, *position),
+                    // Somebody has not heard yet that it is others'.
+                    _ => 1,
+                }
+            });
+            left.sum::<u64>()
+        });
+    }
+    if left == 0 { Ok(()) } else { Err(left) }
 }
 
 /// How many offsets lie between a position and the end; one if there is no position.

@@ -15,8 +15,8 @@ use klamm_protocol::records::Batches;
 use super::applications::{CONSUMERS, FRESH};
 use crate::cluster::ConnectionId;
 use crate::observe::{
-    ActorId, ClientId, ClusterEvent, Consuming, Observation, Observe, Producing, TopicPartition, ValueId,
-    Wire,
+    ActorId, ClientId, ClusterEvent, Consuming, Membering, Observation, Observe, Producing, TopicPartition,
+    ValueId, Wire,
 };
 use crate::plan::Plan;
 
@@ -166,6 +166,7 @@ impl Inner {
         Some(match observation {
             Observation::Producing(actor, what) => producing(*actor, what),
             Observation::Consuming(actor, what) => consuming(*actor, what),
+            Observation::Membering(actor, what) => membering(*actor, what),
             Observation::Wire(connection, what) => self.wire(*connection, what),
             Observation::Cluster(event) => self.cluster(event)?,
             Observation::Process(client, process) => {
@@ -350,6 +351,35 @@ fn producing(who: ActorId, what: &Producing<'_>) -> Told {
         Producing::Holds(bytes) => format!("holds {bytes} bytes"),
         Producing::CloseBegan { .. } => String::from("closes"),
         Producing::CloseEnded { undelivered } => format!("is closed, {undelivered} records undelivered"),
+    };
+    (actor(who), entities, text)
+}
+
+fn membering(who: ActorId, what: &Membering<'_>) -> Told {
+    let mut entities = Vec::new();
+    let mut of = |partition: &TopicPartition| {
+        entities.push(place(partition));
+        place(partition)
+    };
+    let mut all =
+        |partitions: &[TopicPartition]| partitions.iter().map(&mut of).collect::<Vec<_>>().join(", ");
+    let text = match what {
+        Membering::Made(_, facts) => format!("is made: {facts:?}"),
+        Membering::Assigned { generation, member, partitions } => {
+            format!("is assigned {} in generation {generation} as {member}", all(partitions))
+        }
+        Membering::Revoking(partitions) => format!("is to give up {}", all(partitions)),
+        Membering::Released(partitions) => format!("gives up {}", all(partitions)),
+        Membering::Lost(partitions) => format!("lost {}", all(partitions)),
+        Membering::Delivered { from, offset, value, .. } => {
+            let value = value.map_or_else(|| String::from("a value without an id"), name);
+            format!("reads {value} at {offset} of {}", of(from))
+        }
+        Membering::Holds(partition, Some(first)) => format!("works on {first} of {}", of(partition)),
+        Membering::Holds(partition, None) => format!("is done with {}", of(partition)),
+        Membering::Commits => String::from("commits"),
+        Membering::CloseBegan => String::from("closes"),
+        Membering::Closed => String::from("is closed"),
     };
     (actor(who), entities, text)
 }

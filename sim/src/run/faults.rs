@@ -321,6 +321,10 @@ fn at_once(fault: &Fault, cluster: &mut Cluster, now: Instant) {
             let before = state.log_start_offset + there * i64::from((*percent).min(100)) / 100;
             drop(cluster.delete_records(now, &topic, partition.partition, before));
         }
+        Fault::MoveCoordinator(to) => {
+            // Who holds no replica of its partition cannot take it over.
+            drop(cluster.move_coordinator(now, &to.group.to_string(), to.broker, to.load));
+        }
         Fault::Retain(Retain { topic, bytes }) => {
             let topic = topic.to_string();
             drop(cluster.configure_topic(&topic, "retention.bytes", Some(&bytes.to_string())));

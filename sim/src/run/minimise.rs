@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Options, run};
 use crate::check::{Invariant, Violation};
 use crate::plan::setup::{ClientLine, ClusterLine, ConsumerLine, NetworkLine, ProducerLine};
-use crate::plan::{ConsumeAction, Fault, Plan, ProduceAction, What};
+use crate::plan::{ConsumeAction, Fault, MemberAction, Plan, ProduceAction, What};
 
 /// A plan that was made smaller.
 #[derive(Clone, Debug)]
@@ -226,7 +226,9 @@ fn shorter(what: &mut What) {
             *lasts = half(*lasts);
         }
         What::Produce(_, ProduceAction::Send(send)) => send.every = half(send.every),
-        What::Consume(_, ConsumeAction::Pace(pace)) => pace.hold = half(pace.hold),
+        What::Consume(_, ConsumeAction::Pace(pace)) | What::Member(_, MemberAction::Pace(pace)) => {
+            pace.hold = half(pace.hold);
+        }
         _ => {}
     }
 }

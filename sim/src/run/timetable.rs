@@ -55,7 +55,7 @@ impl Timetable {
     pub(super) fn run_rest(&mut self, plan: &Plan, world: &World, applications: &Applications) {
         for ((at, _), entry) in std::mem::take(&mut self.entries) {
             let Entry::Step(index) = entry else { continue };
-            if matches!(plan.steps[index].what, What::Produce(..) | What::Consume(..)) {
+            if matches!(plan.steps[index].what, What::Produce(..) | What::Consume(..) | What::Member(..)) {
                 world.run_until(self.began + at);
                 self.step(plan, world, applications, (index, at));
             }
@@ -74,6 +74,7 @@ impl Timetable {
         match what {
             What::Produce(name, action) => applications.produce(*name, action),
             What::Consume(name, action) => applications.consume(*name, action),
+            What::Member(name, action) => applications.member(*name, action),
             What::Order(fault) => world.cluster(|cluster, now| cluster.inject(now, fault)),
             What::Fault(fault) => {
                 if let Fault::PauseClient(pause) = fault {

@@ -23,6 +23,7 @@ mod table;
 mod tests;
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::time::Duration;
 
 use bytes::Bytes;
 use klamm_protocol::Str;
@@ -198,7 +199,7 @@ impl ClassicGroup {
             self.clocks.leave_by = self.clocks.leave_by.map(|at| at.min(deadline));
             return;
         }
-        if leave || self.config.instance_id.is_none() {
+        if (leave || self.config.instance_id.is_none()) && !crate::planted!(LeaveForgotten) {
             self.send_leave("the consumer is closed");
         }
         self.forget(now);
@@ -302,6 +303,8 @@ impl ClassicGroup {
     fn heard(&mut self, now: Instant) {
         self.more.failures = 0;
         self.clocks.session_end = Some(now + self.config.session_timeout);
-        self.clocks.beat_at = Some(now + self.config.heartbeat_interval);
+        let rarely =
+            if crate::planted!(HeartbeatsRare) { self.config.session_timeout * 3 } else { Duration::ZERO };
+        self.clocks.beat_at = Some(now + self.config.heartbeat_interval + rarely);
     }
 }

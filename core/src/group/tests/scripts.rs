@@ -95,6 +95,22 @@ fn nothing_is_committed_between_join_and_sync() {
 }
 
 #[test]
+fn what_was_given_up_is_not_lost_as_well() {
+    let mut world = World::stable(eager(), &[0]);
+    world.read(0, 10);
+    world.group.enforce_rebalance(world.now, "test".into());
+    world.drain();
+    let (id, _) = revoking(&world);
+    world.group.revoked(world.now, id);
+    world.drain();
+    world.read(0, 20);
+    assert_eq!(world.kinds(), ["commit"]);
+    world.committed(ErrorCode::UNKNOWN_MEMBER_ID);
+    let is_lost = |event: &GroupEvent| matches!(event, GroupEvent::Lost { .. });
+    assert!(!world.events.iter().any(is_lost), "{:?}", world.events);
+}
+
+#[test]
 fn partitions_that_are_not_given_up_in_time_are_lost() {
     let mut world = World::stable(eager(), &[0]);
     world.read(0, 10);

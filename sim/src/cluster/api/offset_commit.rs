@@ -9,6 +9,7 @@ use klamm_protocol::{ErrorCode, Str};
 use super::{Reply, Serve};
 use crate::cluster::groups::{Claim, Commit};
 use crate::cluster::{Cluster, Origin};
+use crate::observe::ClusterEvent;
 
 /// Since this version topics are named by their ids.
 const BY_ID: i16 = 10;
@@ -19,7 +20,7 @@ impl Serve for OffsetCommitRequest {
             return Reply::Now(self.refuse(error));
         }
         Reply::Now(answer(&self, |topic, partition| {
-            commit(&self.group_id, cluster, origin, topic, partition).err().unwrap_or(ErrorCode::NONE)
+            commit(&self, cluster, origin, topic, partition).err().unwrap_or(ErrorCode::NONE)
         }))
     }
 
@@ -86,7 +87,7 @@ fn existing(cluster: &Cluster, topic: &Str, partition: i32) -> Result<Str, Error
 }
 
 fn commit(
-    group: &Str,
+    request: &OffsetCommitRequest,
     cluster: &mut Cluster,
     origin: &Origin,
     topic: &OffsetCommitRequestTopic,
@@ -100,5 +101,14 @@ fn commit(
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata.as_deref().unwrap_or_default(),
     };
-    cluster.groups.commit(group, &commit)
+    cluster.groups.commit(&request.group_id, &commit)?;
+    cluster.events.tell(|| ClusterEvent::OffsetCommitted {
+        group: Str::copy_of(&request.group_id),
+        member: Str::copy_of(&request.member_id),
+        generation: request.generation_id_or_member_epoch,
+        topic: name.clone(),
+        partition: partition.partition_index,
+        offset: partition.committed_offset,
+    });
+    Ok(())
 }

@@ -49,7 +49,10 @@ impl Turn<'_> {
         if missing.is_empty() || !matches!(self.group.state, State::CompletingRebalance | State::Stable) {
             return;
         }
-        missing.iter().for_each(|id| self.remove_member(id));
+        for id in &missing {
+            self.remove_member(id);
+            self.tell_gone(id, true);
+        }
         self.prepare_rebalance();
     }
 
@@ -58,6 +61,7 @@ impl Turn<'_> {
             self.complete_join_if_all_are_there();
         } else if self.group.now.members.get(id).is_some_and(super::member::Member::is_expired) {
             self.remove_member(id);
+            self.tell_gone(id, true);
             self.handle_members_gone();
         }
     }

@@ -68,7 +68,9 @@ impl Turn<'_> {
         let (id, instance_id) = (&member.member_id, member.group_instance_id.as_ref());
         if id.is_empty() {
             let known = instance_id.and_then(|instance_id| self.group.static_member(instance_id)).cloned();
-            self.remove_member(&known.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?);
+            let known = known.ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+            self.remove_member(&known);
+            self.tell_gone(&known, false);
         } else if self.group.pending_joins.contains(id) {
             if instance_id.is_some() {
                 return Err(ErrorCode::UNKNOWN_SERVER_ERROR);
@@ -78,6 +80,7 @@ impl Turn<'_> {
         } else {
             self.group.check_member(id, instance_id)?;
             self.remove_member(id);
+            self.tell_gone(id, false);
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::join::join_error;
 use super::timers::Timer;
 use super::{Answer, Claim, Group, Groups, Join, Kind, Sync};
 use crate::cluster::topics::Topics;
+use crate::observe::ClusterEvent;
 
 /// Since this version a commit can say the epoch of a member.
 const EPOCH_IN_COMMIT: i16 = 9;
@@ -82,12 +83,23 @@ impl Groups {
         let id = &request.group_id;
         let mut modern = self.modern(now, topics, id).ok_or_else(|| no_consumer_group(id))?;
         let (response, leaving) = modern.leave(request)?;
-        self.send_away(now, topics, id, &leaving);
+        self.send_away(now, topics, id, &leaving, false);
         Ok(response)
     }
 
     /// Takes members out of a consumer group, which becomes a classic one if only classic members are left.
-    pub(super) fn send_away(&mut self, now: Instant, topics: &Topics, id: &str, leaving: &[Str]) {
+    pub(super) fn send_away(
+        &mut self,
+        now: Instant,
+        topics: &Topics,
+        id: &str,
+        leaving: &[Str],
+        expired: bool,
+    ) {
+        let group = Str::copy_of(id);
+        let gone =
+            |member: &Str| ClusterEvent::MemberGone { group: group.clone(), member: member.clone(), expired };
+        self.news.extend(leaving.iter().map(gone));
         let Some(mut modern) = self.modern(now, topics, id) else { return };
         if leaving.is_empty() {
             return;
@@ -142,7 +154,7 @@ impl Groups {
         let found: Vec<_> = found.collect();
         let leaving: BTreeSet<Str> = found.iter().flatten().cloned().collect();
         let leaving: Vec<Str> = leaving.into_iter().collect();
-        self.send_away(now, topics, id, &leaving);
+        self.send_away(now, topics, id, &leaving, false);
         Some(found.into_iter().map(|found| found.map(drop)).collect())
     }
 
@@ -150,7 +162,7 @@ impl Groups {
     pub(super) fn handle_late_member(&mut self, now: Instant, topics: &Topics, group: &str, timer: &Timer) {
         let Some(modern) = self.modern(now, topics, group) else { return };
         if let Some(member) = modern.overdue(timer) {
-            self.send_away(now, topics, group, &[member]);
+            self.send_away(now, topics, group, &[member], true);
         }
     }
 }

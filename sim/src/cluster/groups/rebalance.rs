@@ -9,6 +9,7 @@ use super::join::join_error;
 use super::member::Member;
 use super::timers::Timer;
 use super::{State, Turn};
+use crate::observe::ClusterEvent;
 
 impl Turn<'_> {
     /// Something changed among the members: a rebalance begins, or the one under way may be able to go on.
@@ -111,6 +112,7 @@ impl Turn<'_> {
             self.group.now.members.values().filter(is_absent).map(|member| member.id.clone()).collect();
         for id in absent {
             self.group.remove(&id);
+            self.tell_gone(&id, true);
             self.timers.cancel(&self.group.id, Timer::Session(id));
         }
     }
@@ -151,6 +153,12 @@ impl Turn<'_> {
         if let Some(connection) = member.syncing {
             self.answer_sync(connection, Err(ErrorCode::UNKNOWN_MEMBER_ID));
         }
+    }
+
+    /// Tells observers of a member that is not one any more.
+    pub(super) fn tell_gone(&mut self, member: &str, expired: bool) {
+        let (group, member) = (self.group.id.clone(), Str::copy_of(member));
+        self.news.push(ClusterEvent::MemberGone { group, member, expired });
     }
 
     /// Members are gone: the others share what they had.

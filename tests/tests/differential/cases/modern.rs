@@ -482,7 +482,11 @@ fn topic_created(talk: &mut Talk) -> Outcome<()> {
 }
 
 /// Has a member send heartbeats until its epoch is this one; these are not noted.
-fn await_epoch(desk: &mut Desk<'_>, request: &ConsumerGroupHeartbeatRequest, epoch: i32) -> Outcome<()> {
+pub(super) fn await_epoch(
+    desk: &mut Desk<'_>,
+    request: &ConsumerGroupHeartbeatRequest,
+    epoch: i32,
+) -> Outcome<()> {
     let at = desk.at;
     desk.talk.until("epoch", |talk| Ok(talk.quiet(at, 1, request)?.member_epoch == epoch))
 }

@@ -87,7 +87,15 @@ impl Modern<'_> {
         let named = said.owned_partitions.iter().map(|topic| (&topic.topic, &topic.partitions[..]));
         let owned = embedded::by_id(named, self.topics);
         let id = comer.after.id.clone();
+        let target = downgrade.map(|_| self.group.target.clone());
         let progress = self.take_over(&comer, Some(&owned)).map_err(|refused| refused.code)?;
+        // A group that becomes a classic one gets no new target from the coordinator.
+        if let Some(mut target) = target {
+            if let Some(known) = comer.replaced.as_ref().and_then(|replaced| target.remove(replaced)) {
+                target.insert(id.clone(), known);
+            }
+            self.group.target = target;
+        }
         self.timers.cancel(&self.group.id, Timer::Rejoin(id.clone()));
         self.begin_session(&id, join.session_timeout());
         let deadline = self.now + join.rebalance_timeout();
