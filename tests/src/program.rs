@@ -1,6 +1,6 @@
 //! Runs the command-line tool under test.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -67,6 +67,36 @@ pub fn klamm(arguments: &[&str], input: &[u8], memory_mib: Option<u32>) -> Outco
         code: output.status.code(),
         output: output.stdout,
         errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        took: began.elapsed(),
+    })
+}
+
+/// Runs `klamm` with these arguments, sends it a signal by name once it has written so many lines, and waits for its end.
+///
+/// # Errors
+/// When it cannot be started or signalled.
+pub fn klamm_until(arguments: &[&str], lines: usize, signal: &str) -> Outcome<Ran> {
+    let mut command = Command::new(path()?);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let began = Instant::now();
+    let mut child = command.spawn()?;
+    let mut reader = BufReader::new(child.stdout.take().ok_or("no standard output")?);
+    let mut output = Vec::new();
+    for _ in 0..lines {
+        if reader.read_until(b'\n', &mut output)? == 0 {
+            break;
+        }
+    }
+    let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status()?;
+    if !sent.success() {
+        return Err("the signal could not be sent".into());
+    }
+    reader.read_to_end(&mut output)?;
+    let ended = child.wait_with_output()?;
+    Ok(Ran {
+        code: ended.status.code(),
+        output,
+        errors: String::from_utf8_lossy(&ended.stderr).into_owned(),
         took: began.elapsed(),
     })
 }

@@ -12,18 +12,18 @@ use klamm_tests::wire::Wire;
 
 use crate::tools::apache;
 
-const LINES: usize = 1_000;
+pub(crate) const LINES: usize = 1_000;
 const PARTITIONS: u16 = 6;
 
 /// A topic of the stage, and where it is.
-fn new_topic(stage: &Stage) -> Outcome<(String, String)> {
+pub(crate) fn new_topic(stage: &Stage) -> Outcome<(String, String)> {
     let topic = stage.topic("t");
     stage.cluster().create_topic(&topic, PARTITIONS)?;
     Ok((topic, stage.cluster().bootstrap().join(",")))
 }
 
 /// Numbers, each with itself as the key.
-fn produce(topic: &str, bootstrap: &str) -> Outcome<()> {
+pub(crate) fn produce(topic: &str, bootstrap: &str) -> Outcome<()> {
     let lines: String = (0..LINES).map(|number| format!("{number}\t{number}\n")).collect();
     klamm(&["produce", topic, "-K", "\\t", "-b", bootstrap], lines.as_bytes(), None)?.succeeded().map(drop)
 }
@@ -35,7 +35,7 @@ fn consume(topic: &str, bootstrap: &str, arguments: &[&str]) -> Outcome<Vec<usiz
     String::from_utf8(output)?.lines().map(|line| Ok(line.parse()?)).collect()
 }
 
-fn expect_all(mut numbers: Vec<usize>) -> Outcome<()> {
+pub(crate) fn expect_all(mut numbers: Vec<usize>) -> Outcome<()> {
     numbers.sort_unstable();
     let is_complete = numbers.iter().copied().eq(0..LINES);
     if is_complete { Ok(()) } else { Err(format!("{} numbers: {numbers:?}", numbers.len()).into()) }

@@ -85,6 +85,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("members_by_coordinator_come_back", BOTH, members::static_comes_back_by_coordinator)
         .over(TWO),
     Scenario::new("members_move_to_coordinator", BOTH, members::moves_to_coordinator).over(TWO),
+    Scenario::new("tool_resumes_in_group", BOTH, members::tool_resumes).over(TOOL),
     Scenario::new("members_of_any_version", OLD_EMBEDDED, members::share_and_leave).over(TWO),
     Scenario::new("members_of_any_version", OLD_REAL, members::share_and_leave).over(TOOL).within_s(300),
     Scenario::new("idle_member", BOTH, members::idle_member).over(TWO),

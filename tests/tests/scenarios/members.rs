@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use klamm_tests::Outcome;
 use klamm_tests::client::{Client, Member, MemberSettings, Message, ProducerSettings, Told};
+use klamm_tests::program::{klamm, klamm_until};
 use klamm_tests::scenario::Stage;
+
+use crate::java_groups::{
+    LINES as NUMBERS, expect_all, new_topic as new_tool_topic, produce as produce_numbers,
+};
 
 const PARTITIONS: i32 = 4;
 /// How long to wait for one member before looking after the others.
@@ -401,4 +406,31 @@ pub(crate) fn brokers_restart(stage: &Stage) -> Outcome<()> {
         }
     }
     group.until_shared(&topic, &[2, 2])
+}
+
+/// The tool stops after so many records, or at a signal: it has committed what it printed, and the next one goes on there.
+pub(crate) fn tool_resumes(stage: &Stage) -> Outcome<()> {
+    let (topic, bootstrap) = new_tool_topic(stage)?;
+    produce_numbers(&topic, &bootstrap)?;
+    let consume = ["consume", &topic, "--group", &topic, "--from-beginning", "-b", &bootstrap];
+    let mut output = klamm(&[&consume[..], &["-n", "333"]].concat(), b"", None)?.succeeded()?;
+    for signal in ["TERM", "INT"] {
+        if output.iter().filter(|byte| **byte == b'\n').count() == NUMBERS {
+            break;
+        }
+        output.extend(klamm_until(&consume, 1, signal)?.succeeded()?);
+    }
+    let mut numbers = Vec::new();
+    for line in String::from_utf8(output)?.lines() {
+        numbers.push(line.parse()?);
+    }
+    let left = NUMBERS.saturating_sub(numbers.len());
+    if left > 0 {
+        let count = left.to_string();
+        let output = klamm(&[&consume[..], &["-n", &count]].concat(), b"", None)?.succeeded()?;
+        for line in String::from_utf8(output)?.lines() {
+            numbers.push(line.parse()?);
+        }
+    }
+    expect_all(numbers)
 }
