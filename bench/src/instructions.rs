@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
+use klamm_core::group::assignor::Assignor;
 use klamm_protocol::compression::{Compression, Compressor};
 use klamm_protocol::records::Scratch;
 
+use crate::assignors::{Group, Rejoin};
 use crate::client::{Consuming, Producing};
 use crate::fetching::{FETCHES, Fetching};
 use crate::messages::{METADATA_PARTITIONS, ROUND_TRIPS, RoundTrips, decode_metadata, metadata};
@@ -52,6 +54,21 @@ pub const CASES: &[Case] = &[
     Case { name: "consumer/fetch-1", units: FETCHES, run: |rounds| run_fetching(1, rounds) },
     Case { name: "consumer/fetch-1000", units: FETCHES, run: |rounds| run_fetching(1_000, rounds) },
     Case { name: "consumer/fetch-10000", units: FETCHES, run: |rounds| run_fetching(10_000, rounds) },
+    Case {
+        name: "group/sticky-join",
+        units: SMALL_GROUP,
+        run: |rounds| run_rejoin(Assignor::Sticky, Group::SMALL, rounds),
+    },
+    Case {
+        name: "group/sticky-join-racks",
+        units: SMALL_GROUP,
+        run: |rounds| run_rejoin(Assignor::Sticky, Group { racks: true, ..Group::SMALL }, rounds),
+    },
+    Case {
+        name: "group/sticky-join-mixed",
+        units: SMALL_GROUP,
+        run: |rounds| run_rejoin(Assignor::Sticky, Group { mixed: true, ..Group::SMALL }, rounds),
+    },
     Case { name: "client/append", units: RECORDS, run: run_client_append },
     Case { name: "client/produce", units: RECORDS, run: run_client_produce },
     Case { name: "client/consume", units: RECORDS, run: run_client_consume },
@@ -105,6 +122,15 @@ fn run_fetching(partitions: u32, rounds: usize) {
     let mut fetching = Fetching::new(partitions);
     for _ in 0..rounds {
         fetching.fetch();
+    }
+}
+
+const SMALL_GROUP: usize = Group::SMALL.all();
+
+fn run_rejoin(assignor: Assignor, group: Group, rounds: usize) {
+    let group = Rejoin::joined(assignor, group);
+    for _ in 0..rounds {
+        black_box(group.lead());
     }
 }
 

@@ -25,6 +25,9 @@ pub(crate) enum Command {
     /// Create, list, describe or delete topics
     #[command(subcommand)]
     Topic(Topic),
+    /// List, describe or delete groups, show how far they are behind, reset their offsets
+    #[command(subcommand)]
+    Group(crate::group::args::Group),
     /// Produce lines of files or of standard input as records
     Produce(Produce),
     /// Print the records of a topic
@@ -354,7 +357,7 @@ pub(crate) enum Isolation {
     ReadCommitted,
 }
 
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
         Ok(_) => Err("must be between 0.1 and 86400 seconds".to_owned()),

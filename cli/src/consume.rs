@@ -18,6 +18,7 @@ use crate::{
     format::{Format, Shown, write_json},
     output::Output,
     progress::Progress,
+    time,
 };
 
 /// How often to look whether the cluster is still there while no records come.
@@ -77,7 +78,7 @@ fn start(args: &Consume) -> Result<StartAt, CliError> {
             (Some(time), _) => number(time).map(StartAt::Timestamp),
             (None, Some(back)) => match back.parse() {
                 Ok(count) => Some(StartAt::BeforeLatest(count)),
-                Err(_) => duration(back).map(StartAt::Duration),
+                Err(_) => time::length(back).map(StartAt::Duration),
             },
             (None, None) => number(text).map(StartAt::Offset),
         },
@@ -92,15 +93,6 @@ fn start(args: &Consume) -> Result<StartAt, CliError> {
 
 fn number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number| *number >= 0)
-}
-
-/// A number and a unit: `90s`, `15m`, `2h`, `7d`.
-fn duration(text: &str) -> Option<Duration> {
-    let (unit, seconds) = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)]
-        .into_iter()
-        .find(|(unit, _)| text.ends_with(unit))?;
-    let count: u64 = text.strip_suffix(unit)?.parse().ok()?;
-    Some(Duration::from_secs(count.checked_mul(seconds)?))
 }
 
 /// The partitions to consume, checked against the topic's.

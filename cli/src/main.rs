@@ -11,11 +11,13 @@ mod demo;
 mod error;
 mod escape;
 mod format;
+mod group;
 mod lines;
 mod output;
 mod produce;
 mod progress;
 mod sim;
+mod time;
 mod topic;
 
 use std::{io::Write, process::ExitCode};
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Broker(args) => broker::run(&args),
         Command::Topic(args) => topic::run(&args),
+        Command::Group(args) => group::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Sim(args) => sim::run(&args),

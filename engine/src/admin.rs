@@ -1,5 +1,7 @@
 //! Administration, as an application sees it.
 
+mod groups;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use klamm_core::{
@@ -11,6 +13,8 @@ use klamm_core::{
     client::Done,
 };
 use klamm_protocol::Str;
+
+pub use groups::GroupListings;
 
 use crate::kafka::ClientHandle;
 

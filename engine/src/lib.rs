@@ -39,7 +39,7 @@ mod signals;
 mod tests;
 mod wait;
 
-pub use admin::{Admin, PerItem};
+pub use admin::{Admin, GroupListings, PerItem};
 pub use clock::{Clock, SystemClock};
 pub use connection_task::ConnectionTask;
 pub use consumer::{
@@ -62,8 +62,9 @@ pub use wait::{block_on, block_on_until};
 pub use klamm_core::{
     BrokerId, Effect, Instant, WallTime,
     admin::{
-        AdminError, AdminErrorKind, BrokerDescription, ClusterDescription, CreatedTopic, ListedOffset,
-        NewTopic, OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
+        AdminError, AdminErrorKind, BrokerDescription, ClusterDescription, CommittedOffset, CreatedTopic,
+        GroupDescription, GroupListing, GroupMember, GroupType, ListedOffset, MemberName, NewTopic,
+        OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
     },
     client::{AddressFailure, TopicUnavailable},
     cluster::Address,

@@ -1,5 +1,7 @@
 //! Administration.
 
+mod groups;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use klamm_engine::{

@@ -40,15 +40,16 @@ pub use kafka::{Kafka, KafkaBuilder};
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
     AssignmentTask, BatchRecords, BrokerDescription, BrokerId, CloseReason, ClusterDescription, CommitError,
-    CommitErrorKind, CommitOffset, CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord,
-    CreatedTopic, Delivery, Effect, ErrorCode, Event, Explanation, FetchedBatch, GroupBatch, GroupError,
-    GroupEvent, GroupMetadata, GroupProtocol, GroupReadError, GroupStep, InvalidConfig, Isolation,
-    ListedOffset, LostReason, NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec,
-    PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PendingCommit, PerItem,
-    ProduceError, ProduceErrorKind, Record, RecordMetadata, ResetReason, Revocation, SeekError, SendError,
-    Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions,
-    TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value,
-    assignor, records,
+    CommitErrorKind, CommitOffset, CommittedOffset, CommittedOffsets, Compression, ConnectError,
+    ConsumeError, ConsumedRecord, CreatedTopic, Delivery, Effect, ErrorCode, Event, Explanation,
+    FetchedBatch, GroupBatch, GroupDescription, GroupError, GroupEvent, GroupListing, GroupListings,
+    GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep, GroupType, InvalidConfig,
+    Isolation, ListedOffset, LostReason, MemberName, NewTopic, NotAssigned, NotStreamed, OffsetReset,
+    OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PendingCommit,
+    PerItem, ProduceError, ProduceErrorKind, Record, RecordMetadata, ResetReason, Revocation, SeekError,
+    SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition,
+    TopicPartitions, TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner,
+    Uuid, Value, assignor, records,
 };
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};

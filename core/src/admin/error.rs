@@ -91,6 +91,14 @@ impl AdminError {
             ErrorCode::TOPIC_AUTHORIZATION_FAILED | ErrorCode::CLUSTER_AUTHORIZATION_FAILED => {
                 Some("the user lacks a permission (ACL) for this operation")
             }
+            ErrorCode::GROUP_ID_NOT_FOUND => Some("the cluster has no such group: check its name"),
+            ErrorCode::NON_EMPTY_GROUP | ErrorCode::UNKNOWN_MEMBER_ID => {
+                Some("the group has members: stop its consumers first")
+            }
+            ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC => {
+                Some("members of the group subscribe to the topic: stop them first")
+            }
+            ErrorCode::GROUP_AUTHORIZATION_FAILED => Some("the user lacks a permission (ACL) for this group"),
             ErrorCode::TOPIC_DELETION_DISABLED => Some("the brokers have delete.topic.enable=false"),
             _ => None,
         }

@@ -17,6 +17,7 @@
 
 mod describe;
 mod error;
+mod groups;
 mod offsets;
 mod operation;
 mod topics;
@@ -31,6 +32,10 @@ use core::time::Duration;
 use klamm_protocol::messages::AnyResponse;
 
 pub use error::{AdminError, AdminErrorKind};
+pub use groups::{
+    CommittedOffset, GroupCommand, GroupDescription, GroupListing, GroupMember, GroupReply, GroupType,
+    MemberName,
+};
 use operation::Operation;
 pub use types::{
     AdminCommand, AdminReply, BrokerDescription, ClusterDescription, CreatedTopic, ListedOffset, NewTopic,

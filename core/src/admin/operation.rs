@@ -10,6 +10,7 @@ use klamm_protocol::{ErrorCode, Str, messages::AnyResponse};
 use super::{
     AdminCommand, AdminConfig, AdminError, AdminErrorKind, AdminOutput, AdminReply, NoAnswer,
     describe::{Describe, cluster_description, listings},
+    groups::Groups,
     offsets::Offsets,
     topics::{Create, Delete},
 };
@@ -34,6 +35,7 @@ enum Work {
     Describe(Describe),
     Offsets(Offsets),
     Cluster(Option<AdminReply>),
+    Groups(Groups),
 }
 
 /// A request that is wanted.
@@ -79,6 +81,7 @@ impl Operation {
                 Work::Offsets(Offsets::new(of, read_committed))
             }
             AdminCommand::DescribeCluster => Work::Cluster(None),
+            AdminCommand::Groups(command) => Work::Groups(Groups::new(command)),
         };
         Self {
             id,
@@ -107,6 +110,7 @@ impl Operation {
             Work::Delete(delete) => delete.ask(timeout_ms),
             Work::Describe(describe) => describe.ask(),
             Work::Offsets(offsets) => offsets.ask(timeout_ms),
+            Work::Groups(groups) => groups.ask(),
             Work::List(None) | Work::Cluster(None) => {
                 Describe::ask_all(matches!(self.work, Work::Cluster(_)))
             }
@@ -124,8 +128,10 @@ impl Operation {
             request.max_version = ask.max_version;
             self.outstanding.push(serial);
             self.next_serial = serial + 1;
-            if let Work::Offsets(offsets) = &mut self.work {
-                offsets.asked(serial);
+            match &mut self.work {
+                Work::Offsets(offsets) => offsets.asked(serial),
+                Work::Groups(groups) => groups.asked(serial),
+                _ => {}
             }
             context.outputs.push_back(AdminOutput::Request(request));
         }
@@ -158,6 +164,13 @@ impl Operation {
                 *reply = Some(AdminReply::DescribeCluster(cluster_description(response)));
                 Verdict::default()
             }
+            (Work::Groups(groups), response) => match groups.answer(serial, response, self.uncertain) {
+                Ok(verdict) => verdict,
+                Err(misbehaved) => {
+                    self.pause(context);
+                    return Err(misbehaved);
+                }
+            },
             _ => {
                 self.pause(context);
                 return Err(Misbehaved::Nonsense("an answer to another request"));
@@ -181,18 +194,24 @@ impl Operation {
         if !self.answered(serial) {
             return;
         }
-        if let Work::Offsets(offsets) = &mut self.work {
-            offsets.lost(serial);
+        match &mut self.work {
+            Work::Offsets(offsets) => offsets.lost(serial),
+            Work::Groups(groups) if why != NoAnswer::Unsupported => groups.lost(serial),
+            _ => {}
         }
         match why {
             NoAnswer::Unsupported => {
                 let other_way = match &mut self.work {
+                    Work::Groups(groups) => groups.ask_by_older_api(serial),
                     Work::Describe(describe) => describe.ask_by_list(),
                     Work::Offsets(offsets) => offsets.ask_by_list(),
                     Work::Create(_) | Work::Delete(_) | Work::List(_) | Work::Cluster(_) => false,
                 };
                 if other_way {
-                    self.ask(context);
+                    // Otherwise the last answer that is due asks again.
+                    if self.outstanding.is_empty() {
+                        self.ask(context);
+                    }
                 } else {
                     self.give_up(context, AdminErrorKind::Unsupported);
                 }
@@ -231,6 +250,7 @@ impl Operation {
             Work::Delete(delete) => delete.give_up(&error),
             Work::Describe(describe) => describe.give_up(&error),
             Work::Offsets(offsets) => offsets.give_up(&error),
+            Work::Groups(groups) => groups.give_up(&error),
             Work::List(_) | Work::Cluster(_) => true,
         };
         if nothing_known {
@@ -247,6 +267,14 @@ impl Operation {
             Work::Delete(delete) => AdminReply::DeleteTopics(core::mem::take(&mut delete.answers)),
             Work::Describe(describe) => AdminReply::DescribeTopics(core::mem::take(&mut describe.answers)),
             Work::Offsets(offsets) => AdminReply::ListOffsets(core::mem::take(&mut offsets.answers)),
+            Work::Groups(groups) => match groups.failed.take() {
+                Some(error) => {
+                    context.outputs.push_back(AdminOutput::Done { operation: self.id, result: Err(error) });
+                    context.done = true;
+                    return;
+                }
+                None => AdminReply::Groups(groups.reply.clone()),
+            },
             Work::List(reply) => reply.take().unwrap_or_else(|| AdminReply::ListTopics(BTreeMap::new())),
             Work::Cluster(reply) => match reply.take() {
                 Some(reply) => reply,
@@ -280,6 +308,7 @@ impl Operation {
             }
             Work::Create(_) => Some("creating topics needs Kafka 0.10.1 or later"),
             Work::Delete(_) => Some("deleting topics needs Kafka 0.10.1 or later"),
+            Work::Groups(groups) => groups.command.needs(),
             Work::List(_) | Work::Describe(_) | Work::Offsets(_) | Work::Cluster(_) => None,
         }
     }
@@ -288,6 +317,7 @@ impl Operation {
         match &self.work {
             Work::Create(create) => !create.validate_only,
             Work::Delete(_) => true,
+            Work::Groups(groups) => groups.command.changes_the_cluster(),
             Work::List(_) | Work::Describe(_) | Work::Offsets(_) | Work::Cluster(_) => false,
         }
     }

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use klamm_protocol::{Str, Uuid};
 
-use super::AdminError;
+use super::{AdminError, GroupCommand, GroupReply};
 use crate::BrokerId;
 
 /// A topic to be created.
@@ -121,6 +121,8 @@ pub enum AdminCommand {
     },
     /// Ask for the brokers and the controller.
     DescribeCluster,
+    /// Do something with groups.
+    Groups(GroupCommand),
 }
 
 impl AdminCommand {
@@ -134,6 +136,7 @@ impl AdminCommand {
             Self::DescribeTopics { .. } => "describe topics",
             Self::ListOffsets { .. } => "list offsets",
             Self::DescribeCluster => "describe the cluster",
+            Self::Groups(command) => command.name(),
         }
     }
 }
@@ -241,4 +244,6 @@ pub enum AdminReply {
     ListOffsets(PerItem<(Str, i32), ListedOffset>),
     /// The cluster.
     DescribeCluster(ClusterDescription),
+    /// What became of groups.
+    Groups(GroupReply),
 }

@@ -23,6 +23,7 @@
 
 mod check;
 mod claims;
+mod fair;
 mod problem;
 mod racks;
 mod range;

@@ -140,6 +140,19 @@ impl<'a> Problem<'a> {
         }
     }
 
+    /// Brings those partitions to the front, `front` of them, that are first by their numbers, whatever their topics:
+    /// what is behind them is then of many topics.
+    pub(super) fn spread(&self, partitions: &mut [usize], front: usize) {
+        let number = |partition: &usize| {
+            let topic = self.topics.partition_point(|topic| topic.first <= *partition);
+            let first = topic.checked_sub(1).map_or(0, |topic| self.topics[topic].first);
+            (*partition - first, *partition)
+        };
+        if front < partitions.len() {
+            partitions.select_nth_unstable_by_key(front, number);
+        }
+    }
+
     /// The solution with names, in the order in which the members were given.
     pub(super) fn assignments(&self, solution: &Solution) -> Assignments {
         let mut all: Vec<Vec<TopicPartitions>> = vec![Vec::new(); self.given.len()];

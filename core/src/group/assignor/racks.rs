@@ -69,12 +69,28 @@ impl Racks {
         self.members[member as usize].is_none_or(|rack| self.sets[set as usize].binary_search(&rack).is_ok())
     }
 
-    /// Whether it makes a difference which of the members gets which of a topic's partitions: one of them is in a
-    /// rack that has some of the partitions, and not every partition is in all racks.
-    pub(super) fn matter(&self, topic: &Topic<'_>, members: &[MemberNo]) -> bool {
+    /// The different sets of racks that a topic's partitions are in.
+    fn sets_of(&self, topic: &Topic<'_>) -> Vec<u32> {
         let mut sets: Vec<u32> = (topic.first..topic.first + topic.count).map(|it| self.set_of(it)).collect();
         sets.sort_unstable();
         sets.dedup();
+        sets
+    }
+
+    /// Whether it makes any difference which of the members gets some partition of a topic.
+    pub(super) fn differ(&self, topic: &Topic<'_>, members: &[MemberNo]) -> bool {
+        let differ = |set: &u32| {
+            let mut matches = members.iter().map(|member| self.set_matches(*member, *set));
+            let first = matches.next();
+            matches.any(|other| Some(other) != first)
+        };
+        self.sets_of(topic).iter().any(differ)
+    }
+
+    /// Whether the range assignor looks at a topic's racks: one of the members is in a rack that has some of the
+    /// partitions, and not every partition is in all racks.
+    pub(super) fn matter(&self, topic: &Topic<'_>, members: &[MemberNo]) -> bool {
+        let sets = self.sets_of(topic);
         let racks_of = |set: &u32| self.sets[*set as usize].iter();
         let mut all: Vec<Rack> = sets.iter().flat_map(racks_of).copied().collect();
         all.sort_unstable();

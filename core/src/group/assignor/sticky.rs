@@ -4,34 +4,22 @@ use alloc::{vec, vec::Vec};
 
 use super::{
     claims::Claims,
+    fair,
     problem::{MemberNo, NOBODY, Problem, Solution},
+    racks::Racks,
 };
 
 /// The best assignment: as even as the subscriptions allow, among those one in which as many partitions as possible
 /// are in their members' racks, and among those one that moves as little as possible.
 pub(super) fn assign(problem: &Problem<'_>, claims: &Claims) -> Solution {
-    if problem.is_uniform() { even(problem, claims) } else { greedy(problem, claims) }
-}
-
-/// Everybody keeps what it has; what is nobody's goes to the subscriber that has least.
-fn greedy(problem: &Problem<'_>, claims: &Claims) -> Solution {
-    let mut solution = Solution { owners: claims.owners.clone() };
-    let mut loads = vec![0_usize; problem.members()];
-    for owner in &solution.owners {
-        if let Some(load) = loads.get_mut(*owner as usize) {
-            *load += 1;
-        }
+    let topics = || problem.topics.iter().zip(problem.subscribers());
+    let racks = Racks::new(problem)
+        .filter(|racks| topics().any(|(topic, subscribers)| racks.differ(topic, &subscribers)));
+    if problem.is_uniform() && racks.is_none() {
+        even(problem, claims)
+    } else {
+        fair::assign(problem, claims, racks.as_ref())
     }
-    for (topic, subscribers) in problem.topics.iter().zip(problem.subscribers()) {
-        let owners = &mut solution.owners[topic.first..topic.first + topic.count];
-        for owner in owners.iter_mut().filter(|owner| **owner == NOBODY) {
-            if let Some(least) = subscribers.iter().min_by_key(|member| loads[**member as usize]) {
-                *owner = *least;
-                loads[*least as usize] += 1;
-            }
-        }
-    }
-    solution
 }
 
 /// The same, but without what another member still owns: that is given to nobody, and the owner, which finds itself
@@ -77,28 +65,14 @@ fn even(problem: &Problem<'_>, claims: &Claims) -> Solution {
     }
     for (member, mut owned) in owned.into_iter().enumerate() {
         if owned.len() > shares.room[member] {
-            spread(problem, &mut owned, shares.room[member]);
+            problem.spread(&mut owned, shares.room[member]);
+            owned.truncate(shares.room[member]);
         }
         shares.room[member] -= owned.len();
         owned.into_iter().for_each(|partition| solution.owners[partition] = member as MemberNo);
     }
     deal(&mut solution, shares);
     solution
-}
-
-/// Keeps the first `keep` partitions in the order of their numbers, not of their topics: what goes is then of many
-/// topics.
-fn spread(problem: &Problem<'_>, owned: &mut Vec<usize>, keep: usize) {
-    let mut numbered = Vec::with_capacity(owned.len());
-    let mut topic = 0;
-    for partition in owned.drain(..) {
-        while partition >= problem.topics[topic].first + problem.topics[topic].count {
-            topic += 1;
-        }
-        numbered.push((partition - problem.topics[topic].first, partition));
-    }
-    numbered.sort_unstable();
-    owned.extend(numbered.into_iter().take(keep).map(|(_, partition)| partition));
 }
 
 /// What members may still get.

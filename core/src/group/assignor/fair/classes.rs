@@ -1,0 +1,185 @@
+//! Partitions that are alike, and how many of them each member holds.
+
+use alloc::{collections::BTreeMap, collections::BTreeSet, vec, vec::Vec};
+
+use super::super::{
+    claims::Claims,
+    problem::{MemberNo, NOBODY, Problem},
+    racks::Racks,
+};
+
+/// What it costs that members hold what they hold: partitions outside their rack, then partitions that moved. The
+/// first counts more than any number of the second that can come together here.
+pub(super) type Cost = i64;
+
+const OUTSIDE: Cost = 1 << 40;
+const MOVED: Cost = 1;
+
+/// Partitions that are alike.
+#[derive(Debug)]
+pub(super) struct Class {
+    /// Which list of subscribers.
+    set: usize,
+    /// Which of the subscribers, by their places in the list, are in one of its racks; empty if it does not matter.
+    local: Vec<bool>,
+    /// Who had them.
+    pub(super) owner: MemberNo,
+    /// Their numbers, ascending.
+    pub(super) partitions: Vec<usize>,
+    /// Who holds how many of them, at least one.
+    pub(super) holders: BTreeMap<MemberNo, usize>,
+}
+
+/// All classes, and what members hold of them.
+#[derive(Debug)]
+pub(super) struct Classes {
+    pub(super) all: Vec<Class>,
+    /// The different lists of subscribers, each ascending.
+    sets: Vec<Vec<MemberNo>>,
+    /// By member: the classes that it could hold some of.
+    pub(super) open_to: Vec<Vec<usize>>,
+    /// By member: the classes that it holds some of.
+    pub(super) held: Vec<BTreeSet<usize>>,
+    /// By member: how many partitions it holds.
+    pub(super) loads: Vec<usize>,
+}
+
+impl Classes {
+    pub(super) fn new(
+        problem: &Problem<'_>,
+        subscribers: &[Vec<MemberNo>],
+        claims: &Claims,
+        racks: Option<&Racks>,
+    ) -> Self {
+        let mut set_numbers: BTreeMap<&[MemberNo], usize> = BTreeMap::new();
+        let mut numbers: BTreeMap<(usize, u32, MemberNo), usize> = BTreeMap::new();
+        let mut sets = Vec::new();
+        let mut all: Vec<Class> = Vec::new();
+        for (topic, members) in problem.topics.iter().zip(subscribers) {
+            let next = sets.len();
+            let set = *set_numbers.entry(members).or_insert_with(|| {
+                sets.push(members.clone());
+                next
+            });
+            for partition in topic.first..topic.first + topic.count {
+                let owner = claims.owners[partition];
+                let in_racks = racks.map_or(0, |racks| racks.set_of(partition));
+                let class = *numbers.entry((set, in_racks, owner)).or_insert_with(|| {
+                    let local =
+                        |racks: &Racks| members.iter().map(|it| racks.set_matches(*it, in_racks)).collect();
+                    let local = racks.map(local).unwrap_or_default();
+                    all.push(Class { set, local, owner, partitions: Vec::new(), holders: BTreeMap::new() });
+                    all.len() - 1
+                });
+                all[class].partitions.push(partition);
+            }
+        }
+        let mut open_to = vec![Vec::new(); problem.members()];
+        for (number, class) in all.iter().enumerate() {
+            sets[class.set].iter().for_each(|member| open_to[*member as usize].push(number));
+        }
+        let held = vec![BTreeSet::new(); problem.members()];
+        Self { all, sets, open_to, held, loads: vec![0; problem.members()] }
+    }
+
+    /// Who may hold some of a class, with the cost of each.
+    pub(super) fn candidates(&self, class: usize) -> impl Iterator<Item = (MemberNo, Cost)> {
+        let class = &self.all[class];
+        self.sets[class.set].iter().enumerate().map(|(place, member)| {
+            let outside = if class.local.get(place).is_none_or(|local| *local) { 0 } else { OUTSIDE };
+            let moved = if class.owner == NOBODY || class.owner == *member { 0 } else { MOVED };
+            (*member, outside + moved)
+        })
+    }
+
+    /// What it costs that `member`, who may, holds one of a class.
+    pub(super) fn cost(&self, class: usize, member: MemberNo) -> Cost {
+        self.candidates(class).find(|(candidate, _)| *candidate == member).map_or(0, |(_, cost)| cost)
+    }
+
+    fn give(&mut self, class: usize, member: MemberNo, count: usize) {
+        if count > 0 {
+            *self.all[class].holders.entry(member).or_insert(0) += count;
+            self.held[member as usize].insert(class);
+            self.loads[member as usize] += count;
+        }
+    }
+
+    /// How many of a class a member holds.
+    pub(super) fn count(&self, class: usize, member: MemberNo) -> usize {
+        self.all[class].holders.get(&member).copied().unwrap_or(0)
+    }
+
+    /// Moves some of a class, which `from` holds.
+    pub(super) fn shift(&mut self, class: usize, from: MemberNo, to: MemberNo, count: usize) {
+        let held = self.count(class, from);
+        let count = count.min(held);
+        if count == held {
+            self.all[class].holders.remove(&from);
+            self.held[from as usize].remove(&class);
+        } else {
+            self.all[class].holders.insert(from, held - count);
+        }
+        self.loads[from as usize] -= count;
+        self.give(class, to, count);
+    }
+
+    /// Gives all classes away as evenly as can be seen at once: those with few subscribers first.
+    pub(super) fn pour_all(&mut self) {
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|class| self.sets[self.all[*class].set].len());
+        for class in order {
+            let members = self.sets[self.all[class].set].clone();
+            self.pour(class, &members, &[]);
+        }
+    }
+
+    /// Gives all classes to those for whom they cost least. Where there is a choice, to those that lack most of their
+    /// targets.
+    pub(super) fn place_cheapest(&mut self, targets: &[usize]) {
+        let mut choices = Vec::new();
+        for class in 0..self.all.len() {
+            let least = self.candidates(class).map(|(_, cost)| cost).min().unwrap_or(0);
+            let cheapest: Vec<MemberNo> =
+                self.candidates(class).filter(|(_, cost)| *cost == least).map(|(member, _)| member).collect();
+            match cheapest.as_slice() {
+                [only] => self.give(class, *only, self.all[class].partitions.len()),
+                _ => choices.push((class, cheapest)),
+            }
+        }
+        choices.sort_by_key(|(_, members)| members.len());
+        for (class, members) in choices {
+            self.pour(class, &members, targets);
+        }
+    }
+
+    /// Gives a class to members so that their loads, as far above the targets as they are, become as even as possible.
+    fn pour(&mut self, class: usize, members: &[MemberNo], targets: &[usize]) {
+        let height = |member: MemberNo| {
+            let target = targets.get(member as usize).copied().unwrap_or(0);
+            self.loads[member as usize] as i64 - target as i64
+        };
+        let mut heights: Vec<(i64, MemberNo)> =
+            members.iter().map(|member| (height(*member), *member)).collect();
+        heights.sort_unstable();
+        let amount = self.all[class].partitions.len() as i64;
+        // The lowest `wet` members come to stand at one level.
+        let mut wet = 0;
+        let mut below = 0;
+        for (height, _) in &heights {
+            if height * wet - below > amount {
+                break;
+            }
+            wet += 1;
+            below += height;
+        }
+        if wet == 0 {
+            return;
+        }
+        let (level, extra) = ((amount + below).div_euclid(wet), (amount + below).rem_euclid(wet));
+        for (place, (height, member)) in (0..wet).zip(heights) {
+            let count = level - height + i64::from(place < extra);
+            self.give(class, member, usize::try_from(count).unwrap_or(0));
+        }
+    }
+}
