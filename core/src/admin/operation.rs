@@ -1,6 +1,7 @@
 //! One operation: what is still to be asked, what was answered, when it is repeated and when it ends.
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, VecDeque},
     vec::Vec,
 };
@@ -35,7 +36,7 @@ enum Work {
     Describe(Describe),
     Offsets(Offsets),
     Cluster(Option<AdminReply>),
-    Groups(Groups),
+    Groups(Box<Groups>),
 }
 
 /// A request that is wanted.
@@ -81,7 +82,7 @@ impl Operation {
                 Work::Offsets(Offsets::new(of, read_committed))
             }
             AdminCommand::DescribeCluster => Work::Cluster(None),
-            AdminCommand::Groups(command) => Work::Groups(Groups::new(command)),
+            AdminCommand::Groups(command) => Work::Groups(Box::new(Groups::new(command))),
         };
         Self {
             id,

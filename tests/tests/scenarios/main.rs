@@ -8,6 +8,7 @@ use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
 mod closest;
+mod group_tool;
 mod groups;
 mod java_groups;
 mod members;
@@ -75,6 +76,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("klamm_produces_java_consumes", BOTH, tools::klamm_produces_java_consumes)
         .over(TOOL)
         .with_java(),
+    Scenario::new("group_tool_offsets", BOTH, group_tool::offsets).over(TOOL).within_s(300),
+    Scenario::new("group_tool_members", BOTH, group_tool::members).over(TOOL).within_s(300),
     Scenario::new("groups_answer_alike", BOTH, groups::answer_alike).over(TOOL),
     Scenario::new("members_share_and_leave", BOTH, members::share_and_leave),
     Scenario::new("members_commit_and_resume", BOTH, members::commit_and_resume),

@@ -307,17 +307,7 @@ impl Groups {
                     MemberName::Instance(instance) => member.group_instance_id.as_ref() == Some(instance),
                     MemberName::Id(id) => member.member_id == *id,
                 });
-                let answer = match found.map(|member| member.error_code) {
-                    None => Err(AdminError::new(AdminErrorKind::NoAnswer, Effect::Unknown)),
-                    Some(ErrorCode::NONE) => Ok(()),
-                    Some(code) => {
-                        let mut error = AdminError::refused(code, None);
-                        if uncertain && code == ErrorCode::UNKNOWN_MEMBER_ID {
-                            error.effect = Effect::Unknown;
-                        }
-                        Err(error)
-                    }
-                };
+                let answer = member_left(found.map(|member| member.error_code), uncertain);
                 answers.insert(name.clone(), answer);
             }
             self.todo.remove(&group);
@@ -417,4 +407,17 @@ fn leave_request(group: &Str, members: &[MemberName], reason: Option<&Str>) -> L
         MemberIdentity { member_id, group_instance_id, reason: reason.cloned(), ..Default::default() }
     });
     LeaveGroupRequest { group_id: group.clone(), members: members.collect(), ..Default::default() }
+}
+
+/// What became of a member that shall leave, by the code that stands with it, if it is mentioned.
+fn member_left(code: Option<ErrorCode>, uncertain: bool) -> Result<(), AdminError> {
+    let code = code.ok_or(AdminError::new(AdminErrorKind::NoAnswer, Effect::Unknown))?;
+    code.ok().map_err(|code| {
+        let mut error = AdminError::refused(code, None);
+        // An earlier attempt that got no answer may be why it is gone.
+        if uncertain && code == ErrorCode::UNKNOWN_MEMBER_ID {
+            error.effect = Effect::Unknown;
+        }
+        error
+    })
 }

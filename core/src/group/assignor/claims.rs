@@ -1,6 +1,6 @@
 //! What members say that they own, and whom to believe.
 
-use alloc::{vec, vec::Vec};
+use alloc::{borrow::Cow, vec, vec::Vec};
 
 use super::{
     TopicPartitions,
@@ -20,7 +20,7 @@ pub(super) struct Claims {
 const DISPUTED: MemberNo = NOBODY - 1;
 
 impl Claims {
-    fn new(problem: &Problem<'_>, all: &[(Vec<TopicPartitions>, Option<i32>)]) -> Self {
+    fn new(problem: &Problem<'_>, all: &[(Cow<'_, [TopicPartitions]>, Option<i32>)]) -> Self {
         let generations: Vec<i32> =
             all.iter().map(|(_, generation)| generation.map_or(-1, |it| it.max(-1))).collect();
         let mut claimants = vec![NOBODY; problem.partitions()];
@@ -59,7 +59,9 @@ impl Claims {
     pub(super) fn from_user_data(problem: &Problem<'_>) -> Self {
         let said = |member| {
             let subscription = &problem.member(member).subscription;
-            subscription.user_data.as_ref().map(read_sticky_user_data).unwrap_or_default()
+            let data = subscription.user_data.as_ref();
+            let (partitions, generation) = data.map(read_sticky_user_data).unwrap_or_default();
+            (Cow::Owned(partitions), generation)
         };
         Self::new(problem, &problem.numbers().map(said).collect::<Vec<_>>())
     }
@@ -69,7 +71,7 @@ impl Claims {
         let said = |member| {
             let subscription = &problem.member(member).subscription;
             let in_user_data = || subscription.user_data.as_ref().and_then(read_generation_user_data);
-            (subscription.owned.clone(), subscription.generation.or_else(in_user_data))
+            (Cow::Borrowed(subscription.owned.as_slice()), subscription.generation.or_else(in_user_data))
         };
         Self::new(problem, &problem.numbers().map(said).collect::<Vec<_>>())
     }

@@ -140,17 +140,21 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Brings those partitions to the front, `front` of them, that are first by their numbers, whatever their topics:
-    /// what is behind them is then of many topics.
-    pub(super) fn spread(&self, partitions: &mut [usize], front: usize) {
-        let number = |partition: &usize| {
-            let topic = self.topics.partition_point(|topic| topic.first <= *partition);
-            let first = topic.checked_sub(1).map_or(0, |topic| self.topics[topic].first);
-            (*partition - first, *partition)
-        };
-        if front < partitions.len() {
-            partitions.select_nth_unstable_by_key(front, number);
+    /// The first `front` of some partitions by their numbers, whatever their topics, and the others, which are then of
+    /// many topics. The partitions are ascending.
+    pub(super) fn spread(&self, partitions: &[usize], front: usize) -> (Vec<usize>, Vec<usize>) {
+        let mut topics = self.topics.iter().peekable();
+        let numbered = partitions.iter().map(|partition| {
+            while topics.next_if(|topic| topic.first + topic.count <= *partition).is_some() {}
+            (partition - topics.peek().map_or(0, |topic| topic.first), *partition)
+        });
+        let mut numbered: Vec<(usize, usize)> = numbered.collect();
+        if front < numbered.len() {
+            numbered.select_nth_unstable(front);
         }
+        let mut first: Vec<usize> = numbered.into_iter().map(|(_, partition)| partition).collect();
+        let rest = first.split_off(front.min(first.len()));
+        (first, rest)
     }
 
     /// The solution with names, in the order in which the members were given.

@@ -65,8 +65,7 @@ fn even(problem: &Problem<'_>, claims: &Claims) -> Solution {
     }
     for (member, mut owned) in owned.into_iter().enumerate() {
         if owned.len() > shares.room[member] {
-            problem.spread(&mut owned, shares.room[member]);
-            owned.truncate(shares.room[member]);
+            owned = problem.spread(&owned, shares.room[member]).0;
         }
         shares.room[member] -= owned.len();
         owned.into_iter().for_each(|partition| solution.owners[partition] = member as MemberNo);

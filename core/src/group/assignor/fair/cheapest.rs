@@ -59,6 +59,13 @@ impl Moves {
         }
     }
 
+    /// Who could give something to a member, and what that costs.
+    fn costs_to(&self, receiver: usize) -> impl Iterator<Item = (usize, Cost)> {
+        let of_givers = &self.best[receiver * self.members..(receiver + 1) * self.members];
+        let costs = of_givers.iter().enumerate().map(|(giver, step)| (giver, step.cost));
+        costs.filter(|(_, cost)| *cost != NO_WAY)
+    }
+
     fn between(&self, giver: usize, receiver: usize) -> Move {
         self.best[receiver * self.members + giver]
     }
@@ -139,13 +146,14 @@ impl Moves {
                 return None;
             }
             let onwards = ways.costs[to];
-            for (from, step) in self.best[to * self.members..(to + 1) * self.members].iter().enumerate() {
-                if step.cost != NO_WAY && step.cost + onwards < ways.costs[from] {
-                    ways.costs[from] = step.cost + onwards;
-                    ways.next[from] = Some(to);
-                    if !core::mem::replace(&mut queued[from], true) {
-                        queue.push_back(from);
-                    }
+            for (from, cost) in self.costs_to(to) {
+                if cost + onwards >= ways.costs[from] {
+                    continue;
+                }
+                ways.costs[from] = cost + onwards;
+                ways.next[from] = Some(to);
+                if !core::mem::replace(&mut queued[from], true) {
+                    queue.push_back(from);
                 }
             }
         }
@@ -213,11 +221,7 @@ impl Moves {
                 }
             };
             for to in 0..self.members {
-                for (from, step) in self.best[to * self.members..(to + 1) * self.members].iter().enumerate() {
-                    if step.cost != NO_WAY {
-                        relax(from, to, step.cost, &mut costs);
-                    }
-                }
+                self.costs_to(to).for_each(|(from, cost)| relax(from, to, cost, &mut costs));
             }
             for (member, load) in loads.iter().enumerate() {
                 let at = |load: usize| levels.binary_search(&load).ok().map(|level| self.members + level);

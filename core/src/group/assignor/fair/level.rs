@@ -38,28 +38,37 @@ fn find_chain(classes: &Classes, budget: &mut Budget) -> Option<Vec<Step>> {
         }
         queue.push_back(lowest);
         while let Some(to) = queue.pop_front() {
-            for class in &classes.open_to[to] {
-                if core::mem::replace(&mut seen[*class], true) {
+            for (class, from) in givers(classes, to, &mut seen, budget)? {
+                if core::mem::replace(&mut reached[from], true) {
                     continue;
                 }
-                let holders = &classes.all[*class].holders;
-                if !budget.spend(holders.len() + 1) {
-                    return None;
+                next[from] = Some((class, to as MemberNo));
+                if classes.loads[from] > classes.loads[lowest] + 1 {
+                    return Some(follow(&next, from as MemberNo));
                 }
-                for from in holders.keys().map(|member| *member as usize) {
-                    if core::mem::replace(&mut reached[from], true) {
-                        continue;
-                    }
-                    next[from] = Some((*class, to as MemberNo));
-                    if classes.loads[from] > classes.loads[lowest] + 1 {
-                        return Some(follow(&next, from as MemberNo));
-                    }
-                    queue.push_back(from);
-                }
+                queue.push_back(from);
             }
         }
     }
     None
+}
+
+/// Who could give something to a member, and of which class; classes that were seen are left out. None if the budget
+/// does not suffice.
+fn givers(
+    classes: &Classes,
+    to: usize,
+    seen: &mut [bool],
+    budget: &mut Budget,
+) -> Option<Vec<(usize, usize)>> {
+    let mut givers = Vec::new();
+    for class in &classes.open_to[to] {
+        if !core::mem::replace(&mut seen[*class], true) {
+            let holders = &classes.all[*class].holders;
+            givers.extend(holders.keys().map(|member| (*class, *member as usize)));
+        }
+    }
+    budget.spend(givers.len() + classes.open_to[to].len()).then_some(givers)
 }
 
 fn follow(next: &[Option<(usize, MemberNo)>], mut from: MemberNo) -> Vec<Step> {

@@ -84,10 +84,9 @@ fn hand_out(problem: &Problem<'_>, classes: &Classes) -> Solution {
         let mut holders: Vec<(MemberNo, usize)> = Vec::new();
         for (member, count) in &class.holders {
             if *member == class.owner {
-                problem.spread(&mut partitions, *count);
-                let (kept, rest) = partitions.split_at(*count);
+                let (kept, rest) = problem.spread(&partitions, *count);
                 kept.iter().for_each(|partition| solution.owners[*partition] = *member);
-                partitions = rest.to_vec();
+                partitions = rest;
             } else {
                 holders.push((*member, *count));
             }
