@@ -98,7 +98,8 @@ fn trouble(admin: &Admin, group: &str, error: &AdminError) -> String {
     }
     // The names are a help; that they cannot be had is no further failure.
     let known = admin.list_groups().map(|listings| listings.groups).unwrap_or_default();
-    let hint = nearest::hint(group, known.keys().map(|name| name.as_str()));
+    let known: Vec<&str> = known.keys().map(|name| name.as_str()).collect();
+    let hint = nearest::hint(group, &known);
     format!("group {group}: the cluster has no such group{hint}")
 }
 

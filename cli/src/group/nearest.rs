@@ -4,9 +4,10 @@
 const OFFERED: usize = 3;
 
 /// The end of a sentence that says that there is no `name`: `; did you mean ..?`, or nothing.
-pub(super) fn hint(name: &str, known: impl Iterator<Item = &str>) -> String {
+pub(super) fn hint(name: &str, known: &[&str]) -> String {
     let mut near: Vec<(usize, &str)> = known
-        .map(|candidate| (distance(name, candidate), candidate))
+        .iter()
+        .map(|candidate| (distance(name, candidate), *candidate))
         .filter(|(distance, candidate)| {
             let within = name.chars().count().max(candidate.chars().count()) / 3;
             *distance <= within.max(1) || candidate.contains(name) || name.contains(candidate)

@@ -170,8 +170,9 @@ fn keys(
     if args.all_topics {
         if committed.is_empty() {
             let known = admin.list_groups().map(|listings| listings.groups).unwrap_or_default();
-            let others = known.keys().map(|name| name.as_str()).filter(|name| *name != args.group);
-            let hint = super::nearest::hint(&args.group, others);
+            let others: Vec<&str> =
+                known.keys().map(|name| name.as_str()).filter(|name| *name != args.group).collect();
+            let hint = super::nearest::hint(&args.group, &others);
             return Err(CliError::failed(format!(
                 "group {} has committed nothing: say which topics with --topic{hint}",
                 args.group

@@ -1,3 +1,4 @@
+mod java;
 mod range;
 mod round_robin;
 mod sticky;
