@@ -108,7 +108,7 @@ impl Known {
     }
 
     /// Takes one topic from an answer of `version`. Returns whether anything changed, and whether each partition
-    /// has a leader.
+    /// has a leader that can be found.
     pub(super) fn absorb_topic(
         &mut self,
         name: &Str,
@@ -142,7 +142,10 @@ impl Known {
             let slot = self.slot(index);
             let news = slot.absorb(partition, version, lineage);
             changed |= news;
-            complete &= slot.partition.as_ref().is_some_and(|p| p.leader.is_some() && is_usable(p.error));
+            let usable = slot.partition.as_ref().filter(|partition| is_usable(partition.error));
+            let leader = usable.and_then(|partition| partition.leader);
+            // A broker may name a leader without saying where that is.
+            complete &= leader.is_some_and(|leader| self.brokers.contains_key(&leader));
             partitions.push(index);
             if news {
                 self.moved.add([index]);

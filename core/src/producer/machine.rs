@@ -119,6 +119,9 @@ impl Producer {
         if let Some(broker) = self.brokers.get_mut(&broker) {
             broker.link = Link::Down;
         }
+        for state in self.partitions.iter_mut().flatten() {
+            state.connection_lost(broker);
+        }
     }
 
     /// What became of a [`Seal`](super::Seal): one entry for each of its partitions.

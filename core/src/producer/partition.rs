@@ -146,6 +146,11 @@ impl Partition {
         self.leader = leader;
     }
 
+    /// A broker that went down may have lost what it had, and would then take any batch as the first one.
+    pub(super) fn connection_lost(&mut self, broker: BrokerId) {
+        self.proven_on.take_if(|proven| *proven == broker);
+    }
+
     /// The topic is another one of the same name, whose log does not know this producer.
     pub(super) const fn topic_replaced(&mut self) {
         self.proven_on = None;

@@ -130,7 +130,9 @@ impl Links {
     }
 
     pub(super) fn opened(&mut self, id: ConnectionId, client: ClientId, broker: i32) {
-        self.by_id.entry(id).or_insert_with(|| Link::new(client, broker)).opened = true;
+        let link = self.by_id.entry(id).or_insert_with(|| Link::new(client, broker));
+        // Only now it is known for certain who is there.
+        (link.opened, link.broker) = (true, broker);
     }
 
     pub(super) fn closed(&mut self, id: ConnectionId) -> Option<Link> {

@@ -174,6 +174,13 @@ impl PartitionLog {
         known
     }
 
+    /// Whether what is at an offset was appended under an earlier epoch than something that was there before.
+    pub(super) fn is_older_at(&self, offset: i64) -> bool {
+        let newer =
+            |slot: &Slot| self.gone.range((offset, slot.epoch + 1)..=(offset, i32::MAX)).next().is_some();
+        self.slot(offset).is_some_and(newer)
+    }
+
     /// Puts back what the log of a new leader has beyond the end, and tells of it. Returns the offset at which
     /// something is missing that was never appended.
     pub(super) fn restore(

@@ -384,6 +384,7 @@ impl Reads<'_> {
         let before = *reading;
         (reading.next, reading.cut, reading.unsteady) =
             (Next::At { offset: moved.to, fresh: true }, None, false);
+        reading.readable = (log.start, log.high_watermark);
         if let (Next::At { offset, .. }, Some(position)) = (before.next, moved.position)
             && offset != position
         {
@@ -395,7 +396,7 @@ impl Reads<'_> {
             self.findings.add(Invariant::PositionsExact, what);
         }
         let wrong = if moved.truncated {
-            wrong_truncation(&before, moved.to)
+            wrong_truncation(&before, log, moved.to)
         } else {
             wrong_reset(&before, log, moved.to, reset, false_ranges)
         };
@@ -427,8 +428,10 @@ impl Reads<'_> {
 }
 
 /// What is wrong with being told that the log was truncated.
-fn wrong_truncation(before: &Reading, to: i64) -> Option<(Invariant, String)> {
+fn wrong_truncation(before: &Reading, log: &PartitionLog, to: i64) -> Option<(Invariant, String)> {
     match before.cut {
+        // The new leader names the end of its last epoch before the one that was read, and has more of that.
+        Some(cut) if log.is_older_at(cut) => None,
         Some(cut) if to > cut => Some((
             Invariant::NoSkip,
             format!("and the log was replaced from offset {cut} on after it had read that"),

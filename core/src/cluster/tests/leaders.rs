@@ -1,5 +1,6 @@
 //! Partitions, their leaders and the epochs of these.
 
+use core::time::Duration;
 use std::{vec, vec::Vec};
 
 use klamm_protocol::{
@@ -21,6 +22,16 @@ fn a_newer_epoch_replaces_the_leader_and_an_older_does_not() {
         world.answer_later(&response(&[topic("t", &[leader])]));
         assert_eq!(world.leader(0), Some(expected), "{leader:?}");
     }
+}
+
+#[test]
+fn a_leader_of_whom_nobody_says_where_it_is_is_asked_for_again_soon() {
+    let mut world = World::with_topic(&[(1, 5)]);
+    world.cluster.request_refresh();
+    world.answer_later(&response(&[topic("t", &[(3, 6)])]));
+    assert_eq!(world.leader(0), None);
+    let (waited, _) = world.asked_later();
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
 }
 
 #[test]

@@ -86,6 +86,22 @@ fn a_request_holds_one_batch_of_a_partition() {
 }
 
 #[test]
+fn after_a_lost_connection_a_batch_goes_alone_until_it_is_acknowledged() {
+    let mut f = Fixture::simple();
+    f.prove(0);
+    f.producer.handle_unready(f.now, BrokerId(0));
+    let large = "x".repeat(9_000);
+    for _ in 0..3 {
+        f.append(0, &large);
+    }
+    f.producer.flush(f.now);
+    f.drain();
+    assert_eq!(f.requests.len(), 1);
+    f.answer_next(&ok(0, 1));
+    assert_eq!(f.requests.len(), 2);
+}
+
+#[test]
 fn requests_stay_below_max_request_size_and_partitions_take_turns() {
     let config = ProducerConfig { max_request_size: 40_000, ..ProducerConfig::default() };
     let mut f = Fixture::new(10, 1, config);
