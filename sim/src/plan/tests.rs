@@ -68,7 +68,7 @@ fn an_error_says_where_what_and_what_else() {
         (
             "topics t0",
             "column 1: \"topics\" is no line of a plan: one of seed, profile, cluster, network, topic, \
-            client, producer, consumer, at, heal (did you mean topic?)",
+            client, producer, consumer, member, at, heal (did you mean topic?)",
         ),
         ("topic x", "column 7: \"x\" is no name of a topic (did you mean t0?)"),
         ("producer p0", "column 12: client= is missing"),
@@ -127,6 +127,7 @@ fn plans_refer_to_what_there_is() {
             let clients: Vec<_> = plan.clients.iter().map(|(name, _)| *name).collect();
             assert!(plan.producers.iter().all(|(_, line)| clients.contains(&line.client)));
             assert!(plan.consumers.iter().all(|(_, line)| clients.contains(&line.client)));
+            assert!(plan.members.iter().all(|(_, line)| clients.contains(&line.client)));
             assert!(plan.topics.iter().any(|(name, _)| *name == TopicName(0)));
             assert!(plan.steps.iter().all(|step| step.at < plan.heal_at * 4 + Duration::from_secs(30)));
         }

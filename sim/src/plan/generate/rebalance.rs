@@ -122,7 +122,7 @@ fn doing(dice: &mut Dice, name: MemberName, length: Duration) -> Vec<Step> {
             }
             5 => {
                 add(at, Pace { read: false, ..Pace::plain() }.into());
-                add(at + dice.log_duration(secs(1), secs(90)), Pace::plain().into());
+                add(at + dice.log_duration(secs(1), secs(90).min(length * 3)), Pace::plain().into());
             }
             6 => add(at, CloseConsumer {}.into()),
             _ => add(at, DropHandle {}.into()),
