@@ -28,8 +28,9 @@ const REMEDIES: &[(ErrorCode, Remedy)] = &[
     (ErrorCode::UNKNOWN_TOPIC_ID, ROUTINE),
     (ErrorCode::INCONSISTENT_TOPIC_ID, ROUTINE),
     (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, TELL_AND_REFRESH),
-    // The broker is behind our metadata.
-    (ErrorCode::UNKNOWN_LEADER_EPOCH, WAIT),
+    // The broker is behind our metadata; or the epoch is one of a topic that was made anew under its name, which brokers
+    // before 2.8 do not tell in another way.
+    (ErrorCode::UNKNOWN_LEADER_EPOCH, ROUTINE),
     (ErrorCode::REQUEST_TIMED_OUT, WAIT),
     (ErrorCode::TOPIC_AUTHORIZATION_FAILED, TELL),
     (ErrorCode::CORRUPT_MESSAGE, TELL),

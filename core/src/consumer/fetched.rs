@@ -71,6 +71,7 @@ impl Consumer {
         }
         self.budget.hold(number, total, reply.chunks);
         self.nothing_new(number, request);
+        self.leave_old_replica(request.broker);
     }
 
     /// The response is of no use as a whole. The first time that may be a session that is over; then there is
@@ -83,6 +84,7 @@ impl Consumer {
         if failures > 1 {
             self.delay_node(now, request.broker, failures - 1);
         }
+        self.leave_old_replica(request.broker);
     }
 
     /// A fetch was not answered.

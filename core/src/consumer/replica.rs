@@ -1,6 +1,7 @@
 //! Reading from the closest replica (KIP-392): a leader that is told our rack names a replica in it, and records are
 //! fetched there until that fails or the choice is too old.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::Consumer;
@@ -14,6 +15,8 @@ const AVOIDED_FOR: Duration = Duration::from_secs(10);
 pub(super) struct Closest {
     /// The replica that the leader named.
     pub(super) replica: Option<BrokerId>,
+    /// Whether it was named so long ago that the leader is asked again, once the replica has answered.
+    is_old: bool,
     /// A replica that could not be reached, and until when it is not tried again.
     avoided: Option<(BrokerId, Instant)>,
 }
@@ -36,6 +39,7 @@ impl Consumer {
         }
         probe!(ClosestReplicaNamed);
         partition.closest.replica = Some(replica);
+        partition.closest.is_old = false;
         partition.turn_away(self.last);
         self.agenda.replicas.set(index, now + self.config.replica_max_age);
         self.touch(index);
@@ -53,10 +57,30 @@ impl Consumer {
         true
     }
 
-    /// The leaders are asked again for the closest replicas of those that were chosen long ago.
+    /// The leaders are asked again for the closest replicas of those that were chosen long ago. What a replica is being
+    /// asked for is taken from it first: otherwise a fetch that waits for longer than choices last would never bring
+    /// anything.
     pub(super) fn expire_replicas(&mut self, now: Instant) {
         while let Some(index) = self.agenda.replicas.expire(now) {
             probe!(ClosestReplicaExpired);
+            let Some(partition) = self.partitions.get_mut(&index) else { continue };
+            let node = partition.closest.replica.and_then(|replica| self.nodes.get(&replica));
+            if node.is_some_and(|node| node.fetching.is_some()) {
+                partition.closest.is_old = true;
+            } else {
+                self.unfollow(index);
+            }
+        }
+    }
+
+    /// A broker has answered: what it was to be read from as a replica until then is read from the leaders.
+    pub(super) fn leave_old_replica(&mut self, broker: BrokerId) {
+        let Some(node) = self.nodes.get(&broker) else { return };
+        let is_old = |index: &PartitionIndex| {
+            self.partitions.get(index).is_some_and(|partition| partition.closest.is_old)
+        };
+        let old: Vec<PartitionIndex> = node.roster.guests.iter().copied().filter(is_old).collect();
+        for index in old {
             self.unfollow(index);
         }
     }

@@ -92,18 +92,32 @@ fn the_leader_is_asked_again_after_a_while() {
     assert_eq!(world.consumer.poll_timeout(), Some(Instant::from_millis(1_000) + age));
     world.advance(u64::try_from(age.as_millis()).unwrap());
     world.drain();
-    // Its fetch is under way: the next one tells.
-    answer(&mut world, 0);
-    assert_eq!(asked(&world)[0], (0, vec![(0, 5)]));
     world.log(0).append(1);
     answer(&mut world, 1);
-    assert!(
-        world.queue.iter().all(|chunk| chunk.next_offset <= 5),
-        "the replica is not listened to any more"
-    );
+    assert_eq!(world.queue.back().unwrap().next_offset, 6, "what it was asked for is taken from the replica");
+    // A fetch to the leader is under way: the next one tells.
     answer(&mut world, 0);
+    assert_eq!(asked(&world), [(0, vec![(0, 6)])]);
+    world.log(0).append(1);
+    answer(&mut world, 0);
+    assert_eq!(asked(&world).last(), Some(&(1, vec![(0, 6)])), "it is named again");
     answer(&mut world, 1);
-    assert_eq!(world.queue.back().unwrap().next_offset, 6, "and is named again");
+    assert_eq!(world.queue.back().unwrap().next_offset, 7);
+}
+
+#[test]
+fn a_replica_is_left_at_once_if_it_is_asked_for_nothing() {
+    let mut world = following();
+    world.consumer.pause(world.now, &[P0]);
+    answer(&mut world, 1);
+    let age = ConsumerConfig::default().replica_max_age;
+    world.advance(u64::try_from(age.as_millis()).unwrap());
+    world.drain();
+    world.consumer.resume(world.now, &[P0]);
+    world.drain();
+    answer(&mut world, 0);
+    assert_eq!(asked(&world)[0].0, 0, "the leader is asked: {:?}", asked(&world));
+    assert!(asked(&world)[0].1.iter().any(|(partition, _)| *partition == 0), "{:?}", asked(&world));
 }
 
 #[test]
