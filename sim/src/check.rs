@@ -103,9 +103,10 @@ impl Checker {
     /// A checker that has seen nothing yet.
     #[must_use]
     pub fn new(bounds: Bounds) -> Self {
+        let findings = Findings::new(bounds.bits_flip);
         Self {
             bounds,
-            findings: Findings::default(),
+            findings,
             oracle: Oracle::default(),
             values: Values::default(),
             readers: Readers::default(),
@@ -224,6 +225,7 @@ impl Checker {
     }
 
     fn process(&mut self, client: ClientId, process: Process) {
+        let deadline = self.processes.closing(client).filter(|_| process == Process::Closed);
         self.processes.observe(self.findings.now.at, client, process);
         if process == Process::Killed {
             let producers = self.values.producers.values_mut().filter(|producer| producer.client == client);
@@ -231,6 +233,14 @@ impl Checker {
             let readers = self.readers.by_actor.values_mut().filter(|reader| reader.client == client);
             readers.for_each(|reader| reader.is_gone = true);
             self.groups.killed(client);
+        }
+        if let Some(deadline) = deadline {
+            let late = self.processes.lateness(client, deadline, self.findings.now.at);
+            if late > self.bounds.handover {
+                let what =
+                    format!("closing client {} was to end by {deadline} and took {late:?} longer", client.0);
+                self.findings.add(Invariant::Deadlines, what);
+            }
         }
     }
 

@@ -25,6 +25,7 @@
 //! | [`delete_records`](Cluster::delete_records), [`apply_retention`](Cluster::apply_retention) | logs begin later |
 //! | [`delete_topic`](Cluster::delete_topic), [`create_topic`](Cluster::create_topic), [`add_partitions_to`](Cluster::add_partitions_to) | topics go, come back with another id, and grow |
 //! | [`move_coordinator`](Cluster::move_coordinator) | another broker coordinates groups, after reading them |
+//! | [`announce_shutdown`](Cluster::announce_shutdown) | a broker is stopped in an orderly way |
 //! | [`set_address`](Cluster::set_address), [`set_rack`](Cluster::set_rack) | brokers are elsewhere |
 //!
 //! How long brokers take for what passes between them is in [`ClusterConfig`]. What happened is told by

@@ -24,6 +24,8 @@ pub enum Domain {
     Clients = 7,
     /// Clocks.
     Clocks = 8,
+    /// What few plans have.
+    Rarities = 9,
 }
 
 /// The decisions of one entity in one domain.

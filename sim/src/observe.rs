@@ -184,6 +184,13 @@ pub enum Process {
     Resumed,
     /// It is gone, and its handles with it: nothing more is told of its actors.
     Killed,
+    /// It is being closed, with everything that was made from it.
+    Closing {
+        /// When that has to be over.
+        deadline: Instant,
+    },
+    /// It is closed.
+    Closed,
 }
 
 /// The parts of a run after its faults.

@@ -15,6 +15,7 @@
 //! ```
 
 mod applications;
+mod clocks;
 mod ending;
 mod explain;
 mod faults;
@@ -43,7 +44,7 @@ pub use seed::{run_seed, run_thoroughly};
 use crate::World;
 use crate::check::{Bounds, Checker, Counts, Invariant, Violation};
 use crate::observe::Observe;
-use crate::plan::Plan;
+use crate::plan::{Fault, Plan, Step, What};
 use crate::world::{Schedule, TraceRecord};
 use applications::Applications;
 use timetable::Timetable;
@@ -165,7 +166,7 @@ const LATE: &str = "late: ";
 fn carry_out(plan: &Plan, world: &World, applications: &Applications, notes: &mut Vec<String>) {
     let mut timetable = Timetable::new(plan, world.now());
     timetable.run(plan, world, applications);
-    ending::heal(plan, world, &timetable);
+    ending::heal(plan, world, &timetable, applications);
     timetable.run_rest(plan, world, applications);
     ending::end(plan, world, applications, notes);
     notes.extend(applications.notes());
@@ -189,14 +190,16 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 fn bounds(plan: &Plan) -> Bounds {
     let knows_truncation = |release: crate::Release| release.at_least([2, 1, 0]);
     let upgraded = plan.steps.iter().filter_map(|step| match &step.what {
-        crate::plan::What::Fault(crate::plan::Fault::Upgrade(upgrade)) => Some(upgrade.version),
+        What::Fault(Fault::Upgrade(upgrade)) => Some(upgrade.version),
         _ => None,
     });
     // A client that is told to try again after a millisecond does so.
     let shortest = plan.clients.iter().map(|(_, line)| line.reconnect.min(line.reconnect_max / 4)).min();
     let is_hasty = shortest.is_some_and(|shortest| shortest < Duration::from_millis(50));
+    let flips = |step: &Step| matches!(step.what, What::Fault(Fault::FlipBit(_)));
     let usual = Bounds::default();
     Bounds {
+        bits_flip: plan.steps.iter().any(flips),
         connects_per_second: if is_hasty { 1_000 } else { usual.connects_per_second },
         truncation_is_told: upgraded.chain([plan.cluster.version]).all(knows_truncation),
         ..usual

@@ -133,6 +133,14 @@ impl EmbeddedClusterBuilder {
         self
     }
 
+    /// The racks in which the brokers stand (`broker.rack`), the first one's first. Consumers that say where they stand are
+    /// then sent to the replica in their rack (KIP-392). Default: in none.
+    pub fn racks(mut self, racks: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.config.racks = racks.into_iter().map(Into::into).collect();
+        self.config.rack_aware_reads = !self.config.racks.is_empty();
+        self
+    }
+
     /// Determines topic ids and the like. Default 0.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.config.seed = seed;

@@ -65,6 +65,8 @@ table! {
     SixInFlight breaks [9] within 50,
     /// The memory of some batches is never given back.
     BudgetLeak breaks [10, 46] within 50,
+    /// The memory of batches that closing gives up is never given back.
+    AbortKeepsMemory breaks [46] within 900,
     /// Batches grow to twice the configured size.
     OversizeBatch breaks [11] within 50,
     /// Some batches have a wrong checksum.
@@ -75,6 +77,8 @@ table! {
     KeyByRandom breaks [13] within 50,
     /// A record is reported with the offset of the next one.
     WrongOffset breaks [1, 14] within 50,
+    /// All records of a batch are reported with the offset of the first.
+    OffsetOfFirst breaks [14] within 50,
     /// Some records are handed out under the offset of the next one.
     ValueShifted breaks [15] within 50,
     /// After some fetches one offset is left out.

@@ -57,6 +57,11 @@ impl BatchCell {
         Some(mine.filter_map(|(part, _)| part.result.as_ref().err()).next().cloned())
     }
 
+    /// How far behind the first of its batch, or part, a record is.
+    fn behind(index: u32) -> i64 {
+        if planted!(OffsetOfFirst) { 0 } else { i64::from(index) }
+    }
+
     fn result(&self, index: u32, timestamp: i64) -> Option<Result<RecordMetadata, SendError>> {
         let parts = self.outcome.get()?;
         let at = parts.partition_point(|part| part.first <= index).saturating_sub(1);
@@ -67,7 +72,7 @@ impl BatchCell {
                 partition: self.partition,
                 offset: acknowledged
                     .base_offset
-                    .map(|base| base + i64::from(index - part.first) + i64::from(planted!(WrongOffset))),
+                    .map(|base| base + Self::behind(index - part.first) + i64::from(planted!(WrongOffset))),
                 timestamp: acknowledged.log_append_time_ms.unwrap_or(timestamp),
             }
         }))

@@ -12,8 +12,8 @@ use std::{
 use klamm_core::{
     PartitionIndex, planted, probe,
     producer::{
-        AppendError, BatchId, Outcome, PartitionBuffer, Portion, ProducerConfig, SealResult, Signal,
-        TakenBatch,
+        AppendError, BatchId, Outcome, PartitionBuffer, Portion, ProduceError, ProduceErrorKind,
+        ProducerConfig, SealResult, Signal, TakenBatch,
     },
 };
 use klamm_protocol::Str;
@@ -271,7 +271,9 @@ impl Slot {
             pending.parts.sort_by_key(|part| part.first);
             pending.cell.complete(pending.parts, wakers);
             memory.release_records(pending.records, wakers);
-            if !planted!(BudgetLeak, every 3) {
+            let was_aborted = |error: ProduceError| error.kind == ProduceErrorKind::Aborted;
+            let is_kept = planted!(AbortKeepsMemory) && outcome.result.is_err_and(was_aborted);
+            if !planted!(BudgetLeak, every 3) && !is_kept {
                 memory.bytes.release(pending.charged, wakers);
             }
         }

@@ -27,6 +27,9 @@ pub struct Bounds {
     pub steps_per_second: u64,
     /// Whether readers can find out that a log was truncated: default true. Brokers before 2.1 do not tell.
     pub truncation_is_told: bool,
+    /// Whether bits may arrive wrong that no checksum of the network notices: default false. Then brokers and clients
+    /// may be told anything, and only what holds in any case is checked.
+    pub bits_flip: bool,
     /// What may be in no text, besides the values of records. Default: nothing.
     pub secrets: Vec<String>,
 }
@@ -44,6 +47,7 @@ impl Default for Bounds {
             steps_per_observation: 100,
             steps_per_second: 2_000,
             truncation_is_told: true,
+            bits_flip: false,
             secrets: Vec::new(),
         }
     }

@@ -42,10 +42,19 @@ pub(super) struct Findings {
     list: Vec<Violation>,
     counts: BTreeMap<Invariant, usize>,
     pub(super) now: Moment,
+    /// Only what holds whatever the wires do counts.
+    bits_flip: bool,
 }
 
 impl Findings {
+    pub(super) fn new(bits_flip: bool) -> Self {
+        Self { bits_flip, ..Self::default() }
+    }
+
     pub(super) fn add(&mut self, invariant: Invariant, what: String) {
+        if self.bits_flip && !invariant.outlives_flipped_bits() {
+            return;
+        }
         let count = self.counts.entry(invariant).or_default();
         *count += 1;
         if *count <= KEPT {

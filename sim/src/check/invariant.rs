@@ -76,6 +76,25 @@ impl Invariant {
         self as u8
     }
 
+    /// Whether it holds where bits arrive wrong that no checksum notices: a request may then be one for another partition,
+    /// and an answer may say anything. What a client promises about its own time and memory holds all the same.
+    #[must_use]
+    pub const fn outlives_flipped_bits(self) -> bool {
+        matches!(
+            self,
+            Self::OneOutcome
+                | Self::OutcomeInTime
+                | Self::ProducerBudget
+                | Self::BoundedRates
+                | Self::NoSpinning
+                | Self::Deadlines
+                | Self::Baseline
+                | Self::SameRun
+                | Self::NoSecret
+                | Self::NoPanic
+        )
+    }
+
     /// The invariant with a name.
     #[must_use]
     pub fn by_name(name: &str) -> Option<Self> {

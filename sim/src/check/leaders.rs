@@ -20,13 +20,13 @@ const RELIABLE_EPOCHS: i16 = 9;
 type Key = (ClientId, Uuid, i32);
 
 /// What a client has learned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Learned {
     leader: i32,
     epoch: i32,
     at: Instant,
-    /// A replica from which the leader told to read.
-    replica: i32,
+    /// Replicas from which the leader told to read: one for each rack in which a consumer of the client stands.
+    replicas: Vec<i32>,
 }
 
 /// The epoch that a client used.
@@ -106,18 +106,19 @@ impl Leaders {
                 if leader.leader_id >= 0 {
                     self.learn(key, leader.leader_id, leader.leader_epoch, talk);
                 }
-                if let Some(learned) =
-                    self.learned.get_mut(&key).filter(|_| partition.preferred_read_replica >= 0)
+                let replica = partition.preferred_read_replica;
+                if let Some(learned) = self.learned.get_mut(&key).filter(|_| replica >= 0)
+                    && !learned.replicas.contains(&replica)
                 {
-                    learned.replica = partition.preferred_read_replica;
+                    learned.replicas.push(replica);
                 }
             }
         }
     }
 
     fn learn(&mut self, key: Key, leader: i32, epoch: i32, talk: &Talk<'_>) {
-        let new = Learned { leader, epoch, at: talk.findings.now.at, replica: -1 };
-        let known = self.learned.entry(key).or_insert(new);
+        let new = Learned { leader, epoch, at: talk.findings.now.at, replicas: Vec::new() };
+        let known = self.learned.entry(key).or_insert_with(|| new.clone());
         let differs = leader != known.leader;
         let newer =
             epoch > known.epoch || epoch == known.epoch && differs && (epoch == -1 || known.leader < 0);
@@ -126,7 +127,7 @@ impl Leaders {
             known.leader = -1;
         } else if newer {
             // It may read on where it was told to, until that replica refuses.
-            *known = Learned { replica: known.replica, ..new };
+            *known = Learned { replicas: std::mem::take(&mut known.replicas), ..new };
         }
     }
 
@@ -154,7 +155,12 @@ impl Leaders {
 
     fn is_leader(&self, key: Key, what: &str, talk: &mut Talk<'_>) {
         let Some(learned) = self.learned.get(&key) else { return };
-        let is_right = learned.leader == talk.broker || learned.leader < 0 || learned.replica == talk.broker;
+        // Of a connection that was asked for before it was known to whom it leads.
+        let is_unknown = talk.broker < 0;
+        let is_right = is_unknown
+            || learned.leader == talk.broker
+            || learned.leader < 0
+            || learned.replicas.contains(&talk.broker);
         if is_right || talk.waited || talk.findings.now.at <= learned.at + talk.bounds.handover {
             return;
         }

@@ -13,6 +13,8 @@ struct State {
     paused: bool,
     resumed: Option<Instant>,
     killed: bool,
+    /// By when it is to be closed.
+    closing: Option<Instant>,
 }
 
 /// See the module.
@@ -29,6 +31,10 @@ impl Processes {
             Process::Paused => state.paused = true,
             Process::Resumed => (state.paused, state.resumed) = (false, Some(now)),
             Process::Killed => state.killed = true,
+            Process::Closing { deadline } => {
+                state.closing = Some(state.closing.map_or(deadline, |other| other.min(deadline)));
+            }
+            Process::Closed => state.closing = None,
         }
     }
 
@@ -46,6 +52,11 @@ impl Processes {
             Some(State { resumed: Some(resumed), .. }) => now - deadline.max(*resumed),
             _ => now - deadline,
         }
+    }
+
+    /// By when a client is to be closed.
+    pub(super) fn closing(&self, client: ClientId) -> Option<Instant> {
+        self.states.get(&client).and_then(|state| state.closing)
     }
 
     /// When a client had had the time to recover from the faults; `None`: they are not over.

@@ -438,6 +438,8 @@ fn wrong_truncation(before: &Reading, log: &PartitionLog, to: i64) -> Option<(In
         )),
         Some(_) => None,
         None if before.unsteady => None,
+        // It stays where it is: the log begins anew, and nothing of it had been read.
+        None if matches!(before.next, Next::At { offset, .. } if offset == to) => None,
         None => Some((Invariant::PositionsExact, "and nothing that it had read was lost".to_owned())),
     }
 }

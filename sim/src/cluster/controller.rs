@@ -42,6 +42,18 @@ impl Cluster {
         self.publish(now);
     }
 
+    /// A broker is going to stop: others lead its partitions and it is in sync nowhere, as far as there are others. It
+    /// still serves, and clients are told of it.
+    pub(super) fn handle_broker_leaving(&mut self, now: Instant, broker: i32) {
+        for partition in self.topics.all_partitions() {
+            self.alter(now, partition, |leadership, _, is_active| {
+                let has_another = leadership.isr.iter().any(|other| is_active(*other));
+                has_another && leadership.leave(broker, false, is_active)
+            });
+        }
+        self.publish(now);
+    }
+
     /// A broker serves again.
     pub(super) fn handle_broker_joined(&mut self, now: Instant, broker: i32) {
         self.set_alive(broker, true);

@@ -143,10 +143,34 @@ impl Log {
         self.entries.push_back(entry);
     }
 
+    /// The place of the first batch that ends at `offset` or later; if there is none, one behind the last. It is looked
+    /// for from the end on, in steps that double: whoever reads or follows a busy log is near its end.
+    fn place_of(&self, offset: i64) -> usize {
+        let is_before =
+            |place: usize| self.entries.get(place).is_some_and(|entry| entry.last_offset < offset);
+        let (mut low, mut high, mut step) = (0, self.entries.len(), 1);
+        while let Some(place) = high.checked_sub(step) {
+            if is_before(place) {
+                low = place + 1;
+                break;
+            }
+            (high, step) = (place, step * 2);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_before(middle) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
     /// Copies from a log of another replica what lies between this log's end and `end`.
     pub(crate) fn copy(&mut self, from: &Self, end: i64) {
         // An empty log may begin inside a batch.
-        let first = from.entries.partition_point(|entry| entry.last_offset < self.end_offset);
+        let first = from.place_of(self.end_offset);
         for entry in from.entries.range(first..) {
             if entry.last_offset >= end {
                 return;
@@ -175,7 +199,7 @@ impl Log {
 
     /// The batches from the one that holds `offset` on.
     pub(crate) fn batches_from(&self, store: &Store, offset: i64) -> impl Iterator<Item = (&Entry, Bytes)> {
-        let first = self.entries.partition_point(|entry| entry.last_offset < offset);
+        let first = self.place_of(offset);
         self.entries.range(first..).map(|entry| (entry, self.batch(store, entry)))
     }
 
@@ -189,7 +213,7 @@ impl Log {
         max_bytes: usize,
         first: FirstBatch,
     ) -> Slice {
-        let index = self.entries.partition_point(|entry| entry.last_offset < offset);
+        let index = self.place_of(offset);
         let Some(entry) = self.entries.get(index).filter(|entry| entry.last_offset < end_offset) else {
             return Slice::default();
         };
@@ -198,7 +222,7 @@ impl Log {
             FirstBatch::WholeOrNothing if max_bytes < entry.len => return Slice::default(),
             FirstBatch::WholeOrNothing | FirstBatch::Cut => max_bytes,
         } as u64;
-        let end = self.entries.partition_point(|entry| entry.last_offset < end_offset);
+        let end = self.place_of(end_offset);
         let head_end = self.run(index, end);
         let room = self.entries[head_end - 1].end() - entry.position;
         let head = store.piece(entry.position, entry.position + room.min(max_bytes));
@@ -228,8 +252,8 @@ impl Log {
 
     /// Bytes that a reader at `offset` could get up to `end_offset`.
     pub(crate) fn readable_bytes(&self, offset: i64, end_offset: i64) -> u64 {
-        let first = self.entries.partition_point(|entry| entry.last_offset < offset);
-        let end = self.entries.partition_point(|entry| entry.last_offset < end_offset);
+        let first = self.place_of(offset);
+        let end = self.place_of(end_offset);
         match (self.entries.get(first), end.checked_sub(1).and_then(|last| self.entries.get(last))) {
             (Some(entry), Some(last)) => last.bytes_after().saturating_sub(entry.bytes_before),
             _ => 0,

@@ -83,6 +83,20 @@ line! {
 }
 
 line! {
+    /// `flip-bit`: one bit of what is under way on each connection arrives wrong, and no checksum of the network notices.
+    FlipBit, "flip-bit", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// To or from which broker.
+        "broker" broker: Option<i32> = None,
+        /// Which way.
+        "direction" direction: Direction = Direction::ToClient,
+        /// After so many bytes that arrive as they were sent.
+        "after" after: u64 = 0,
+    }
+}
+
+line! {
     /// `refuse`: a broker's host refuses connections.
     Refuse, "refuse", (
         /// Which.
@@ -173,6 +187,20 @@ line! {
         /// Whether what was not on disk yet is there when it comes back.
         "keep-unflushed" keep_unflushed: bool = true,
         /// When it comes back.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
+    /// `shut-down`: a broker is stopped in an orderly way, and comes back. It first leaves everything that it leads to
+    /// others in sync.
+    ShutDown, "shut-down", (
+        /// Which.
+        "broker" broker: i32,
+    ) {
+        /// How long it goes on to serve after it has announced that it leaves.
+        "takes" takes: Duration = ms(10),
+        /// When it comes back, after that.
         "for" lasts: Duration = secs(1),
     }
 }
@@ -329,8 +357,35 @@ line! {
 }
 
 line! {
+    /// `quota`: brokers throttle clients that use more; 0: as much as they like.
+    Quota, "quota", () {
+        /// Whose.
+        "client" client: Option<ClientName> = None,
+        /// Bytes of produce requests a second.
+        "produce" produce: u64 = 0,
+        /// Bytes of fetch responses a second.
+        "fetch" fetch: u64 = 0,
+        /// Requests a second.
+        "requests" requests: u64 = 0,
+        /// How long.
+        "for" lasts: Duration = secs(1),
+    }
+}
+
+line! {
     /// `kill-client`: a client process ends without a word.
     KillClient, "kill-client", (
+        /// Which.
+        "client" client: ClientName,
+    ) {
+        /// When it is started anew, with the same producers and consumers; 0: never.
+        "for" lasts: Duration = Duration::ZERO,
+    }
+}
+
+line! {
+    /// `close-client`: a client is closed, with everything that was made from it.
+    CloseClient, "close-client", (
         /// Which.
         "client" client: ClientName,
     ) {}
@@ -378,6 +433,8 @@ lines! {
         BlackHole(BlackHole),
         /// Connections end.
         Reset(Reset),
+        /// A bit arrives wrong.
+        FlipBit(FlipBit),
         /// Connecting is refused.
         Refuse(Refuse),
         /// Connecting hangs.
@@ -392,6 +449,8 @@ lines! {
         Resolve(Resolve),
         /// A broker dies.
         Crash(Crash),
+        /// A broker leaves.
+        ShutDown(ShutDown),
         /// A broker is cut off.
         Isolate(Isolate),
         /// Brokers do not follow.
@@ -420,8 +479,12 @@ lines! {
         Upgrade(Upgrade),
         /// Another broker coordinates a group.
         MoveCoordinator(MoveCoordinator),
+        /// Clients are throttled.
+        Quota(Quota),
         /// A client is gone.
         KillClient(KillClient),
+        /// A client is closed.
+        CloseClient(CloseClient),
         /// A client stands still.
         PauseClient(PauseClient),
         /// A clock jumps.

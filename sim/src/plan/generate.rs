@@ -4,6 +4,7 @@ mod applications;
 mod dice;
 mod faults;
 mod profiles;
+mod rare;
 mod rebalance;
 mod settings;
 
@@ -161,6 +162,7 @@ impl Recipe {
                 plan.steps.extend(kind.steps(&mut dice, &scope, at));
             }
         }
+        rare::add(&mut plan, &scope);
         plan.steps.sort_by_key(|step| step.at);
         plan
     }

@@ -44,6 +44,9 @@ line! {
         "max-message" max_message: i32 = 1_048_588,
         /// Whether asking for a topic makes it.
         "auto-create" auto_create: bool = false,
+        /// They stand in so many racks, and consumers that say in which one they stand are sent to the replica there; 0:
+        /// in none.
+        "racks" racks: u32 = 0,
     }
 }
 
@@ -102,6 +105,8 @@ line! {
         "unknown-topic" unknown_topic: Duration = secs(10),
         /// How long closing waits for what was sent.
         "close-timeout" close_timeout: Duration = secs(30),
+        /// `allow.auto.create.topics`.
+        "auto-create" auto_create: bool = true,
     }
 }
 
@@ -133,6 +138,8 @@ line! {
         "retries" retries: u32 = u32::MAX,
         /// `compression.type`.
         "codec" codec: Compression = Compression::None,
+        /// Whether it does without idempotence where brokers are too old for it.
+        "idempotence-optional" idempotence_optional: bool = false,
     }
 }
 
@@ -162,6 +169,8 @@ line! {
         "assign" assign: Vec<Start> = Vec::new(),
         /// How long it keeps each batch.
         "hold" hold: Duration = Duration::ZERO,
+        /// `client.rack`: the number of the rack in which it stands, from 0.
+        "rack" rack: Option<u32> = None,
     }
 }
 

@@ -75,7 +75,8 @@ fn an_error_says_where_what_and_what_else() {
         (
             "producer p0 client=c0 aks=all",
             "column 23: \"aks\" is no name here: one of client, acks, idempotent, \
-            linger, batch, max-request, in-flight, memory, delivery-timeout, request-timeout, retries, codec \
+            linger, batch, max-request, in-flight, memory, delivery-timeout, request-timeout, retries, codec, \
+            idempotence-optional \
             (did you mean acks?)",
         ),
         ("producer p0 client=c0 acks=2", "column 28: \"2\" is no acks: one of all, 1, 0"),
@@ -148,8 +149,8 @@ fn every_kind_of_fault_and_of_action_is_drawn() {
             });
         }
     }
-    // 45 faults, 5 actions of producers, 8 of consumers.
-    assert_eq!(drawn.len(), 58, "{drawn:?}");
+    // 49 faults, 5 actions of producers, 8 of consumers.
+    assert_eq!(drawn.len(), 62, "{drawn:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use klamm_engine::{Acks, GroupProtocol, Isolation, OffsetReset};
 use klamm_protocol::Str;
 
 use crate::World;
-use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, ProducerFacts};
+use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, Observation, Process, ProducerFacts};
 use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine};
 use crate::plan::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, IsolationChoice, MemberName, ProducerName,
@@ -26,6 +26,9 @@ pub(super) const CONSUMERS: u32 = 1 << 16;
 const MEMBERS: u32 = 3 << 16;
 /// Those who read everything at the end.
 pub(super) const FRESH: u32 = 1 << 17;
+/// Applications of a client that was started anew are others than those that it had before, numbered so much higher
+/// each time.
+pub(super) const AGAIN: u32 = 1 << 8;
 
 /// What the clients of a plan have made. Clones are the same.
 #[derive(Clone, Debug)]
@@ -45,6 +48,10 @@ struct Made {
     to_consume: BTreeMap<ConsumerName, Vec<ConsumeAction>>,
     as_member: BTreeMap<MemberName, Vec<MemberAction>>,
     killed: Vec<ClientName>,
+    /// Killed clients that are to come back.
+    expected: Vec<ClientName>,
+    /// How often each client was started anew.
+    lives: BTreeMap<ClientName, u32>,
     notes: Vec<String>,
 }
 
@@ -52,14 +59,65 @@ impl Applications {
     /// Begins all clients.
     pub(super) fn begin(plan: &Plan, world: &World) -> Self {
         let all = Self { made: Rc::default() };
-        for (name, line) in &plan.clients {
-            let id = world.client(&name.to_string());
-            all.made.borrow_mut().clients.insert(*name, id);
-            let builder = client(world, &name.to_string(), line);
-            let maker = Maker { world: world.clone(), plan: plan.clone(), name: *name, id, all: all.clone() };
-            drop(world.spawn_in(id, &name.to_string(), maker.make(builder, line.max_block)));
-        }
+        plan.clients.iter().for_each(|(name, line)| all.begin_client(*name, line, plan, world));
         all
+    }
+
+    fn begin_client(&self, name: ClientName, line: &ClientLine, plan: &Plan, world: &World) {
+        let id = world.client(&name.to_string());
+        let life = {
+            let mut made = self.made.borrow_mut();
+            made.clients.insert(name, id);
+            made.lives.get(&name).copied().unwrap_or(0)
+        };
+        let builder = client(world, &name.to_string(), line);
+        let (world, plan, all) = (world.clone(), plan.clone(), self.clone());
+        let maker = Maker { world: world.clone(), plan, name, id, life, all };
+        drop(world.spawn_in(id, &name.to_string(), maker.make(builder, line.max_block)));
+    }
+
+    /// A client that was killed is going to come back.
+    pub(super) fn expect_again(&self, name: ClientName) {
+        self.made.borrow_mut().expected.push(name);
+    }
+
+    /// A killed client comes back, if it has not already.
+    pub(super) fn begin_again(&self, name: ClientName, plan: &Plan, world: &World) {
+        {
+            let mut made = self.made.borrow_mut();
+            made.expected.retain(|other| *other != name);
+            if !made.killed.contains(&name) {
+                return;
+            }
+            made.killed.retain(|other| *other != name);
+            *made.lives.entry(name).or_default() += 1;
+        }
+        let line = plan.clients.iter().find(|(other, _)| *other == name);
+        line.into_iter().for_each(|(_, line)| self.begin_client(name, line, plan, world));
+    }
+
+    /// All clients come back that are going to.
+    pub(super) fn begin_expected(&self, plan: &Plan, world: &World) {
+        let expected = self.made.borrow().expected.clone();
+        expected.into_iter().for_each(|name| self.begin_again(name, plan, world));
+    }
+
+    /// Closes a client, if it has found its cluster.
+    pub(super) fn close(&self, name: ClientName, plan: &Plan, world: &World) {
+        let (id, handle) = {
+            let made = self.made.borrow();
+            (made.clients.get(&name).copied(), made.handles.get(&name).cloned())
+        };
+        let (Some(id), Some(handle)) = (id, handle) else { return };
+        let line = plan.clients.iter().find(|(other, _)| *other == name);
+        let deadline = world.now() + line.map_or(Duration::ZERO, |(_, line)| line.close_timeout);
+        world.tell(&Observation::Process(id, Process::Closing { deadline }));
+        let told = world.clone();
+        let close = async move {
+            handle.close().await;
+            told.tell(&Observation::Process(id, Process::Closed));
+        };
+        drop(world.spawn_in(id, &format!("{name} close"), close));
     }
 
     pub(super) fn client(&self, name: ClientName) -> Option<ClientId> {
@@ -155,6 +213,8 @@ struct Maker {
     plan: Plan,
     name: ClientName,
     id: ClientId,
+    /// How often it was started anew.
+    life: u32,
     all: Applications,
 }
 
@@ -229,7 +289,7 @@ impl Maker {
         Identity {
             world: self.world.clone(),
             client: self.id,
-            actor: ActorId(actor),
+            actor: ActorId(actor + self.life * AGAIN),
             name,
             seed: self.plan.seed,
         }
@@ -248,6 +308,12 @@ pub(super) fn client(world: &World, name: &str, line: &ClientLine) -> KafkaBuild
         .connection_setup_timeout(line.setup_timeout)
         .unknown_topic_timeout(line.unknown_topic)
         .close_timeout(line.close_timeout)
+        .allow_auto_topic_creation(line.auto_create)
+}
+
+/// The name of a rack.
+pub(super) fn rack(number: u32) -> String {
+    format!("rack-{number}")
 }
 
 fn producer(kafka: &Kafka, line: &ProducerLine) -> klamm_engine::ProducerBuilder {
@@ -260,6 +326,7 @@ fn producer(kafka: &Kafka, line: &ProducerLine) -> klamm_engine::ProducerBuilder
         .producer()
         .acks(acks)
         .idempotent(line.idempotent)
+        .idempotence_optional(line.idempotence_optional)
         .linger(line.linger)
         .batch_size(line.batch)
         .max_request_size(line.max_request)
@@ -279,7 +346,8 @@ fn producer_facts(line: &ProducerLine, max_block: Duration) -> ProducerFacts {
             AcksChoice::One => 1,
             AcksChoice::Zero => 0,
         },
-        idempotent: line.idempotent,
+        // One that may do without may have done so.
+        idempotent: line.idempotent && !line.idempotence_optional,
         delivery_timeout_ns: nanos(line.delivery_timeout),
         max_in_flight: line.in_flight,
         batch_size: line.batch,
@@ -305,8 +373,10 @@ fn consumer(kafka: &Kafka, line: &ConsumerLine) -> klamm_engine::ConsumerBuilder
         .assign
         .iter()
         .map(|start| (start.partition.topic.to_string(), start.partition.partition, start_at(start.at)));
+    let rack = line.rack.map_or_else(String::new, rack);
     kafka
         .consumer()
+        .client_rack(rack)
         .isolation(isolation)
         .offset_reset(reset)
         .fetch_min_bytes(line.min_bytes)

@@ -26,13 +26,17 @@ const FLUSHES: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Ends all faults.
-pub(super) fn heal(plan: &Plan, world: &World, timetable: &Timetable) {
+pub(super) fn heal(plan: &Plan, world: &World, timetable: &Timetable, applications: &Applications) {
     world.network().heal();
     world.cluster(|cluster, now| {
         cluster.clear_faults();
+        cluster.lift_quotas();
         cluster.heal_replication(now, None);
         let brokers: Vec<i32> = cluster.brokers().collect();
         for broker in &brokers {
+            if cluster.is_leaving(*broker) {
+                cluster.kill(now, *broker);
+            }
             cluster.restart(*broker);
             cluster.reconnect_to_controller(now, *broker);
             cluster.resume_metadata(now, *broker);
@@ -42,6 +46,7 @@ pub(super) fn heal(plan: &Plan, world: &World, timetable: &Timetable) {
             brokers.iter().for_each(|other| cluster.hide_broker(*broker, *other, false));
         }
     });
+    applications.begin_expected(plan, world);
     world.run_until(timetable.paused_until);
     world.tell(&Observation::Phase(Phase::Healed));
 }

@@ -12,7 +12,7 @@ use klamm_core::Instant;
 use klamm_protocol::ApiKey;
 use klamm_protocol::records::Batches;
 
-use super::applications::{CONSUMERS, FRESH};
+use super::applications::{AGAIN, CONSUMERS, FRESH};
 use crate::cluster::ConnectionId;
 use crate::observe::{
     ActorId, ClientId, ClusterEvent, Consuming, Membering, Observation, Observe, Producing, TopicPartition,
@@ -311,8 +311,16 @@ fn offsets(batches: &[u8]) -> String {
 fn actor(actor: ActorId) -> String {
     match actor.0 {
         FRESH.. => format!("fresh-{}", actor.0 - FRESH),
-        CONSUMERS.. => format!("r{}", actor.0 - CONSUMERS),
-        producer => format!("p{producer}"),
+        CONSUMERS.. => nth('r', actor.0 - CONSUMERS),
+        producer => nth('p', producer),
+    }
+}
+
+/// The name of an application, and in which life of its client, if not the first.
+fn nth(letter: char, number: u32) -> String {
+    match (number % AGAIN, number / AGAIN) {
+        (number, 0) => format!("{letter}{number}"),
+        (number, life) => format!("{letter}{number}.{life}"),
     }
 }
 

@@ -6,9 +6,11 @@ use klamm_core::Instant;
 
 use super::applications::Applications;
 use crate::World;
-use crate::cluster::{Cluster, Crash as HowItCrashes};
+use crate::cluster::{self, Cluster, Crash as HowItCrashes};
 use crate::observe::{ClientId, Observation, Process, Side};
-use crate::plan::fault::{Crash, Create, DeleteRecords, Elect, Hide, Reset, Resolve, Retain};
+use crate::plan::fault::{
+    Crash, Create, DeleteRecords, Elect, FlipBit, Hide, KillClient, Quota, Reset, Resolve, Retain, ShutDown,
+};
 use crate::plan::values::{ClientName, Direction, Resolving};
 use crate::plan::{Fault, Plan};
 use crate::world::{Chunking, Endpoint, Host, Latency};
@@ -16,17 +18,17 @@ use crate::world::{Chunking, Endpoint, Host, Latency};
 /// Ends a fault.
 pub(super) type End = Box<dyn FnOnce(&World)>;
 
-/// What lasts: how long, and how it ends.
-type Lasting = Option<(Duration, End)>;
+/// How a fault goes on: after how long, and what happens then. Nothing of it is needed once everything is healed.
+type Lasting = Vec<(Duration, End)>;
 
 fn ends(lasts: Duration, end: impl FnOnce(&World) + 'static) -> Lasting {
-    Some((lasts, Box::new(end)))
+    vec![(lasts, Box::new(end))]
 }
 
 /// Pairs of a client's and a broker's machine.
 type Pairs = Vec<(Host, Host)>;
 
-/// Begins a fault. If it lasts, returns how long, and what ends it.
+/// Begins a fault. Returns what is still to happen of it.
 pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Applications) -> Lasting {
     match fault {
         Fault::Refuse(refuse) => {
@@ -40,30 +42,40 @@ pub(super) fn begin(fault: &Fault, plan: &Plan, world: &World, applications: &Ap
             ends(hang.lasts, move |world| world.network().accept_connects(broker))
         }
         Fault::Resolve(resolve) => resolve_otherwise(world, plan, resolve),
-        Fault::KillClient(kill) => {
-            kill_client(world, plan, applications, kill.client);
-            None
-        }
+        Fault::KillClient(_)
+        | Fault::CloseClient(_)
+        | Fault::PauseClient(_)
+        | Fault::JumpClock(_)
+        | Fault::DriftClock(_) => to_client(fault, plan, world, applications),
+        _ => between_hosts(fault, plan, world, applications).unwrap_or_else(|| in_cluster(fault, world)),
+    }
+}
+
+/// What happens to a client process.
+fn to_client(fault: &Fault, plan: &Plan, world: &World, applications: &Applications) -> Lasting {
+    let client = |name| applications.client(name);
+    match fault {
+        Fault::KillClient(kill) => return kill_client(world, plan, applications, kill),
+        Fault::CloseClient(close) => applications.close(close.client, plan, world),
         Fault::PauseClient(pause) => {
-            let client = applications.client(pause.client)?;
+            let Some(client) = client(pause.client) else { return Vec::new() };
             world.tell(&Observation::Process(client, Process::Paused));
             world.pause_client(client, pause.lasts);
-            ends(pause.lasts, move |world| {
+            return ends(pause.lasts, move |world| {
                 if !world.is_paused(client) {
                     world.tell(&Observation::Process(client, Process::Resumed));
                 }
-            })
+            });
         }
         Fault::JumpClock(jump) => {
-            world.jump_wall_clock(applications.client(jump.client)?, jump.by_ms);
-            None
+            client(jump.client).into_iter().for_each(|client| world.jump_wall_clock(client, jump.by_ms));
         }
         Fault::DriftClock(drift) => {
-            world.drift_wall_clock(applications.client(drift.client)?, drift.ppm);
-            None
+            client(drift.client).into_iter().for_each(|client| world.drift_wall_clock(client, drift.ppm));
         }
-        _ => between_hosts(fault, plan, world, applications).unwrap_or_else(|| in_cluster(fault, world)),
+        _ => {}
     }
+    Vec::new()
 }
 
 /// Faults between clients and brokers; `None` if it is none of those.
@@ -85,11 +97,15 @@ fn between_hosts(fault: &Fault, plan: &Plan, world: &World, applications: &Appli
         Fault::BlackHole(hole) => {
             let pairs = pairs(hole.client, hole.broker);
             pairs.into_iter().for_each(|(client, broker)| world.network().black_hole(client, broker));
-            None
+            Vec::new()
         }
         Fault::Reset(reset) => {
             break_connections(world, &pairs(reset.client, reset.broker), reset);
-            None
+            Vec::new()
+        }
+        Fault::FlipBit(flip) => {
+            flip_bits(world, &pairs(flip.client, flip.broker), flip);
+            Vec::new()
         }
         Fault::Slow(slow) => {
             let latency = Latency { jitter: slow.jitter, ..Latency::constant(slow.is) };
@@ -166,6 +182,21 @@ fn break_connections(world: &World, pairs: &Pairs, reset: &Reset) {
     }
 }
 
+fn flip_bits(world: &World, pairs: &Pairs, flip: &FlipBit) {
+    let sides: &[Side] = match flip.direction {
+        Direction::Both => &[Side::Broker, Side::Client],
+        Direction::ToBroker => &[Side::Broker],
+        Direction::ToClient => &[Side::Client],
+    };
+    for (client, broker) in pairs {
+        for connection in world.network().connections(*client, *broker) {
+            for side in sides {
+                let _found = world.network().flip_bit(connection, *side, flip.after);
+            }
+        }
+    }
+}
+
 fn host_of(broker: i32) -> String {
     format!("broker-{broker}")
 }
@@ -190,11 +221,18 @@ fn resolve_otherwise(world: &World, plan: &Plan, resolve: &Resolve) -> Lasting {
     })
 }
 
-fn kill_client(world: &World, plan: &Plan, applications: &Applications, name: ClientName) {
-    let Some(client) = applications.client(name) else { return };
+fn kill_client(world: &World, plan: &Plan, applications: &Applications, kill: &KillClient) -> Lasting {
+    let name = kill.client;
+    let Some(client) = applications.client(name) else { return Vec::new() };
     world.tell(&Observation::Process(client, Process::Killed));
     world.kill_client(client);
     applications.bury(name, plan);
+    if kill.lasts.is_zero() {
+        return Vec::new();
+    }
+    applications.expect_again(name);
+    let (plan, applications) = (plan.clone(), applications.clone());
+    ends(kill.lasts, move |world| applications.begin_again(name, &plan, world))
 }
 
 /// What a command to the cluster needs.
@@ -214,6 +252,25 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
             ends(*lasts, move |world| {
                 world.cluster(|cluster, _| cluster.restart(broker));
             })
+        }
+        Fault::ShutDown(ShutDown { broker, takes, lasts }) => {
+            let broker = *broker;
+            let leaves = world.cluster(|cluster, now| cluster.announce_shutdown(now, broker));
+            if !leaves {
+                return Vec::new();
+            }
+            let mut steps = ends(*takes, move |world| {
+                world.cluster(|cluster, now| cluster.kill(now, broker));
+            });
+            steps.extend(ends(*takes + *lasts, move |world| {
+                world.cluster(|cluster, _| cluster.restart(broker));
+            }));
+            steps
+        }
+        Fault::Quota(quota) => {
+            set_quota(world, quota, true);
+            let quota = quota.clone();
+            ends(quota.lasts, move |world| set_quota(world, &quota, false))
         }
         Fault::Upgrade(upgrade) => {
             let (broker, version) = (upgrade.broker, upgrade.version);
@@ -271,9 +328,21 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
         }
         _ => {
             world.cluster(|cluster, now| at_once(fault, cluster, now));
-            None
+            Vec::new()
         }
     }
+}
+
+/// Sets a quota, or lifts it.
+fn set_quota(world: &World, quota: &Quota, is_on: bool) {
+    let limit = |rate: u64| (is_on && rate > 0).then_some(rate);
+    let limits = cluster::Quota {
+        produce_bytes: limit(quota.produce),
+        fetch_bytes: limit(quota.fetch),
+        requests: limit(quota.requests),
+    };
+    let client = quota.client.map(|client| client.to_string());
+    world.cluster(|cluster, _| cluster.set_quota(client.as_deref(), limits));
 }
 
 fn others(cluster: &Cluster, broker: i32, from: Option<i32>) -> Vec<i32> {

@@ -214,6 +214,8 @@ fn shorter(what: &mut What) {
                 Fault::Bandwidth(line) => &mut line.lasts,
                 Fault::Resolve(line) => &mut line.lasts,
                 Fault::Crash(line) => &mut line.lasts,
+                Fault::ShutDown(line) => &mut line.lasts,
+                Fault::Quota(line) => &mut line.lasts,
                 Fault::Isolate(line) => &mut line.lasts,
                 Fault::CutReplication(line) => &mut line.lasts,
                 Fault::SlowReplication(line) => &mut line.lasts,
@@ -255,6 +257,7 @@ fn fewer(what: &mut What) {
             }
         }
         What::Fault(Fault::Reset(reset)) => reset.after /= 2,
+        What::Fault(Fault::FlipBit(flip)) => flip.after /= 2,
         What::Consume(_, ConsumeAction::Assign(assign)) => {
             let keep = assign.from.len().div_ceil(2);
             assign.from.truncate(keep);

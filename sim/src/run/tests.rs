@@ -49,6 +49,41 @@ fn a_run_depends_on_its_plan_only() {
 }
 
 #[test]
+fn clocks_that_jump_change_timestamps_only() {
+    let text = "\
+klamm plan 1
+seed 4
+cluster replication=1ms metadata=5ms
+topic t0 partitions=2 replication=3
+client c0
+producer p0 client=c0 codec=lz4
+consumer r0 client=c0 assign=t0/0@time:0,t0/1@earliest
+at 0s p0 send topic=t0 records=200 every=1ms
+at 30ms jump-clock client=c0 by-ms=86400000
+at 60ms crash broker=1 for=300ms
+at 90ms jump-clock client=c0 by-ms=-200000000
+at 95ms drift-clock client=c0 ppm=200000
+heal at 1s
+";
+    let plan: Plan = text.parse().unwrap();
+    let mut report = run(&plan, Options::default());
+    let events = report.events;
+    clocks::compare(&plan, &mut report);
+    assert_holds(&plan, &report);
+    assert!(report.events > events * 2, "both were run");
+    let calm: Plan = text
+        .lines()
+        .filter(|line| !line.contains("-clock"))
+        .fold(String::new(), |text, line| text + line + "\n")
+        .parse()
+        .unwrap();
+    let mut report = run(&calm, Options::default());
+    let events = report.events;
+    clocks::compare(&calm, &mut report);
+    assert_eq!(report.events, events, "there is nothing to compare");
+}
+
+#[test]
 fn what_cannot_be_made_is_noted() {
     let mut plan = Plan::empty(1);
     plan.clients.push((ClientName(0), ClientLine::plain()));

@@ -80,7 +80,7 @@ impl Timetable {
                 if let Fault::PauseClient(pause) = fault {
                     self.paused_until = self.paused_until.max(self.began + at + pause.lasts);
                 }
-                if let Some((lasts, end)) = faults::begin(fault, plan, world, applications) {
+                for (lasts, end) in faults::begin(fault, plan, world, applications) {
                     self.entries.insert((at + lasts, self.next), Entry::Over(index, end));
                     self.next += 1;
                 }

@@ -8,6 +8,7 @@ use crate::plan::setup::NetworkLine;
 use crate::world::{Chunking, Latency, NetworkConfig};
 
 use super::Options;
+use super::applications::rack;
 
 /// The world of a plan, with its topics, in which nothing has happened yet.
 pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) -> World {
@@ -45,6 +46,11 @@ fn cluster(plan: &Plan) -> ClusterConfig {
         replica_max_lag: line.max_lag,
         metadata_latency: line.metadata,
         flush_interval: line.flush,
+        racks: (0..line.brokers.unsigned_abs())
+            .filter_map(|broker| broker.checked_rem(line.racks))
+            .map(rack)
+            .collect(),
+        rack_aware_reads: line.racks > 0,
         ..ClusterConfig::default()
     }
 }

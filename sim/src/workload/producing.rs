@@ -330,8 +330,8 @@ impl Inner {
             None => handle.close().await,
         };
         self.tell_all(self.receipts.settled());
-        self.tell(Producing::Holds(handle.memory_in_use()));
         let undelivered = result.err().map_or(0, |undelivered| undelivered.records);
         self.tell(Producing::CloseEnded { undelivered });
+        self.tell(Producing::Holds(handle.memory_in_use()));
     }
 }

@@ -6,6 +6,7 @@ mod buffers;
 mod clocks;
 mod connecting;
 mod interleavings;
+mod jitter;
 mod links;
 mod members;
 mod processes;

@@ -43,10 +43,27 @@ impl Cluster {
             let Some(mut turn) = self.turn(now, topic_id, index) else { continue };
             turn.lose_broker(broker, crash.keep_unflushed);
         }
-        if !self.peers.isolated.remove(&broker) {
+        let had_left = self.peers.leaving.remove(&broker);
+        if !self.peers.isolated.remove(&broker) && !had_left {
             self.groups.handle_broker_down(now, broker);
         }
         self.handle_broker_left(now, broker);
+        self.work(now);
+        true
+    }
+
+    /// A broker announces that it is going to stop, as one does that is shut down in an orderly way
+    /// (`controlled.shutdown.enable`): others lead its partitions and take over its groups, as far as there are others
+    /// in sync. It goes on to serve what is left; [`kill`](Self::kill) stops it. Returns false if there is no such
+    /// broker, it is dead, the controller does not reach it, or it has announced that already.
+    pub fn announce_shutdown(&mut self, now: Instant, broker: i32) -> bool {
+        self.now = now;
+        let is_there = self.is_alive(broker) && self.peers.is_active(broker);
+        if !is_there || !self.peers.leaving.insert(broker) {
+            return false;
+        }
+        self.groups.handle_broker_down(now, broker);
+        self.handle_broker_leaving(now, broker);
         self.work(now);
         true
     }
@@ -165,6 +182,12 @@ impl Cluster {
     #[must_use]
     pub fn is_up(&self, broker: i32) -> bool {
         self.is_alive(broker)
+    }
+
+    /// Whether a broker has announced that it is going to stop, and still runs.
+    #[must_use]
+    pub fn is_leaving(&self, broker: i32) -> bool {
+        self.peers.leaving.contains(&broker)
     }
 
     /// The ids of all brokers, dead or alive.

@@ -48,6 +48,8 @@ pub(crate) struct Peers {
     pub(crate) paused: BTreeSet<i32>,
     /// Brokers that the controller does not reach.
     pub(crate) isolated: BTreeSet<i32>,
+    /// Brokers that have announced that they stop.
+    pub(crate) leaving: BTreeSet<i32>,
     timers: BTreeMap<(Instant, u64), Step>,
     next_timer: u64,
 }
@@ -90,9 +92,10 @@ impl Peers {
         }
     }
 
-    /// Whether a broker is known to the controller as one that serves.
+    /// Whether a broker may lead and be in sync, as far as the controller knows.
     pub(crate) fn is_active(&self, broker: i32) -> bool {
-        !self.down.contains(&broker) && !self.isolated.contains(&broker)
+        let is_out = |brokers: &BTreeSet<i32>| brokers.contains(&broker);
+        !is_out(&self.down) && !is_out(&self.isolated) && !is_out(&self.leaving)
     }
 
     pub(crate) fn set_timer(&mut self, at: Instant, step: Step) -> (Instant, u64) {

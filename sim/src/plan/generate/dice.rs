@@ -13,6 +13,11 @@ impl Dice {
         Self(Draws::new(seed, Domain::Plan, entity))
     }
 
+    /// The decisions about what few plans have: apart from all others, so that all other plans stay as they are.
+    pub(super) const fn rare(seed: u64) -> Self {
+        Self(Draws::new(seed, Domain::Rarities, 0))
+    }
+
     /// One of several; they must not be none.
     pub(super) fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         let index = self.0.below(u64::try_from(choices.len()).unwrap_or(u64::MAX));

@@ -57,15 +57,15 @@ const APIS: [ApiKey; 7] = [
     ApiKey::OFFSET_FOR_LEADER_EPOCH,
 ];
 
-fn one(at: Duration, fault: impl Into<Fault>) -> Vec<Step> {
+pub(super) fn one(at: Duration, fault: impl Into<Fault>) -> Vec<Step> {
     vec![Step::new(at, What::Fault(fault.into()))]
 }
 
-fn order(at: Duration, fault: cluster::Fault) -> Vec<Step> {
+pub(super) fn order(at: Duration, fault: cluster::Fault) -> Vec<Step> {
     vec![Step::new(at, What::Order(fault))]
 }
 
-fn lasting(dice: &mut Dice) -> Duration {
+pub(super) fn lasting(dice: &mut Dice) -> Duration {
     dice.log_duration(ms(1), ms(20_000))
 }
 
@@ -81,7 +81,7 @@ fn direction(dice: &mut Dice) -> Direction {
     dice.pick(&[Direction::Both, Direction::Both, Direction::ToBroker, Direction::ToClient])
 }
 
-fn partition_of(dice: &mut Dice, scope: &Scope) -> PartitionName {
+pub(super) fn partition_of(dice: &mut Dice, scope: &Scope) -> PartitionName {
     let (topic, partitions) = dice.pick(&scope.topics);
     let last = u32::try_from(partitions - 1).unwrap_or(0);
     PartitionName { topic, partition: i32::try_from(dice.number(0, last)).unwrap_or(0) }
@@ -225,7 +225,7 @@ impl Kind {
     fn hurts_client(self, dice: &mut Dice, scope: &Scope, at: Duration) -> Option<Vec<Step>> {
         let client = ClientName(dice.number(0, scope.clients.saturating_sub(1)));
         Some(match self {
-            Self::KillClient => one(at, KillClient { client }),
+            Self::KillClient => one(at, KillClient::plain(client)),
             Self::PauseClient => {
                 let longest = if dice.one_in(20) { 3_600_000 } else { 60_000 };
                 one(at, PauseClient { client, lasts: dice.log_duration(ms(1), ms(longest)) })

@@ -83,6 +83,7 @@ pub(super) fn client(dice: &mut Dice, least_timeout: Duration) -> ClientLine {
         setup_timeout: dice.pick(&[secs(10), secs(10), secs(1), ms(300)]).max(least_timeout),
         unknown_topic: dice.pick(&[secs(10), secs(10), secs(60), ms(500)]),
         close_timeout: dice.pick(&[secs(30), secs(30), secs(120), secs(1)]),
+        ..ClientLine::plain()
     }
 }
 
