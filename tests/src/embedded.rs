@@ -11,8 +11,10 @@ pub(crate) struct Embedded(EmbeddedCluster);
 impl Embedded {
     pub(crate) fn start(version: &str, brokers: u32) -> Outcome<Self> {
         let builder = EmbeddedCluster::builder().brokers(i32::try_from(brokers)?).kafka_version(version);
-        // As the real ones are set up: see `tests/kafka/etc/broker.properties`.
-        Ok(Self(builder.min_insync_replicas(if brokers == 3 { 2 } else { 1 }).start()?))
+        // As the real ones are set up: see `tests/kafka/README.md`.
+        let builder =
+            if brokers == 3 { builder.min_insync_replicas(2).racks(["a", "b", "c"]) } else { builder };
+        Ok(Self(builder.start()?))
     }
 
     pub(crate) fn bootstrap(&self) -> Vec<String> {

@@ -22,7 +22,6 @@ const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
 const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
 const REAL: &[ClusterSpec] = &[ClusterSpec::REAL];
 const TRIOS: &[ClusterSpec] = &[ClusterSpec::EMBEDDED_TRIO, ClusterSpec::REAL_TRIO];
-const REAL_TRIOS: &[ClusterSpec] = &[ClusterSpec::REAL_TRIO];
 
 /// Where the protocol changed most: the first version that is served, the last with message format 1, the last without
 /// flexible versions, the last with ZooKeeper by default, the last with the old group protocol's full range.
@@ -68,14 +67,16 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("any_version", OLD_REAL, round_trip::any_version).over(TOOL),
     Scenario::new("restart_while_producing", TRIOS, restart::while_producing).within_s(300),
     Scenario::new("restart_while_consuming", TRIOS, restart::while_consuming).within_s(300),
-    Scenario::new("closest_replica", REAL_TRIOS, closest::replica).over(TWO).within_s(300),
+    Scenario::new("closest_replica", TRIOS, closest::replica).over(TWO).within_s(300),
     Scenario::new("real_input", BOTH, tools::real_input).over(TOOL).within_s(300),
     Scenario::new("java_produces_klamm_consumes", BOTH, tools::java_produces_klamm_consumes)
         .over(TOOL)
-        .with_java(),
+        .with_java()
+        .within_s(300),
     Scenario::new("klamm_produces_java_consumes", BOTH, tools::klamm_produces_java_consumes)
         .over(TOOL)
-        .with_java(),
+        .with_java()
+        .within_s(300),
     Scenario::new("group_tool_offsets", BOTH, group_tool::offsets).over(TOOL).within_s(300),
     Scenario::new("group_tool_members", BOTH, group_tool::members).over(TOOL).within_s(300),
     Scenario::new("groups_answer_alike", BOTH, groups::answer_alike).over(TOOL),

@@ -7,6 +7,7 @@ use klamm_tests::Outcome;
 
 use crate::case::Case;
 
+mod administration;
 mod fetch;
 mod frames;
 mod groups;
@@ -70,6 +71,7 @@ pub(crate) fn all() -> Vec<Case> {
         modern::cases(),
         migration::cases(),
         offsets::cases(),
+        administration::cases(),
     ];
     all.into_iter().flatten().collect()
 }
