@@ -7,14 +7,17 @@ use klamm_protocol::ErrorCode;
 pub(super) struct Remedy {
     /// The metadata are out of date, or may be.
     pub(super) refresh: bool,
+    /// A replica that it came from is not read from any more.
+    pub(super) unfollow: bool,
     /// The application should hear of it, since it may not go away by itself.
     pub(super) report: bool,
 }
 
-const ROUTINE: Remedy = Remedy { refresh: true, report: false };
-const WAIT: Remedy = Remedy { refresh: false, report: false };
-const TELL: Remedy = Remedy { refresh: false, report: true };
-const TELL_AND_REFRESH: Remedy = Remedy { refresh: true, report: true };
+const ROUTINE: Remedy = Remedy { refresh: true, unfollow: true, report: false };
+const BEHIND: Remedy = Remedy { refresh: true, unfollow: false, report: false };
+const WAIT: Remedy = Remedy { refresh: false, unfollow: false, report: false };
+const TELL: Remedy = Remedy { refresh: false, unfollow: false, report: true };
+const TELL_AND_REFRESH: Remedy = Remedy { refresh: true, unfollow: true, report: true };
 
 /// Every error is tried again with backoff; OFFSET_OUT_OF_RANGE is handled before.
 const REMEDIES: &[(ErrorCode, Remedy)] = &[
@@ -30,7 +33,7 @@ const REMEDIES: &[(ErrorCode, Remedy)] = &[
     (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, TELL_AND_REFRESH),
     // The broker is behind our metadata; or the epoch is one of a topic that was made anew under its name, which brokers
     // before 2.8 do not tell in another way.
-    (ErrorCode::UNKNOWN_LEADER_EPOCH, ROUTINE),
+    (ErrorCode::UNKNOWN_LEADER_EPOCH, BEHIND),
     (ErrorCode::REQUEST_TIMED_OUT, WAIT),
     (ErrorCode::TOPIC_AUTHORIZATION_FAILED, TELL),
     (ErrorCode::CORRUPT_MESSAGE, TELL),

@@ -248,8 +248,10 @@ impl Consumer {
         probe!(LeaderEpochUnknown, code == ErrorCode::UNKNOWN_LEADER_EPOCH);
         let remedy = remedy(code);
         self.retry_later(now, index);
-        if remedy.refresh {
+        if remedy.unfollow {
             self.unfollow(index);
+        }
+        if remedy.refresh {
             let topic = self.partitions.get(&index).map(|partition| partition.topic.clone());
             self.topics.refresh.extend(topic);
         }
