@@ -253,20 +253,7 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
                 world.cluster(|cluster, _| cluster.restart(broker));
             })
         }
-        Fault::ShutDown(ShutDown { broker, takes, lasts }) => {
-            let broker = *broker;
-            let leaves = world.cluster(|cluster, now| cluster.announce_shutdown(now, broker));
-            if !leaves {
-                return Vec::new();
-            }
-            let mut steps = ends(*takes, move |world| {
-                world.cluster(|cluster, now| cluster.kill(now, broker));
-            });
-            steps.extend(ends(*takes + *lasts, move |world| {
-                world.cluster(|cluster, _| cluster.restart(broker));
-            }));
-            steps
-        }
+        Fault::ShutDown(shut_down) => shuts_down(shut_down, world),
         Fault::Quota(quota) => {
             set_quota(world, quota, true);
             let quota = quota.clone();
@@ -297,6 +284,44 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
             |cluster, _, broker| cluster.hold_metadata(broker),
             Cluster::resume_metadata,
         ),
+        Fault::CutReplication(_) | Fault::SlowReplication(_) => of_replication(fault, world),
+        Fault::Hide(Hide { broker, topic, other, lasts }) => {
+            let (broker, other, topic) = (*broker, *other, topic.map(|topic| topic.to_string()));
+            let hide = move |world: &World, hide: bool| {
+                world.cluster(|cluster, _| {
+                    topic.iter().for_each(|topic| cluster.hide_topic(broker, topic, hide));
+                    other.iter().for_each(|other| cluster.hide_broker(broker, *other, hide));
+                });
+            };
+            hide(world, true);
+            ends(*lasts, move |world| hide(world, false))
+        }
+        _ => {
+            world.cluster(|cluster, now| at_once(fault, cluster, now));
+            Vec::new()
+        }
+    }
+}
+
+/// A broker leaves in an orderly way and comes back.
+fn shuts_down(shut_down: &ShutDown, world: &World) -> Lasting {
+    let ShutDown { broker, takes, lasts } = *shut_down;
+    let leaves = world.cluster(|cluster, now| cluster.announce_shutdown(now, broker));
+    if !leaves {
+        return Vec::new();
+    }
+    let mut steps = ends(takes, move |world| {
+        world.cluster(|cluster, now| cluster.kill(now, broker));
+    });
+    steps.extend(ends(takes + lasts, move |world| {
+        world.cluster(|cluster, _| cluster.restart(broker));
+    }));
+    steps
+}
+
+/// Faults between brokers.
+fn of_replication(fault: &Fault, world: &World) -> Lasting {
+    match fault {
         Fault::CutReplication(cut) => {
             let (broker, from) = (cut.broker, cut.from);
             world.cluster(|cluster, now| {
@@ -315,21 +340,7 @@ fn in_cluster(fault: &Fault, world: &World) -> Lasting {
             });
             mend_replication(slow.lasts, broker, None)
         }
-        Fault::Hide(Hide { broker, topic, other, lasts }) => {
-            let (broker, other, topic) = (*broker, *other, topic.map(|topic| topic.to_string()));
-            let hide = move |world: &World, hide: bool| {
-                world.cluster(|cluster, _| {
-                    topic.iter().for_each(|topic| cluster.hide_topic(broker, topic, hide));
-                    other.iter().for_each(|other| cluster.hide_broker(broker, *other, hide));
-                });
-            };
-            hide(world, true);
-            ends(*lasts, move |world| hide(world, false))
-        }
-        _ => {
-            world.cluster(|cluster, now| at_once(fault, cluster, now));
-            Vec::new()
-        }
+        _ => Vec::new(),
     }
 }
 
