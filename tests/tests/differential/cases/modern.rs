@@ -407,7 +407,7 @@ fn subscription_changes(talk: &mut Talk) -> Outcome<()> {
     desk.describe("another topic, described")?;
     desk.settle("given up", "a", 1)?;
     desk.describe("given up, described")?;
-    let request = wanting(&desk, 2, vec![other.name.clone(), desk.topic.name.clone()]);
+    let request = wanting(&desk, 2, vec![other.name, desk.topic.name.clone()]);
     desk.ask("both topics", &request)?;
     let request = wanting(&desk, 3, Vec::new());
     desk.ask("none", &request)?;
