@@ -12,6 +12,7 @@ use klamm_protocol::records::Batches;
 use klamm_protocol::{ErrorCode, RecordBytes, Str};
 
 use super::{Reply, Serve};
+use crate::Release;
 use crate::cluster::batches::{self, Accepted, Refusal};
 use crate::cluster::log::FirstBatch;
 use crate::cluster::producers::{Verdict, Written};
@@ -213,7 +214,7 @@ impl Cluster {
         };
         let mut turn = self.turn(origin.now, topic_id, index).ok_or_else(unknown)?;
         turn.expire_producers(slot, expiration);
-        let known = turn.check_sequences(slot, &accepted, release.at_least([2, 5, 0]))?;
+        let known = turn.check_sequences(slot, &accepted, release)?;
         let written = known.unwrap_or_else(|| {
             let append_time = limits.log_append_time.then_some(wall_time.0);
             let written = turn.append(slot, &accepted, &limits, append_time);
@@ -296,8 +297,9 @@ impl Turn<'_> {
         &mut self,
         slot: usize,
         accepted: &Accepted,
-        lenient: bool,
+        release: Release,
     ) -> Result<Option<Written>, Refusal> {
+        let lenient = release.at_least([2, 5, 0]);
         let Partition { store, replicas, .. } = &mut *self.partition;
         for batch in &accepted.batches {
             if batch.is_transactional {
@@ -308,8 +310,13 @@ impl Turn<'_> {
             match replicas[slot].producers(store, self.now).check(sequenced, lenient) {
                 Verdict::Append => {}
                 Verdict::Duplicate(written) => return Ok(Some(written)),
-                Verdict::OutOfOrderSequence => return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER.into()),
-                Verdict::UnknownProducerId => return Err(ErrorCode::UNKNOWN_PRODUCER_ID.into()),
+                // There is a code of its own since 1.0 only.
+                Verdict::UnknownProducerId if release.at_least([1, 0, 0]) => {
+                    return Err(ErrorCode::UNKNOWN_PRODUCER_ID.into());
+                }
+                Verdict::OutOfOrderSequence | Verdict::UnknownProducerId => {
+                    return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER.into());
+                }
                 Verdict::InvalidProducerEpoch => return Err(ErrorCode::INVALID_PRODUCER_EPOCH.into()),
             }
         }
