@@ -96,6 +96,9 @@ impl Group {
         match output {
             CommitOutput::Stored(offsets) => self.possession.progress.stored(&offsets),
             CommitOutput::Done(operation, result) => {
+                if result.is_err() {
+                    self.possession.progress.commit_failed();
+                }
                 match (operation, result) {
                     (Some(operation), result) => {
                         self.outputs.push_back(GroupOutput::Committed(operation, result));

@@ -155,6 +155,7 @@ impl Group {
         } else if offsets.is_empty() && self.commits.is_idle() {
             self.outputs.push_back(GroupOutput::Committed(operation, Ok(())));
         } else {
+            self.possession.progress.commits(&offsets);
             self.commits.push(Commit { operation: Some(operation), offsets, deadline });
             self.absorb(now, None);
         }

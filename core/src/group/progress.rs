@@ -42,6 +42,9 @@ struct Partition {
     done: Option<At>,
     /// What the group has.
     committed: Option<i64>,
+    /// What was last asked to be committed since the application began here: what is done with is not committed by
+    /// itself before the application is done with more than that, which it may still hold.
+    asked_for: Option<i64>,
 }
 
 /// See the [module](self).
@@ -75,6 +78,7 @@ impl Progress {
     pub(super) fn seek(&mut self, partition: &TopicPartition, offset: Option<i64>) {
         if let Some(each) = self.partitions.get_mut(partition) {
             each.out.clear();
+            each.asked_for = None;
             each.done = offset.map(|offset| At { offset, leader_epoch: None });
         }
     }
@@ -114,7 +118,8 @@ impl Progress {
         let mut due = BTreeMap::new();
         for (partition, each) in &mut self.partitions {
             each.advance(self.asked);
-            if let Some(done) = each.done.filter(|done| each.committed != Some(done.offset)) {
+            if let Some(done) = each.uncommitted() {
+                each.asked_for = Some(done.offset);
                 let backwards = crate::planted!(CommitBackwards, every 2);
                 let commit = if backwards { CommitOffset::new(0) } else { done.commit() };
                 due.insert(partition.clone(), commit);
@@ -132,6 +137,20 @@ impl Progress {
         all.collect()
     }
 
+    /// The application commits this.
+    pub(super) fn commits(&mut self, offsets: &BTreeMap<TopicPartition, CommitOffset>) {
+        for (partition, commit) in offsets {
+            if let Some(each) = self.partitions.get_mut(partition) {
+                each.asked_for = Some(commit.offset);
+            }
+        }
+    }
+
+    /// What was asked to be committed failed: what is done with may be committed even if it is less.
+    pub(super) fn commit_failed(&mut self) {
+        self.partitions.values_mut().for_each(|each| each.asked_for = each.committed);
+    }
+
     /// The group has this now.
     pub(super) fn stored(&mut self, offsets: &BTreeMap<TopicPartition, CommitOffset>) {
         for (partition, commit) in offsets {
@@ -143,14 +162,18 @@ impl Progress {
 
     /// Whether there may be something to commit by itself, now or when batches are given back.
     pub(super) fn is_active(&self) -> bool {
-        let active = |each: &Partition| {
-            !each.out.is_empty() || each.done.is_some_and(|done| each.committed != Some(done.offset))
-        };
+        let active = |each: &Partition| !each.out.is_empty() || each.uncommitted().is_some();
         self.partitions.values().any(active)
     }
 }
 
 impl Partition {
+    /// What is done with, if that is to be committed.
+    fn uncommitted(&self) -> Option<At> {
+        let is_more = |done: &At| self.asked_for.is_none_or(|asked_for| done.offset > asked_for);
+        self.done.filter(|done| self.committed != Some(done.offset) && is_more(done))
+    }
+
     fn advance(&mut self, asked: u64) {
         while let Some(batch) = self.out.front()
             && (batch.returned && batch.id.0 <= asked || crate::planted!(CommitHeld))

@@ -73,3 +73,40 @@ fn everything_that_was_handed_out_can_be_committed_on_demand() {
     let commit = CommitOffset { offset: 10, leader_epoch: Some(4), ..CommitOffset::default() };
     assert_eq!(progress.handed_out(), BTreeMap::from([(at(), commit)]));
 }
+
+#[test]
+fn what_the_application_commits_is_not_taken_back_by_what_it_is_done_with() {
+    let mut progress = Progress::default();
+    progress.begin(at(), None);
+    let first = progress.hand_out(&at(), 10, None);
+    let second = progress.hand_out(&at(), 20, None);
+    progress.give_back(&at(), first);
+    let all = progress.handed_out();
+    assert_eq!(all[&at()].offset, 20, "what it holds included");
+    progress.commits(&all);
+    progress.ask();
+    assert_eq!(offsets(&mut progress), None, "while that is under way");
+    progress.stored(&all);
+    assert_eq!(offsets(&mut progress), None, "and afterwards");
+    progress.give_back(&at(), second);
+    progress.ask();
+    assert_eq!(offsets(&mut progress), None, "it is committed already");
+    let third = progress.hand_out(&at(), 30, None);
+    progress.give_back(&at(), third);
+    progress.ask();
+    assert_eq!(offsets(&mut progress), Some(30));
+}
+
+#[test]
+fn after_a_commit_that_failed_what_is_done_with_is_committed() {
+    let mut progress = Progress::default();
+    progress.begin(at(), Some(5));
+    let first = progress.hand_out(&at(), 10, None);
+    progress.hand_out(&at(), 20, None);
+    progress.give_back(&at(), first);
+    let all = progress.handed_out();
+    progress.commits(&all);
+    progress.ask();
+    progress.commit_failed();
+    assert_eq!(offsets(&mut progress), Some(10));
+}
