@@ -151,11 +151,19 @@ fn configured(talk: &mut Talk) -> Outcome<Topic> {
     let changes: Changes = &[(SET, "retention.ms", Some("1000")), (SET, "cleanup.policy", Some("compact"))];
     let request = change(vec![changing(TOPIC, &topic.name, changes)]);
     talk.ask("as it was", 1, &request)?;
+    comes_into_effect(talk, "after-it-was")?;
     Ok(topic)
+}
+
+/// Waits until the broker knows what its controller knows already: of changes it hears in their order, so that one knows
+/// the others when it knows a topic that was made after them.
+fn comes_into_effect(talk: &mut Talk, later: &str) -> Outcome<()> {
+    talk.topic(later, 1).map(drop)
 }
 
 /// Notes the configurations of a topic that cases change.
 fn shows(talk: &mut Talk, topic: &Str) -> Outcome<()> {
+    comes_into_effect(talk, "before-it-is")?;
     let keys = ["retention.ms", "cleanup.policy", "segment.bytes"];
     let resource = DescribeConfigsResource {
         resource_type: TOPIC,
