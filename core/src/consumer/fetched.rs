@@ -39,13 +39,13 @@ impl Consumer {
         node.unlimited = version < FIRST_WITH_WHOLE_BATCHES;
         match node.session.handle_response(version, response) {
             Verdict::Use => {}
-            Verdict::Drop => return self.refuse(now, request),
+            Verdict::Drop => return self.refuse(now, number, request),
             Verdict::Refused(code) => {
                 if code == ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR {
                     let topics = request.partitions.iter().filter_map(|index| self.partitions.get(index));
                     self.topics.refresh.extend(topics.map(|partition| partition.topic.clone()));
                 }
-                return self.refuse(now, request);
+                return self.refuse(now, number, request);
             }
         }
         node.fetching = None;
@@ -71,12 +71,12 @@ impl Consumer {
         }
         self.budget.hold(number, total, reply.chunks);
         self.nothing_new(number, request);
-        self.leave_old_replica(request.broker);
+        self.leave_old_replica(request.broker, number);
     }
 
     /// The response is of no use as a whole. The first time that may be a session that is over; then there is
     /// a delay.
-    fn refuse(&mut self, now: Instant, request: &UnderWay) {
+    fn refuse(&mut self, now: Instant, number: u64, request: &UnderWay) {
         let Some(node) = self.nodes.get_mut(&request.broker) else { return };
         node.fetching = None;
         node.failures = node.failures.saturating_add(1);
@@ -84,7 +84,7 @@ impl Consumer {
         if failures > 1 {
             self.delay_node(now, request.broker, failures - 1);
         }
-        self.leave_old_replica(request.broker);
+        self.leave_old_replica(request.broker, number);
     }
 
     /// A fetch was not answered.

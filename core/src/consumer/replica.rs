@@ -73,11 +73,13 @@ impl Consumer {
         }
     }
 
-    /// A broker has answered: what it was to be read from as a replica until then is read from the leaders.
-    pub(super) fn leave_old_replica(&mut self, broker: BrokerId) {
+    /// A broker has answered a fetch: what it was to be read from as a replica until then is read from the leaders. What
+    /// came to it while that fetch was under way was not asked for yet.
+    pub(super) fn leave_old_replica(&mut self, broker: BrokerId, number: u64) {
         let Some(node) = self.nodes.get(&broker) else { return };
         let is_old = |index: &PartitionIndex| {
-            self.partitions.get(index).is_some_and(|partition| partition.closest.is_old)
+            let partition = self.partitions.get(index);
+            partition.is_some_and(|partition| partition.closest.is_old && partition.awaits(number))
         };
         let old: Vec<PartitionIndex> = node.roster.guests.iter().copied().filter(is_old).collect();
         for index in old {

@@ -121,6 +121,26 @@ fn a_replica_is_left_at_once_if_it_is_asked_for_nothing() {
 }
 
 #[test]
+fn a_replica_named_while_it_is_asked_for_others_is_asked_before_it_is_left() {
+    let mut world = world();
+    world.log(0).closest = None;
+    world.log(1).closest = Some(BrokerId(1));
+    answer(&mut world, 0);
+    assert_eq!(asked(&world), [(0, vec![(0, 5)]), (1, vec![(1, 0)])]);
+    world.log(0).append(1);
+    world.log(0).closest = Some(BrokerId(1));
+    answer(&mut world, 0);
+    let age = ConsumerConfig::default().replica_max_age;
+    world.advance(u64::try_from(age.as_millis()).unwrap());
+    world.drain();
+    answer(&mut world, 1);
+    let to_replica: Vec<_> = asked(&world).into_iter().filter(|(broker, _)| *broker == 1).collect();
+    assert_eq!(to_replica, [(1, vec![(0, 5)])], "it was not asked for this one yet");
+    answer(&mut world, 1);
+    assert_eq!(world.queue.back().unwrap().next_offset, 6);
+}
+
+#[test]
 fn errors_of_the_replica_lead_back_to_the_leader() {
     let codes = [
         ErrorCode::NOT_LEADER_OR_FOLLOWER,
