@@ -3,8 +3,10 @@
 use std::{
     fmt,
     io::{self, IoSlice, Read, Write},
+    panic::{self, AssertUnwindSafe},
     sync::Arc,
     task::{Context, Poll},
+    thread,
 };
 
 use bytes::{Buf, BytesMut};
@@ -312,8 +314,16 @@ impl Drop for ConnectionTask {
         if !self.finished {
             probe!(DriverDropped);
             let now = self.shared.clock.now();
-            self.connection.handle_closed(now, TransportEnd::Broken(Str::from("the driver dropped it")));
-            self.drive(now);
+            // A machine that panicked may do so again, and a panic that leaves a destructor ends the process. What is
+            // not settled here ends by its deadline.
+            let settled = panic::catch_unwind(AssertUnwindSafe(|| {
+                self.connection.handle_closed(now, TransportEnd::Broken(Str::from("the driver dropped it")));
+                self.drive(now);
+            }));
+            match settled {
+                Err(payload) if !thread::panicking() => panic::resume_unwind(payload),
+                _ => {}
+            }
         }
     }
 }
