@@ -289,6 +289,11 @@ pub(crate) struct Consume {
     #[arg(long, value_name = "NAME", requires = "group")]
     pub(crate) instance_id: Option<String>,
 
+    /// After how long without a sign of life the group takes the member for dead (default: 45; not with the
+    /// protocol `consumer`, where the coordinator decides)
+    #[arg(long, value_name = "SECONDS", requires = "group", value_parser = seconds)]
+    pub(crate) session_timeout: Option<f64>,
+
     /// Say on standard error which partitions the group assigns and takes away
     #[arg(short, long, requires = "group")]
     pub(crate) verbose: bool,

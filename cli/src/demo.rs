@@ -1,12 +1,13 @@
 //! `klamm demo`: the main job, from end to end, in front of your eyes.
 
+mod group;
 mod input;
 mod report;
 mod work;
 
 use std::time::Duration;
 
-use klamm_blocking::{Kafka, NewTopic};
+use klamm_blocking::{Kafka, NewTopic, Str};
 use klamm_sim::EmbeddedCluster;
 
 use crate::{
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Demo) -> Outcome {
         .max_block(patience)
         .connect()
         .map_err(CliError::failed)?;
-    create_topic(&kafka, args.partitions)?;
+    create_topic(&kafka, TOPIC, args.partitions)?;
     output.line(format_args!(
         "topic {TOPIC}: {} partitions, {BROKERS} replicas; {}",
         args.partitions,
@@ -45,14 +46,15 @@ pub(crate) fn run(args: &Demo) -> Outcome {
     let produced = work::produce(&kafka, input, args, patience)?;
     let consumed = work::consume(&kafka, &produced, args, patience)?;
     report::print(&mut output, &[Phase::new("produce", &produced), Phase::new("consume", &consumed)])?;
-    verify(&mut output, &produced, &consumed)
+    verify(&mut output, &produced, &consumed)?;
+    group::run(&mut output, &kafka, cluster.bootstrap(), args)
 }
 
-fn create_topic(kafka: &Kafka, partitions: i32) -> Outcome {
-    let topic = NewTopic::new(TOPIC).partitions(partitions).replication(3);
+fn create_topic(kafka: &Kafka, name: &str, partitions: i32) -> Outcome {
+    let topic = NewTopic::new(Str::copy_of(name)).partitions(partitions).replication(3);
     let results = kafka.admin().create_topics([topic]).map_err(CliError::failed)?;
     match results.into_values().find_map(Result::err) {
-        Some(error) => Err(CliError::failed(format!("topic {TOPIC}: {error}"))),
+        Some(error) => Err(CliError::failed(format!("topic {name}: {error}"))),
         None => Ok(()),
     }
 }

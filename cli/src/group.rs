@@ -120,7 +120,7 @@ fn short(assigned: &[TopicPartitions]) -> String {
 }
 
 /// Numbers with those that follow each other as ranges.
-fn ranges(numbers: &[i32]) -> String {
+pub(crate) fn ranges(numbers: &[i32]) -> String {
     let mut numbers = numbers.to_vec();
     numbers.sort_unstable();
     let mut ranges: Vec<(i32, i32)> = Vec::new();

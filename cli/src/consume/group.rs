@@ -65,18 +65,28 @@ fn stop_by_signal() -> Result<Arc<AtomicBool>, CliError> {
 
 fn consumer(kafka: &Kafka, args: &Consume, group: &str) -> Result<GroupConsumer, CliError> {
     let reset = if args.from_beginning { OffsetReset::Earliest } else { OffsetReset::Latest };
-    let builder = kafka
-        .group(group)
-        .subscribe([args.topic.as_str()])
-        .offset_reset(reset)
-        .isolation(isolation(args))
-        .client_rack(&args.rack)
-        .protocol(match args.group_protocol {
-            args::GroupProtocol::Classic => GroupProtocol::Classic,
-            args::GroupProtocol::Consumer => GroupProtocol::Consumer,
-        });
+    let builder =
+        kafka.group(group).offset_reset(reset).isolation(isolation(args)).client_rack(&args.rack).protocol(
+            match args.group_protocol {
+                args::GroupProtocol::Classic => GroupProtocol::Classic,
+                args::GroupProtocol::Consumer => GroupProtocol::Consumer,
+            },
+        );
+    let builder = if args.regex {
+        builder.subscribe_pattern(&args.topic)
+    } else {
+        builder.subscribe([args.topic.as_str()])
+    };
     let builder = match &args.instance_id {
         Some(id) => builder.instance_id(id),
+        None => builder,
+    };
+    let builder = match args.session_timeout {
+        Some(seconds) => {
+            let timeout = Duration::from_secs_f64(seconds);
+            // As often as Java's defaults: a fifteenth of the session, 3 s at most.
+            builder.session_timeout(timeout).heartbeat_interval((timeout / 15).min(Duration::from_secs(3)))
+        }
         None => builder,
     };
     builder.build().map_err(CliError::usage)
@@ -112,6 +122,8 @@ impl Member {
         let last_wanted = self.reading.left.and_then(|left| usize::try_from(left.checked_sub(1)?).ok());
         let last = last_wanted.and_then(|at| Some(batch.records().nth(at)?.offset));
         self.reading.print(batch)?;
+        // Once it is dropped it counts as done with and may be committed: by then the reader has to have it.
+        self.reading.output.flush()?;
         if let Some(last) = last {
             // The rest of the batch is for the next one: it is not to be committed.
             let next = StartAt::Offset(last + 1);

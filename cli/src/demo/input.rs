@@ -51,7 +51,7 @@ impl Input {
 }
 
 /// A line of text that looks like an event: half of it differs from record to record.
-fn generate(number: u64, size: usize, value: &mut Vec<u8>) {
+pub(super) fn generate(number: u64, size: usize, value: &mut Vec<u8>) {
     value.clear();
     let mut bits = number;
     value.extend_from_slice(format!("event={number:012} ").as_bytes());
