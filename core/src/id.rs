@@ -14,11 +14,11 @@ pub struct BrokerId(pub i32);
 pub struct PartitionIndex(pub u32);
 
 /// One producer of a client (not Kafka's producer id).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProducerHandle(pub u32);
 
 /// One consumer of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConsumerId(pub u32);
 
 /// One operation of the application that awaits an answer.

@@ -51,6 +51,7 @@ pub mod group;
 mod id;
 #[cfg(test)]
 mod laws;
+pub mod metrics;
 pub mod producer;
 mod request;
 #[cfg(all(test, any(feature = "probes", feature = "planted-bugs")))]

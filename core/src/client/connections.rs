@@ -43,8 +43,10 @@ impl Client {
                 self.lost(now, token, &Lost::Request(error));
             }
             ConnectionEvent::Closed { reason, unanswered } => {
+                let node = self.links.get(connection).map(|link| link.node);
                 self.handle_closed(now, connection, &reason);
                 for request in unanswered {
+                    self.links.meters.request_lost(node);
                     self.lost(now, request.token, &Lost::Connection { written: request.written });
                 }
                 self.check_connects(now);

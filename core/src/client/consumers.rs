@@ -13,6 +13,7 @@ use crate::{
         Assignment, Consumer, ConsumerConfig, ConsumerOutput, LeaderHint, OffsetReset, PartitionLeader,
         StartAt,
     },
+    metrics::ConsumerMetrics,
     timers::earliest,
 };
 
@@ -82,6 +83,11 @@ impl Consumers {
         for entry in self.table.values_mut() {
             entry.consumer.handle_topic_failed(now, topic, code);
         }
+    }
+
+    pub(super) fn metrics(&self) -> Vec<ConsumerMetrics> {
+        let open = self.table.values().filter(|entry| !entry.closed);
+        open.map(|entry| entry.consumer.metrics()).collect()
     }
 
     pub(super) fn reset_of(&self, id: ConsumerId) -> Option<OffsetReset> {

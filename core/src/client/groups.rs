@@ -9,6 +9,7 @@ use crate::{
     ConsumerId, Entropy, Instant, Misbehaved, OperationId, PartitionIndex,
     consumer::StartAt,
     group::{Group, GroupConfig, GroupOutput},
+    metrics::GroupMetrics,
     timers::earliest,
 };
 
@@ -40,6 +41,10 @@ impl Groups {
 
     pub(super) fn has(&self, id: ConsumerId) -> bool {
         self.table.contains_key(&id)
+    }
+
+    pub(super) fn metrics(&self, now: Instant) -> Vec<GroupMetrics> {
+        self.table.values().map(|entry| entry.group.metrics(now)).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -3,6 +3,7 @@
 use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
 use core::time::Duration;
 
+use super::meters::Meters;
 use crate::{
     Backoff, ConnectionId, Entropy, Instant, Purpose, Request,
     cluster::{Address, Load, Node},
@@ -69,6 +70,7 @@ pub(super) struct Links {
     by_key: BTreeMap<(Node, Purpose), ConnectionId>,
     health: BTreeMap<Node, Health>,
     pauses: Deadlines<ConnectionId>,
+    pub(super) meters: Meters,
 }
 
 /// What has to follow when a connection was looked for.
@@ -89,6 +91,7 @@ impl Links {
             by_key: BTreeMap::new(),
             health: BTreeMap::new(),
             pauses: Deadlines::new(),
+            meters: Meters::default(),
         }
     }
 
@@ -140,6 +143,9 @@ impl Links {
             }
         };
         let opens = matches!(state, State::Opening);
+        if opens {
+            self.meters.attempt(node, address);
+        }
         self.by_id.insert(id, Link { node, purpose, address: address.clone(), state, in_flight: 0 });
         self.by_key.insert((node, purpose), id);
         if opens { Obtained::Open(id) } else { Obtained::There(id) }
@@ -153,6 +159,7 @@ impl Links {
             return None;
         };
         self.health.entry(link.node).or_default().last_attempt = Some(now);
+        self.meters.attempt(link.node, &link.address);
         Some((id, waiting))
     }
 
@@ -186,6 +193,7 @@ impl Links {
         if let Some(health) = self.health.get_mut(&link.node) {
             health.setup_timeouts = 0;
         }
+        self.meters.count(link.node, |metrics| metrics.connects += 1);
         link.state = State::Ready(versions);
         Some(link)
     }
@@ -215,6 +223,8 @@ impl Links {
     pub(super) fn closed(&mut self, now: Instant, id: ConnectionId, reason: &CloseReason) -> Option<Link> {
         let link = self.remove(id)?;
         let in_order = matches!(reason, CloseReason::Idle | CloseReason::Local);
+        let failed = matches!(link.state, State::Opening);
+        self.meters.count(link.node, |metrics| metrics.ended(reason.label(), failed));
         match link.state {
             State::Opening => {
                 let health = self.health.entry(link.node).or_default();
@@ -262,6 +272,7 @@ impl Links {
     /// Forgets how connecting to nodes went that are gone.
     pub(super) fn retain_health(&mut self, keep: impl Fn(Node) -> bool) {
         self.health.retain(|node, _| keep(*node));
+        self.meters.retain(keep);
     }
 
     /// How loaded the general connection of a node is.

@@ -24,6 +24,7 @@ mod diagnosis;
 mod groups;
 mod lifecycle;
 mod links;
+mod meters;
 mod producers;
 mod route;
 

@@ -14,6 +14,7 @@ use crate::{
     BrokerId, Entropy, Instant, Misbehaved, OperationId, PartitionIndex, ProducerHandle, Purpose,
     cluster::{Node, TopicError, TopicState},
     connection::ApiVersions,
+    metrics::ProducerMetrics,
     producer::{
         BatchId, ConfigError, FlushId, Lost, Producer, ProducerConfig, ProducerOutput, SealedPartition,
         Signal,
@@ -85,6 +86,10 @@ impl Producers {
 
     pub(super) fn is_empty(&self) -> bool {
         self.table.is_empty()
+    }
+
+    pub(super) fn metrics(&self) -> Vec<ProducerMetrics> {
+        self.table.values().map(|entry| entry.producer.metrics()).collect()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

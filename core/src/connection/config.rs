@@ -26,6 +26,9 @@ pub struct ConnectionConfig {
     /// ([`CloseReason::suggests_older_api_versions`](super::CloseReason::suggests_older_api_versions)).
     /// Default: none, that is the newest.
     pub api_versions_hint: Option<i16>,
+    /// Copies of all requests and answers are kept until they are taken by
+    /// [`Connection::take_messages`](super::Connection::take_messages). Default: false.
+    pub keep_messages: bool,
     /// Authentication follows ApiVersions: see
     /// [`ConnectionEvent::Authenticate`](super::ConnectionEvent::Authenticate). Default: false.
     pub authenticate: bool,
@@ -42,6 +45,7 @@ impl Default for ConnectionConfig {
             max_in_flight: 100,
             max_queued: 1_000,
             api_versions_hint: None,
+            keep_messages: false,
             authenticate: false,
         }
     }

@@ -192,6 +192,26 @@ pub enum Peer {
 }
 
 impl CloseReason {
+    /// The kind of reason in one short word, for counting.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::ConnectFailed(_) => "connect_failed",
+            Self::Unresolved(_) => "unresolved",
+            Self::PeerClosed(_) => "peer_closed",
+            Self::Broken(..) => "broken",
+            Self::SetupTimeout(_) => "setup_timeout",
+            Self::RequestTimeout { .. } => "request_timeout",
+            Self::Misbehaved(_) => "misbehaved",
+            Self::NotKafka(_) => "not_kafka",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::HandshakeFailed(_) => "handshake_failed",
+            Self::AuthenticationFailed(_) => "authentication_failed",
+            Self::Idle => "idle",
+            Self::Local => "local",
+        }
+    }
+
     /// Whether a broker that knows only an older version of ApiVersions would have ended the connection in
     /// this way, so that an attempt with version 0 is worth while.
     #[must_use]

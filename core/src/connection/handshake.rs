@@ -15,7 +15,7 @@ use klamm_protocol::{
 use super::{
     ApiVersions, CloseReason, Connection, ConnectionEvent, FIRST_CORRELATION, NotAuthenticating,
     in_flight::{Owner, Sent},
-    requests::decode,
+    requests::{decode, frame_bytes},
     state::{Input, State},
     throttle,
 };
@@ -66,8 +66,11 @@ impl Connection {
             self.ask_versions(older);
             return Ok(());
         }
+        let bytes = frame_bytes(&frame);
         let response = decode(sent.api, sent.version, frame).map_err(malformed)?;
-        self.throttle(now, throttle::millis(&response, sent.version));
+        let pause = throttle::millis(&response, sent.version);
+        self.meter.response(sent, bytes, &response, pause);
+        self.throttle(now, pause);
         let AnyResponse::ApiVersions(response) = response else {
             return Err(CloseReason::UnsupportedVersion);
         };

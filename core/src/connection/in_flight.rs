@@ -29,8 +29,17 @@ pub(super) struct Sent {
     pub(super) api: ApiKey,
     pub(super) version: i16,
     pub(super) deadline: Instant,
+    /// When it was put there.
+    pub(super) at: Instant,
     /// The positions of its first byte and of the byte after its last in all that was ever written.
     pub(super) bytes: (u64, u64),
+}
+
+impl Sent {
+    /// Its bytes.
+    pub(super) const fn size(&self) -> u64 {
+        self.bytes.1.saturating_sub(self.bytes.0)
+    }
 }
 
 /// Requests in the order in which they were sent, which is that of the answers.

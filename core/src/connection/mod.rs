@@ -19,8 +19,10 @@ mod event;
 mod frame;
 mod handshake;
 mod in_flight;
+mod meter;
 mod outbox;
 mod peer;
+mod redact;
 mod requests;
 mod state;
 mod throttle;
@@ -35,16 +37,18 @@ pub use event::{
     CloseReason, ConnectionEvent, NotAuthenticating, Peer, Progress, Refused, RefusedReason, RequestError,
     TransportEnd, Unanswered,
 };
+pub use meter::{WireContent, WireMessage};
 pub use outbox::Outbox;
 pub use versions::ApiVersions;
 
 use self::{
     frame::Frames,
     in_flight::InFlight,
+    meter::Meter,
     state::{Input, State},
 };
 pub use crate::request::Outgoing;
-use crate::{Instant, Token, timers::earliest};
+use crate::{Instant, Token, metrics::Exchange, timers::earliest};
 
 /// Read as text, the first correlation id ends a line and a block of lines. A server of a protocol of lines, such
 /// as HTTP, therefore answers at once that it does not understand, instead of waiting for the end of the line, and
@@ -66,6 +70,7 @@ pub struct Connection {
     /// That of the next request.
     correlation: i32,
     timing: Timing,
+    meter: Meter,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +102,7 @@ impl Connection {
                 active: now,
                 reads_paused: None,
             },
+            meter: Meter::new(now, config.keep_messages),
             config,
         }
     }
@@ -105,6 +111,7 @@ impl Connection {
 
     /// The transport (TCP and, where it is used, TLS) is up: the handshake begins.
     pub fn handle_open(&mut self, now: Instant) {
+        self.meter.tick(now);
         if self.enter(Input::Opened) {
             self.timing.active = now;
             if planted!(RequestBeforeVersions) {
@@ -122,6 +129,7 @@ impl Connection {
 
     /// Bytes were appended to the read buffer, however many.
     pub fn handle_read(&mut self, now: Instant) {
+        self.meter.tick(now);
         self.settle_written();
         while self.state != State::Closed {
             let frame = match self.frames.correlation() {
@@ -158,6 +166,7 @@ impl Connection {
 
     /// Time passes: a deadline may have, or a pause.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.meter.tick(now);
         self.settle_written();
         match self.state {
             State::Closed => return,
@@ -200,6 +209,7 @@ impl Connection {
         if self.queue.len() >= self.config.max_queued {
             return Err(Refused { outgoing, reason: RefusedReason::Full });
         }
+        self.meter.tick(now);
         self.timing.active = now;
         self.queue.push_back(outgoing);
         self.send_queued(now);
@@ -240,6 +250,24 @@ impl Connection {
     /// What is to be written: take from its front what the transport takes.
     pub const fn outbox(&mut self) -> &mut Outbox {
         &mut self.outbox
+    }
+
+    /// Takes what was exchanged since the last call: to be passed on to
+    /// [`Client::handle_exchange`](crate::client::Client::handle_exchange) before the events that follow.
+    pub fn exchanges(&mut self) -> impl Iterator<Item = Exchange> + '_ {
+        self.meter.exchanges()
+    }
+
+    /// Whether [`exchanges`](Self::exchanges) has any.
+    #[must_use]
+    pub const fn has_exchanges(&self) -> bool {
+        self.meter.has_exchanges()
+    }
+
+    /// Takes the messages since the last call, if they are kept
+    /// ([`keep_messages`](ConnectionConfig::keep_messages)).
+    pub fn take_messages(&mut self) -> Vec<WireMessage> {
+        self.meter.messages()
     }
 
     /// The next event.

@@ -100,12 +100,15 @@ impl Connection {
         if !planted!(CorrelationReused, every 20) {
             self.correlation = correlation.wrapping_add(1);
         }
-        Ok(Sent { owner, correlation, api, version, deadline, bytes })
+        let sent = Sent { owner, correlation, api, version, deadline, at: self.meter.now(), bytes };
+        self.meter.request(&sent, request);
+        Ok(sent)
     }
 
     /// Reports the requests without answers that have left.
     pub(super) fn settle_written(&mut self) {
         while let Some(sent) = self.in_flight.take_written(self.outbox.taken()) {
+            self.meter.written(&sent);
             if let Owner::Caller(token) = sent.owner {
                 self.events.push_back(ConnectionEvent::Written { token });
             }
@@ -127,11 +130,14 @@ impl Connection {
             self.in_flight.take();
             return self.take_versions(now, &sent, frame);
         }
+        let bytes = frame_bytes(&frame);
         // A request whose answer is malformed stays in flight, so that the end of the connection tells its owner.
         let response = decode(sent.api, sent.version, frame)
             .map_err(|error| CloseReason::Misbehaved(Misbehaved::Malformed(error)))?;
         self.in_flight.take();
-        self.throttle(now, throttle::millis(&response, sent.version));
+        let pause = throttle::millis(&response, sent.version);
+        self.meter.response(&sent, bytes, &response, pause);
+        self.throttle(now, pause);
         match sent.owner {
             Owner::Caller(token) => {
                 let response = Box::new(response);
@@ -171,6 +177,11 @@ fn encode(header: &RequestHeader, request: &AnyRequest, version: i16) -> Result<
     writer.end_length(&length);
     writer.check()?;
     Ok(writer.into_segments())
+}
+
+/// What a frame takes on the wire, with its length.
+pub(super) fn frame_bytes(frame: &Bytes) -> u64 {
+    u64::try_from(frame.len()).unwrap_or(u64::MAX).saturating_add(4)
 }
 
 /// Decodes a frame: header and body.

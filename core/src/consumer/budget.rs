@@ -81,6 +81,11 @@ impl Budget {
         Some(granted)
     }
 
+    /// The bytes that are taken, and the limit.
+    pub(super) const fn level(&self) -> (usize, usize) {
+        (self.requested.saturating_add(self.held), self.limit)
+    }
+
     /// Who is the next to try again when bytes are free.
     pub(super) fn next_waiting(&self) -> Option<BrokerId> {
         self.waiting.front().copied()

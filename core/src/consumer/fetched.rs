@@ -39,8 +39,12 @@ impl Consumer {
         node.unlimited = version < FIRST_WITH_WHOLE_BATCHES;
         match node.session.handle_response(version, response) {
             Verdict::Use => {}
-            Verdict::Drop => return self.refuse(now, number, request),
+            Verdict::Drop => {
+                self.outside.counts.session_misses += 1;
+                return self.refuse(now, number, request);
+            }
             Verdict::Refused(code) => {
+                self.outside.counts.session_misses += 1;
                 if code == ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR {
                     let topics = request.partitions.iter().filter_map(|index| self.partitions.get(index));
                     self.topics.refresh.extend(topics.map(|partition| partition.topic.clone()));
@@ -48,7 +52,8 @@ impl Consumer {
                 return self.refuse(now, number, request);
             }
         }
-        node.fetching = None;
+        let since = node.fetching.take();
+        self.outside.counts.fetched(since.map(|since| now.since(since)));
         self.node_succeeded(request.broker);
         let mut reply = Reply { number, version, response, chunks: 0 };
         let mut total = 0usize;
@@ -69,6 +74,7 @@ impl Consumer {
                 }
             }
         }
+        self.outside.counts.empty_fetches += u64::from(reply.chunks == 0);
         self.budget.hold(number, total, reply.chunks);
         self.nothing_new(number, request);
         self.leave_old_replica(request.broker, number);
@@ -205,7 +211,7 @@ impl Consumer {
             return self.check_end(index);
         }
         let walk = headers::walk(&records);
-        let Walk::Batches { next, len } = walk else {
+        let Walk::Batches { next, len, records: count } = walk else {
             return self.no_batch(now, index, reply.version, &walk);
         };
         if next.offset <= from.offset {
@@ -214,6 +220,8 @@ impl Consumer {
         }
         let more_to_come = next.offset < data.high_watermark;
         let skipped = i64::from(more_to_come && planted!(SkipAtChunkEnd, every 3));
+        self.outside.counts.records += count;
+        self.outside.counts.bytes += len as u64;
         partition.succeeded();
         if !planted!(RereadChunk, every 5) {
             partition.position.fetched(At { offset: next.offset + skipped, ..next });

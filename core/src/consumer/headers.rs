@@ -13,6 +13,8 @@ pub(super) enum Walk {
         next: At,
         /// Where it ends.
         len: usize,
+        /// How many records there are, as far as the headers tell: those of older formats count as one a message.
+        records: u64,
     },
     /// The first batch is cut off.
     Cut {
@@ -29,16 +31,18 @@ pub(super) fn walk(data: &[u8]) -> Walk {
     let mut last = None;
     let mut corrupt = false;
     let mut len = 0;
+    let mut records = 0;
     while let Some(batch) = batches.next() {
         let Ok(batch) = batch else {
             corrupt = true;
             break;
         };
         len = batches.position();
+        records += u64::from(batch.count().map_or(1, i32::unsigned_abs));
         last = Some(At { offset: batch.next_offset(), epoch: batch.leader_epoch().unwrap_or(-1) });
     }
     match last {
-        Some(next) => Walk::Batches { next, len },
+        Some(next) => Walk::Batches { next, len, records },
         None if corrupt => Walk::Corrupt,
         None => Walk::Cut { needed: needed(data) },
     }

@@ -23,6 +23,7 @@ mod errors;
 mod explain;
 mod fetched;
 mod headers;
+mod metrics;
 mod node;
 mod offsets;
 mod output;
@@ -62,7 +63,7 @@ pub use self::{
 };
 use crate::{
     Backoff, BrokerId, ConsumerId, Entropy, Instant, PartitionIndex, WallTime, cluster::Cluster,
-    connection::RequestError, earliest, timers::Deadlines,
+    connection::RequestError, earliest, metrics::ConsumerCounts, timers::Deadlines,
 };
 
 /// Consumes the partitions that it is assigned.
@@ -83,10 +84,11 @@ pub struct Consumer {
     closed: bool,
 }
 
-/// What comes from outside without being asked for.
+/// What comes from outside without being asked for, and how much has come.
 #[derive(Clone, Debug)]
 struct Outside {
     entropy: Entropy,
+    counts: ConsumerCounts,
     /// The wall time at an instant.
     wall_time: (Instant, WallTime),
 }
@@ -148,7 +150,11 @@ impl Consumer {
         Self {
             id,
             config,
-            outside: Outside { entropy, wall_time: (Instant::ZERO, WallTime::default()) },
+            outside: Outside {
+                entropy,
+                counts: ConsumerCounts::default(),
+                wall_time: (Instant::ZERO, WallTime::default()),
+            },
             partitions: BTreeMap::new(),
             nodes: BTreeMap::new(),
             requests: BTreeMap::new(),
@@ -297,6 +303,7 @@ impl Consumer {
 
     fn event(&mut self, index: PartitionIndex, event: ConsumerEvent) {
         if let Some(partition) = self.partitions.get(&index) {
+            self.outside.counts.told(&event);
             self.outputs.push_back(ConsumerOutput::Event { epoch: partition.epoch, event });
         }
     }

@@ -93,6 +93,7 @@ impl Consumer {
         let have_ids = node.roster.ready_without_id == 0;
         let changed = core::mem::take(&mut node.roster.changed);
         let (indices, unwanted) = if node.session.prepare(have_ids) {
+            self.outside.counts.full_fetches += 1;
             let mut all: Vec<PartitionIndex> = node.roster.ready.iter().copied().collect();
             node.turn = node.turn.wrapping_add(1);
             let turn = node.turn % all.len().max(1);

@@ -22,6 +22,7 @@ impl Group {
         response: &AnyResponse,
     ) -> Result<(), Misbehaved> {
         let Some(request) = self.dialogue.requests.remove(&number) else { return Ok(()) };
+        self.dialogue.counts.answered(now, request.at, response);
         let fits = match (request.owner, response) {
             (Owner::Whereabouts, AnyResponse::FindCoordinator(response)) => {
                 let found =
@@ -87,8 +88,11 @@ impl Group {
             } else if let Some(output) = self.lookups.poll() {
                 self.handle_lookups(now, from, output);
             } else {
-                return;
+                break;
             }
+        }
+        if self.membership.is_stable() && self.possession.ownership.is_settled() {
+            self.dialogue.counts.rebalanced(now);
         }
     }
 
@@ -96,6 +100,7 @@ impl Group {
         match output {
             CommitOutput::Stored(offsets) => self.possession.progress.stored(&offsets),
             CommitOutput::Done(operation, result) => {
+                self.dialogue.counts.committed(result.is_ok());
                 if result.is_err() {
                     self.possession.progress.commit_failed();
                 }

@@ -33,14 +33,14 @@ impl Group {
             let Some(request) = request else { return false };
             let mut ask = Ask::new(request, self.config.request_timeout);
             ask.max_version = whereabouts::MAX_VERSION;
-            self.send(number, Owner::Whereabouts, None, ask);
+            self.send(now, number, Owner::Whereabouts, None, ask);
             return true;
         };
         let next = self.next_ask(now, number);
         // Commits may have turned out to be of no use.
         self.absorb(now, None);
         let Some((owner, ask)) = next else { return !self.outputs.is_empty() };
-        self.send(number, owner, Some(coordinator), ask);
+        self.send(now, number, owner, Some(coordinator), ask);
         true
     }
 
@@ -103,9 +103,9 @@ impl Group {
         [membership, commits, self.lookups.ask_timeout()].into_iter().fold(None, earliest)
     }
 
-    fn send(&mut self, number: u64, owner: Owner, broker: Option<BrokerId>, ask: Ask) {
+    fn send(&mut self, now: Instant, number: u64, owner: Owner, broker: Option<BrokerId>, ask: Ask) {
         self.dialogue.last = number;
-        self.dialogue.requests.insert(number, UnderWay { owner, broker });
+        self.dialogue.requests.insert(number, UnderWay { owner, broker, at: now });
         let (to, purpose) = match broker {
             None => (Target::Any, Purpose::General),
             Some(broker) if ask.held_back => (Target::Broker(broker), Purpose::Group(self.id)),

@@ -63,7 +63,13 @@ pub use self::{
     },
     progress::HandedOut,
 };
-use crate::{BrokerId, ConsumerId, Entropy, Instant, cluster::Cluster, consumer::OffsetReset, earliest};
+use crate::{
+    BrokerId, ConsumerId, Entropy, Instant,
+    cluster::Cluster,
+    consumer::OffsetReset,
+    earliest,
+    metrics::{GroupCounts, GroupMetrics},
+};
 
 /// How long an automatic commit is tried at most.
 const AUTO_COMMIT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -85,12 +91,13 @@ pub struct Group {
     outputs: VecDeque<GroupOutput>,
 }
 
-/// What is under way to the coordinator, and where it is.
+/// What is under way to the coordinator, where it is, and what has come of it so far.
 #[derive(Clone, Debug)]
 struct Dialogue {
     whereabouts: Whereabouts,
     requests: BTreeMap<u64, UnderWay>,
     last: u64,
+    counts: GroupCounts,
 }
 
 /// A request that was sent.
@@ -99,6 +106,7 @@ struct UnderWay {
     owner: Owner,
     /// The coordinator, as far as it was for it.
     broker: Option<BrokerId>,
+    at: Instant,
 }
 
 /// Whose request it was.
@@ -191,7 +199,12 @@ impl Group {
         Self {
             id,
             reset,
-            dialogue: Dialogue { whereabouts: Whereabouts::new(backoff), requests: BTreeMap::new(), last: 0 },
+            dialogue: Dialogue {
+                whereabouts: Whereabouts::new(backoff),
+                requests: BTreeMap::new(),
+                last: 0,
+                counts: GroupCounts::default(),
+            },
             membership: Membership::new(config.clone(), entropy.fork(1)),
             commits: Commits::new(group_id.clone(), config.instance_id.clone(), backoff),
             lookups: Lookups::new(group_id, backoff),
@@ -281,6 +294,24 @@ impl Group {
             generation: identity.generation,
             member_id: identity.member_id,
             instance_id: self.config.instance_id.clone(),
+        }
+    }
+
+    /// What has been counted, and how the member stands at `now`.
+    #[must_use]
+    pub fn metrics(&self, now: Instant) -> GroupMetrics {
+        let counts = self.dialogue.counts;
+        let GroupMetadata { group_id, generation, member_id, .. } = self.metadata();
+        GroupMetrics {
+            consumer: self.id,
+            group_id,
+            member_id,
+            generation,
+            counts,
+            members: counts.led,
+            assigned_partitions: u64::try_from(self.possession.ownership.owned.len()).unwrap_or(u64::MAX),
+            since_heartbeat: counts.last_heartbeat.map(|at| now.since(at)),
+            rebalancing_for: counts.rebalancing_since.map(|since| now.since(since)),
         }
     }
 

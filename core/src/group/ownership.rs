@@ -43,6 +43,11 @@ impl Ownership {
         self.owned.contains(partition) || self.adoptions.values().any(|set| set.contains(partition))
     }
 
+    /// Whether nothing is being taken up or given up.
+    pub(super) fn is_settled(&self) -> bool {
+        self.adoptions.is_empty() && self.revocation.is_none() && self.leaving.is_empty()
+    }
+
     /// Whether offsets of a partition may be committed.
     pub(super) fn may_commit(&self, partition: &TopicPartition) -> bool {
         self.owned.contains(partition) || self.leaving.contains(partition)

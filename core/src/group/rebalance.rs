@@ -21,8 +21,12 @@ use crate::{
 impl Group {
     pub(super) fn handle_membership(&mut self, now: Instant, output: MembershipOutput) {
         match output {
-            MembershipOutput::Prepare { lost } => self.prepare(now, lost),
+            MembershipOutput::Prepare { lost } => {
+                self.dialogue.counts.rebalancing(now);
+                self.prepare(now, lost);
+            }
             MembershipOutput::Lead { members, strategy } => {
+                self.dialogue.counts.led(members.len());
                 self.interest.lead(&members, &mut self.outputs);
                 let generation = self.metadata().generation;
                 self.possession.agenda.lead = Some(Lead { members, strategy, generation, asked: false });
@@ -30,6 +34,7 @@ impl Group {
             }
             MembershipOutput::Assigned { assignment } => self.assigned(now, assignment),
             MembershipOutput::Target { target } => {
+                self.dialogue.counts.rebalancing(now);
                 self.possession.unresolved = None;
                 self.possession.agenda.target = Some(target);
                 self.possession.agenda.flushed = false;
@@ -146,6 +151,7 @@ impl Group {
     pub(super) fn expire_revocation(&mut self, now: Instant) {
         let overdue = self.possession.ownership.revocation.take_if(|each| each.deadline <= now);
         let Some(Revocation { partitions, .. }) = overdue else { return };
+        self.dialogue.counts.losses += 1;
         for partition in &partitions {
             self.possession.ownership.owned.remove(partition);
             self.possession.progress.end(partition);
@@ -179,6 +185,7 @@ impl Group {
     fn lose_all(&mut self, why: LostReason) {
         let partitions = self.drop_all();
         if !partitions.is_empty() {
+            self.dialogue.counts.losses += 1;
             self.outputs.push_back(GroupOutput::Event(GroupEvent::Lost { partitions, why }));
         }
     }

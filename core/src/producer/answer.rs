@@ -210,8 +210,11 @@ impl Producer {
             probe!(RetriesExhausted);
             let code = batch.last_code;
             self.fail(index, at, ProduceErrorKind::Refused, code);
-        } else if at == 0 {
-            state.retry_at = Some(now + backoff.delay(batch.refusals, &mut self.entropy));
+        } else {
+            self.progress.counts.retries += 1;
+            if at == 0 {
+                state.retry_at = Some(now + backoff.delay(batch.refusals, &mut self.entropy));
+            }
         }
     }
 
@@ -230,6 +233,8 @@ impl Producer {
             }
         };
         probe!(BatchSplit);
+        self.progress.counts.splits += 1;
+        let Some(state) = self.partition_mut(index) else { return };
         let Some(whole) = state.queue.remove(at) else { return };
         let mut first = 0;
         for (part_at, sealed) in (at..).zip(parts) {

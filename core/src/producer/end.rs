@@ -27,6 +27,7 @@ impl Producer {
         if last {
             self.progress.ended(batch.opened.generation);
         }
+        self.progress.counts.ended(batch.sealed.count(), result.is_ok());
         self.report(index, batch.key.batch, batch.portion(last), result);
     }
 
@@ -62,6 +63,7 @@ impl Producer {
         }
         let Some((batch, opened)) = state.unsealed.pop() else { return };
         probe!(ExpiredUnsealed, kind == ProduceErrorKind::TimedOut);
+        self.progress.counts.failed_batches += 1;
         self.progress.ended(opened.generation);
         let error = ProduceError { kind, effect: Effect::None, code };
         self.report(index, batch, Portion::Whole, Err(error));

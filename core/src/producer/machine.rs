@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     BrokerId, Deadlines, Entropy, Instant, Misbehaved, PartitionIndex, ProducerHandle, cluster::Cluster,
-    earliest,
+    earliest, metrics::ProducerMetrics,
 };
 
 /// The machine that turns batches into acknowledgements: see the [module](super).
@@ -260,6 +260,18 @@ impl Producer {
         self.progress.total()
     }
 
+    /// What has been counted, and what stands now.
+    #[must_use]
+    pub fn metrics(&self) -> ProducerMetrics {
+        ProducerMetrics {
+            counts: self.progress.counts,
+            batch_size: self.config.batch_size,
+            outstanding_batches: self.progress.total(),
+            requests_in_flight: u64::try_from(self.sent.requests.len()).unwrap_or(u64::MAX),
+            ..ProducerMetrics::new(self.handle)
+        }
+    }
+
     /// Whether a broker takes what there is for it: false once it has taken nothing for `availability_timeout`.
     #[must_use]
     pub fn is_available(&self, broker: BrokerId) -> bool {
@@ -330,6 +342,7 @@ impl Producer {
                 while self.partition(index).is_some_and(|state| state.unsealed.first() < batch) {
                     self.fail_oldest(index, ProduceErrorKind::Aborted, ErrorCode::NONE);
                 }
+                self.progress.counts.sealed(sealed.count(), sealed.len(), sealed.plain_len());
                 let Some(state) = self.partition_mut(index) else { return };
                 if let Some((batch, opened)) = state.unsealed.pop() {
                     state.queue.push_back(Batch::new(batch, opened, sealed));

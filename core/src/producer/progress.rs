@@ -1,8 +1,9 @@
-//! How much is outstanding: for flushing and closing.
+//! How much is outstanding, for flushing and closing, and how much is done.
 
 use alloc::collections::VecDeque;
 
 use super::FlushId;
+use crate::metrics::ProducerCounts;
 
 /// Whether a producer takes batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,11 +24,18 @@ pub(super) struct Progress {
     outstanding: VecDeque<u64>,
     first: u64,
     life: Life,
+    /// What has been done so far.
+    pub(super) counts: ProducerCounts,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { outstanding: VecDeque::from([0]), first: 0, life: Life::Open }
+        Self {
+            outstanding: VecDeque::from([0]),
+            first: 0,
+            life: Life::Open,
+            counts: ProducerCounts::default(),
+        }
     }
 }
 

@@ -68,6 +68,7 @@ impl Producer {
         let number = self.sent.number();
         let mut chosen = Vec::new();
         for (index, at) in self.choose(now, id) {
+            self.count_first_sending(now, index, at);
             match self.take_along(index, at, version, number) {
                 Ok(batch) => chosen.extend(batch),
                 Err(code) => self.fail(index, at, ProduceErrorKind::Unsupported, code),
@@ -80,6 +81,7 @@ impl Producer {
         chosen.sort_unstable_by_key(|chosen| chosen.sent);
         let batches = chosen.iter().map(|chosen| chosen.sent).collect();
         let request = self.request(chosen, version, (id, number));
+        self.progress.counts.requests += 1;
         self.sent.requests.insert(number, SentRequest { broker: id, batches });
         if let Some(broker) = self.brokers.get_mut(&id) {
             broker.in_flight += 1;
@@ -116,6 +118,15 @@ impl Producer {
         chosen
     }
 
+    /// Counts a batch that was never sent before.
+    fn count_first_sending(&mut self, now: Instant, index: PartitionIndex, at: usize) {
+        let batch = self.partition(index).and_then(|state| state.queue.get(at));
+        if let Some(batch) = batch.filter(|batch| batch.refusals == 0) {
+            let waited = now.since(batch.opened.at);
+            self.progress.counts.queue_time.record(waited);
+        }
+    }
+
     /// Marks a batch as sent, under the identity that it has or is given now. `Err` if the broker is too old for it.
     fn take_along(
         &mut self,
@@ -131,9 +142,11 @@ impl Producer {
         }
         let Some(state) = self.partition_mut(index) else { return Ok(None) };
         let (Some(name), Some(batch)) = (state.name, state.queue.get_mut(at)) else { return Ok(None) };
+        let mut renewed = false;
         if rules.idempotent && batch.identity.is_none() {
             if state.sequences.is_renewing() {
                 state.proven_on = None;
+                renewed = true;
             }
             batch.identity = state.sequences.assign(batch.sealed.count(), rules.producer_id);
             if batch.identity.is_none() {
@@ -142,8 +155,10 @@ impl Producer {
         }
         let records = record_bytes(&batch.sealed, batch.identity, version, batch.refusals > 0)?;
         batch.in_flight = Some(number);
+        let key = batch.key;
         state.in_flight += 1;
-        Ok(Some(Chosen { sent: SentBatch { name, partition: index, key: batch.key }, records }))
+        self.progress.counts.epoch_bumps += u64::from(renewed);
+        Ok(Some(Chosen { sent: SentBatch { name, partition: index, key }, records }))
     }
 
     fn request(&self, chosen: Vec<Chosen>, version: i16, (broker, number): (BrokerId, u64)) -> Request {
