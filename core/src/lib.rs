@@ -54,6 +54,7 @@ mod laws;
 pub mod metrics;
 pub mod producer;
 mod request;
+pub mod sasl;
 #[cfg(all(test, any(feature = "probes", feature = "planted-bugs")))]
 mod sources;
 mod time;

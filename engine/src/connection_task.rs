@@ -265,6 +265,7 @@ impl ConnectionTask {
                 work.sealed.push((producer, seal, batches));
             }
             Item::Signals => work.signals = true,
+            Item::Credentials(result) => self.connection.handle_credentials(now, result),
             Item::Close => self.connection.close(),
         }
     }

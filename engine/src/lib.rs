@@ -33,6 +33,7 @@ mod mailbox;
 mod operation;
 mod producer;
 mod record;
+mod security;
 mod shared;
 mod signals;
 #[cfg(test)]
@@ -57,6 +58,7 @@ pub use producer::{
     TrySendError, Undelivered, UndeliveredPartition,
 };
 pub use record::{Record, RecordMetadata, Short, Value};
+pub use security::{CredentialRequest, CredentialRequests, Sasl};
 pub use wait::{block_on, block_on_until};
 
 pub use klamm_core::{
@@ -78,6 +80,7 @@ pub use klamm_core::{
         Acks, ProduceError, ProduceErrorKind,
         partitioner::{Partitioner, UnknownPartitioner},
     },
+    sasl::{AuthenticationError, BearerToken, Credentials, Mechanism, Password, Secret},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
 

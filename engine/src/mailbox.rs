@@ -5,7 +5,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal};
+use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal, sasl::Credentials};
+use klamm_protocol::Str;
 
 use crate::{producer::Pool, wait::lock};
 
@@ -25,6 +26,8 @@ pub(crate) enum Item {
     },
     /// Look after the signals of producers, as this is where they lead.
     Signals,
+    /// Credentials that it asked for, or why there are none.
+    Credentials(Result<Credentials, Str>),
     /// Close the connection.
     Close,
 }

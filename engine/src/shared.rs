@@ -7,7 +7,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Weak},
     task::Waker,
     time::Duration,
 };
@@ -20,6 +20,7 @@ use klamm_core::{
     planted, probe,
     producer::{Seal, SealResult, SealedPartition},
 };
+use klamm_protocol::Str;
 
 use crate::{
     clock::Clock,
@@ -28,6 +29,7 @@ use crate::{
     mailbox::{Item, Mailbox, WakeFlag},
     operation::{Operation, Stopped},
     producer::Pool,
+    security::Desk,
     signals::Signals,
     wait::{Waiters, lock},
 };
@@ -52,6 +54,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<ConsumerId, Arc<GroupInbox>>,
     operations: BTreeMap<OperationId, Arc<Operation>>,
     next_operation: u64,
+    /// Who is asked for credentials, and in whose name.
+    pub(crate) desk: Option<(Arc<Desk>, Weak<Shared>)>,
     /// What consumers had not read when they ended, to be dropped where no lock is held.
     discarded: Vec<Unread>,
     /// When the control task will look at the time again.
@@ -89,6 +93,7 @@ impl Shared {
             groups: BTreeMap::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
+            desk: None,
             discarded: Vec::new(),
             armed: None,
             stopped: false,
@@ -291,6 +296,10 @@ impl State {
                     operation.answer(Ok(result), wakers);
                 }
             }
+            Action::AskCredentials { deadline } => self.ask_credentials(now, deadline, wakers),
+            Action::GiveCredentials { connection, result } => {
+                self.post(now, connection, Item::Credentials(result), wakers);
+            }
             Action::Closed => self.stop(wakers),
             action => self.tell_reader(now, action, wakers),
         }
@@ -334,6 +343,15 @@ impl State {
         }
     }
 
+    fn ask_credentials(&mut self, now: Instant, deadline: Instant, wakers: &mut Vec<Waker>) {
+        let asked =
+            self.desk.as_ref().is_some_and(|(desk, client)| desk.ask(client.clone(), deadline, wakers));
+        if !asked {
+            let why = Str::from_static("nobody answers requests for them");
+            self.client.handle_credentials(now, Err(why));
+        }
+    }
+
     /// Puts an item into a connection's mailbox. If the connection is over, its sender hears of it at once.
     fn post(&mut self, now: Instant, connection: ConnectionId, item: Item, wakers: &mut Vec<Waker>) {
         let refused = match self.mailboxes.get(&connection) {
@@ -351,7 +369,7 @@ impl State {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
             Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
             // Signals are looked after whenever the state is worked on.
-            Item::Signals | Item::Close => {}
+            Item::Signals | Item::Credentials(_) | Item::Close => {}
         }
     }
 
@@ -381,5 +399,8 @@ impl State {
         }
         self.groups.clear();
         self.openings.clear();
+        if let Some((desk, _)) = self.desk.take() {
+            Desk::leave(desk, wakers);
+        }
     }
 }

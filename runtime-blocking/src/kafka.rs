@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use klamm_engine::{ConnectError, block_on};
+use klamm_engine::{ConnectError, CredentialRequest, Mechanism, Sasl, block_on};
 
 use crate::{Admin, ConsumerBuilder, GroupConsumerBuilder, ProducerBuilder, driver::Blocking, options};
 
@@ -78,6 +78,7 @@ impl KafkaBuilder {
         unknown_topic_timeout(timeout: Duration);
         max_block(timeout: Duration);
         close_timeout(timeout: Duration);
+        sasl(sasl: Sasl);
         seed(seed: u64);
     }
 
@@ -95,5 +96,28 @@ impl KafkaBuilder {
     /// [`klamm_engine::KafkaBuilder::connect`].
     pub fn connect(self) -> Result<Kafka, ConnectError> {
         block_on(self.inner.connect()).map(|inner| Kafka { inner })
+    }
+}
+
+/// The requests for credentials of clients. See [`klamm_engine::Sasl::asking`].
+#[derive(Debug)]
+pub struct CredentialRequests(klamm_engine::CredentialRequests);
+
+impl CredentialRequests {
+    /// SASL with credentials that are asked for when they are needed: serve the requests on a thread of its own for as
+    /// long as the client lives.
+    #[must_use]
+    pub fn of(mechanism: Mechanism) -> (Sasl, Self) {
+        let (sasl, requests) = Sasl::asking(mechanism);
+        (sasl, Self(requests))
+    }
+}
+
+impl Iterator for CredentialRequests {
+    type Item = CredentialRequest;
+
+    /// Waits for the next request; `None` once no client is left that could ask.
+    fn next(&mut self) -> Option<CredentialRequest> {
+        block_on(self.0.next())
     }
 }

@@ -36,20 +36,20 @@ mod stream;
 pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use group::{GroupConsumer, GroupConsumerBuilder};
-pub use kafka::{Kafka, KafkaBuilder};
+pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
-    AssignmentTask, BatchRecords, BrokerDescription, BrokerId, CloseReason, ClusterDescription, CommitError,
-    CommitErrorKind, CommitOffset, CommittedOffset, CommittedOffsets, Compression, ConnectError,
-    ConsumeError, ConsumedRecord, CreatedTopic, Delivery, Effect, ErrorCode, Event, Explanation,
-    FetchedBatch, GroupBatch, GroupDescription, GroupError, GroupEvent, GroupListing, GroupListings,
-    GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep, GroupType, InvalidConfig,
-    Isolation, ListedOffset, LostReason, MemberName, NewTopic, NotAssigned, NotStreamed, OffsetReset,
-    OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionTrouble, Partitioner, PendingCommit,
-    PerItem, ProduceError, ProduceErrorKind, Record, RecordMetadata, ResetReason, Revocation, SeekError,
-    SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition,
-    TopicPartitions, TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner,
-    Uuid, Value, assignor, records,
+    AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, CloseReason,
+    ClusterDescription, CommitError, CommitErrorKind, CommitOffset, CommittedOffset, CommittedOffsets,
+    Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic, CredentialRequest, Credentials,
+    Delivery, Effect, ErrorCode, Event, Explanation, FetchedBatch, GroupBatch, GroupDescription, GroupError,
+    GroupEvent, GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError,
+    GroupStep, GroupType, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName,
+    NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
+    PartitionTrouble, Partitioner, Password, PendingCommit, PerItem, ProduceError, ProduceErrorKind, Record,
+    RecordMetadata, ResetReason, Revocation, Sasl, Secret, SeekError, SendError, Source, StartAt, Str,
+    StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions, TopicUnavailable,
+    TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, assignor, records,
 };
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};

@@ -6,13 +6,14 @@ use klamm_protocol::Str;
 
 use super::{ConnectError, TopicUnavailable};
 use crate::{
-    ConnectionId, ConsumerId, OperationId, PartitionIndex, ProducerHandle,
+    ConnectionId, ConsumerId, Instant, OperationId, PartitionIndex, ProducerHandle,
     admin::{AdminError, AdminReply},
     cluster::{Address, TopicError},
     connection::{ConnectionConfig, Outgoing},
     consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
     group::{CommitError, CommitResult, CommittedOffsets, GroupEvent},
     producer::{BatchId, Outcome, Seal},
+    sasl::Credentials,
 };
 
 /// An output of [`Client`](super::Client). Carry them out in their order.
@@ -112,6 +113,19 @@ pub enum Action {
     },
     /// What [`Client::cluster`](super::Client::cluster) tells has changed: topics, partitions, leaders.
     ClusterChanged,
+    /// Ask the application for credentials, and answer with
+    /// [`Client::handle_credentials`](super::Client::handle_credentials).
+    AskCredentials {
+        /// The connection that needs them ends if they have not come by then.
+        deadline: Instant,
+    },
+    /// Hand these to [`Connection::handle_credentials`](crate::connection::Connection::handle_credentials).
+    GiveCredentials {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The credentials, or why there are none.
+        result: Result<Credentials, Str>,
+    },
     /// A topic that is wanted cannot be had.
     TopicFailed {
         /// Its name.

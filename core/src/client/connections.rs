@@ -2,6 +2,8 @@
 
 use alloc::sync::Arc;
 
+use klamm_protocol::Str;
+
 use super::{
     Action, Client,
     links::{Link, State},
@@ -11,6 +13,7 @@ use crate::{
     ConnectionId, Instant, Misbehaved, Purpose, Token,
     cluster::Node,
     connection::{CloseReason, ConnectionEvent},
+    sasl::{Credentials, VaultOutput},
 };
 
 impl Client {
@@ -51,9 +54,23 @@ impl Client {
                 }
                 self.check_connects(now);
             }
-            // No authentication is configured.
-            ConnectionEvent::Authenticate(_) | ConnectionEvent::AuthenticationResponse(_) => {}
+            ConnectionEvent::CredentialsNeeded { deadline } => self.vault.need(now, connection, deadline),
         }
+    }
+
+    /// The answer to [`Action::AskCredentials`]: credentials, or why there are none. They are taken at any time, for
+    /// instance because they have changed, and are kept while they last.
+    pub fn handle_credentials(&mut self, now: Instant, result: Result<Credentials, Str>) {
+        self.vault.handle(now, result);
+    }
+
+    pub(super) fn poll_vault(&mut self) -> bool {
+        let Some(output) = self.vault.poll() else { return false };
+        self.actions.push_back(match output {
+            VaultOutput::Ask { deadline } => Action::AskCredentials { deadline },
+            VaultOutput::Give { connection, result } => Action::GiveCredentials { connection, result },
+        });
+        true
     }
 
     /// A request of [`Action::Send`] could not be submitted, because its connection is over or full.
@@ -76,6 +93,9 @@ impl Client {
         let setup_timeout = self.links.setup_timeout(node, config.setup_timeout, longest);
         if setup_timeout != config.setup_timeout {
             Arc::make_mut(&mut config).setup_timeout = setup_timeout;
+        }
+        if config.sasl.is_some() {
+            Arc::make_mut(&mut config).seed = self.seeds.next_u64();
         }
         self.actions.push_back(Action::Open { connection, address, config });
     }
@@ -147,6 +167,9 @@ impl Client {
     }
 
     fn handle_closed(&mut self, now: Instant, connection: ConnectionId, reason: &CloseReason) {
+        let rejected =
+            matches!(reason, CloseReason::AuthenticationFailed(_)) || reason.suggests_wrong_credentials();
+        self.vault.forget(connection, rejected);
         let Some(link) = self.links.closed(now, connection, reason) else { return };
         self.diagnosis.failed(link.node, &link.address, reason);
         let others = self.links.iter().any(|(_, other)| other.node == link.node);

@@ -5,7 +5,8 @@ use core::fmt;
 
 use crate::{
     cluster::{Address, Node},
-    connection::{CloseReason, Progress},
+    connection::{CloseReason, Peer, Progress},
+    sasl::AuthenticationError,
 };
 
 /// How often a peer may close a new connection without a byte before that counts as its nature, and how often a name
@@ -31,8 +32,9 @@ impl AddressFailure {
     /// Whether another attempt is bound to end in the same way until someone changes a configuration.
     #[must_use]
     pub const fn is_fatal(&self) -> bool {
-        let doubtful =
-            self.reason.suggests_older_api_versions() || matches!(self.reason, CloseReason::Unresolved(_));
+        let doubtful = self.reason.suggests_older_api_versions()
+            || self.reason.suggests_wrong_credentials()
+            || matches!(self.reason, CloseReason::Unresolved(_));
         self.reason.is_misconfiguration() || (doubtful && self.attempts >= DOUBTFUL)
     }
 
@@ -48,7 +50,11 @@ impl AddressFailure {
             CloseReason::SetupTimeout(Progress::Connecting) => {
                 Some("check the address and the firewalls on the way")
             }
-            CloseReason::NotKafka(_) => Some("check the port: a broker's plain text listener is meant"),
+            CloseReason::NotKafka(Peer::Tls) => Some("turn TLS on, or name a broker's plain text listener"),
+            CloseReason::NotKafka(_) => Some("check the port: a broker's listener is meant"),
+            CloseReason::AuthenticationFailed(AuthenticationError::NotOffered) => {
+                Some("turn SASL off, or name a broker's listener with SASL")
+            }
             _ => None,
         }
     }

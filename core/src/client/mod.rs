@@ -49,6 +49,7 @@ use crate::{
     Entropy, Instant, OperationId,
     admin::{Admin, AdminCommand, AdminOutput},
     cluster::{Cluster, ClusterOutput},
+    sasl::Vault,
     timers::earliest,
 };
 
@@ -60,6 +61,7 @@ mod domain {
     pub(super) const PRODUCERS: u64 = 4;
     pub(super) const CONSUMERS: u64 = 5;
     pub(super) const GROUPS: u64 = 6;
+    pub(super) const CONNECTIONS: u64 = 7;
 }
 
 /// One client: see the [module](self).
@@ -74,6 +76,9 @@ pub struct Client {
     admin: Admin,
     lifecycle: Lifecycle,
     diagnosis: Diagnosis,
+    vault: Vault,
+    /// Of the connections' randomness.
+    seeds: Entropy,
     actions: VecDeque<Action>,
 }
 
@@ -90,6 +95,8 @@ impl Client {
             admin: Admin::new(config.admin, entropy.fork(domain::ADMIN)),
             lifecycle: Lifecycle::default(),
             diagnosis: Diagnosis::default(),
+            vault: Vault::default(),
+            seeds: entropy.fork(domain::CONNECTIONS),
             actions: VecDeque::new(),
             config,
         }
@@ -128,6 +135,7 @@ impl Client {
                 return Some(action);
             }
             let progress = self.poll_cluster(now)
+                || self.poll_vault()
                 || self.poll_admin(now)
                 || self.poll_producers(now)
                 || self.poll_groups(now)

@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use klamm_protocol::Str;
 
+use crate::sasl::SaslConfig;
+
 /// Settings of connections; those of one client share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
@@ -29,9 +31,11 @@ pub struct ConnectionConfig {
     /// Copies of all requests and answers are kept until they are taken by
     /// [`Connection::take_messages`](super::Connection::take_messages). Default: false.
     pub keep_messages: bool,
-    /// Authentication follows ApiVersions: see
-    /// [`ConnectionEvent::Authenticate`](super::ConnectionEvent::Authenticate). Default: false.
-    pub authenticate: bool,
+    /// Authentication follows ApiVersions: how. Default: none.
+    pub sasl: Option<SaslConfig>,
+    /// The seed of the connection's randomness: of the nonces of SCRAM, and of when authentication is renewed. No two
+    /// connections may have the same. Default: 0.
+    pub seed: u64,
 }
 
 impl Default for ConnectionConfig {
@@ -46,7 +50,8 @@ impl Default for ConnectionConfig {
             max_queued: 1_000,
             api_versions_hint: None,
             keep_messages: false,
-            authenticate: false,
+            sasl: None,
+            seed: 0,
         }
     }
 }

@@ -3,24 +3,20 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use klamm_protocol::{
-    ApiKey, ErrorCode, Str,
-    messages::{AnyRequest, AnyResponse},
-    wire::EncodeError,
-};
+use klamm_protocol::{ApiKey, ErrorCode, Str, messages::AnyResponse, wire::EncodeError};
 
 use super::{ApiVersions, Outgoing};
-use crate::{Misbehaved, Token};
+use crate::{Instant, Misbehaved, Token, sasl::AuthenticationError};
 
 /// An output of [`Connection`](super::Connection).
 #[derive(Clone, Debug, PartialEq)]
 pub enum ConnectionEvent {
-    /// The broker said what it offers, and authentication is due: answer with
-    /// [`submit_authentication`](super::Connection::submit_authentication) and
-    /// [`handle_authenticated`](super::Connection::handle_authenticated).
-    Authenticate(Arc<ApiVersions>),
-    /// The answer to a step of authentication.
-    AuthenticationResponse(Box<AnyResponse>),
+    /// Authentication is due, and needs credentials: answer with
+    /// [`handle_credentials`](super::Connection::handle_credentials).
+    CredentialsNeeded {
+        /// The connection is not set up in time, or ends, if they have not come by then.
+        deadline: Instant,
+    },
     /// Requests are sent from now on; those submitted before were queued.
     Ready(Arc<ApiVersions>),
     /// A request was answered.
@@ -104,10 +100,6 @@ pub enum RefusedReason {
     Closed,
 }
 
-/// A step of authentication that a connection did not take: none is due, or one is under way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NotAuthenticating(pub Box<AnyRequest>);
-
 /// How the transport under a connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransportEnd {
@@ -148,8 +140,8 @@ pub enum CloseReason {
     UnsupportedVersion,
     /// The broker answered the handshake with an error.
     HandshakeFailed(ErrorCode),
-    /// Authentication failed: the text says why.
-    AuthenticationFailed(Str),
+    /// Authentication failed: why.
+    AuthenticationFailed(AuthenticationError),
     /// There was nothing to do for the idle timeout.
     Idle,
     /// The caller closed it.
@@ -164,8 +156,11 @@ pub enum Progress {
     /// The transport was up, and the peer never sent a byte. A port that expects TLS, or authentication, or
     /// that is no Kafka at all does so; a broker that does not know the version of ApiVersions does, too.
     NoAnswer,
-    /// Versions or authentication were under way.
+    /// Versions were under way.
     Setup,
+    /// Authentication was under way. Brokers before 1.0 end a connection in this way if they do not accept the
+    /// credentials.
+    Authentication,
     /// Requests could be sent; none was unanswered.
     Quiet,
     /// Requests were unanswered, and none had ever been answered. A broker that requires authentication ends in
@@ -223,13 +218,20 @@ impl CloseReason {
     /// configuration.
     #[must_use]
     pub const fn is_misconfiguration(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::NotKafka(_)
-                | Self::UnsupportedVersion
-                | Self::AuthenticationFailed(_)
-                | Self::Misbehaved(Misbehaved::FrameLength { .. })
-        )
+            | Self::UnsupportedVersion
+            | Self::Misbehaved(Misbehaved::FrameLength { .. }) => true,
+            Self::AuthenticationFailed(error) => error.is_misconfiguration(),
+            _ => false,
+        }
+    }
+
+    /// Whether a broker would have ended the connection in this way if it did not accept the credentials and has no
+    /// words for that; a broker that is being shut down does so, too.
+    #[must_use]
+    pub const fn suggests_wrong_credentials(&self) -> bool {
+        matches!(self, Self::PeerClosed(Progress::Authentication) | Self::Broken(Progress::Authentication, _))
     }
 }
 
@@ -266,6 +268,7 @@ impl fmt::Display for Progress {
             Self::Connecting => "before it was up",
             Self::NoAnswer => "before it sent a byte (does the port expect TLS or authentication?)",
             Self::Setup => "during the handshake",
+            Self::Authentication => "during authentication (are the credentials right?)",
             Self::Quiet => "while nothing was under way",
             Self::FirstRequest => "at the first request (does the port require authentication?)",
             Self::Busy => "while requests were unanswered",

@@ -2,10 +2,14 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::Misbehaved;
+
 /// Small frames share buffers of this size.
 const CHUNK: usize = 16 << 10;
 /// A frame's claim to be longer than this is believed step by step, as its bytes arrive.
 const GRANT: usize = (1 << 20) + PREFIX;
+/// No message of authentication is longer.
+const LONGEST_BARE: usize = 64 << 10;
 /// Bytes of the length in front of a frame.
 const PREFIX: usize = 4;
 
@@ -103,6 +107,23 @@ impl Frames {
         self.any = true;
         frame.advance(PREFIX);
         Some(frame)
+    }
+
+    /// Cuts the message of authentication at the front, which may be empty and has no header, if all of it has arrived.
+    pub(super) fn cut_bare(&mut self) -> Result<Option<Bytes>, Misbehaved> {
+        let Some(first) = self.buffer.first_chunk::<PREFIX>() else { return Ok(None) };
+        let length = i32::from_be_bytes(*first);
+        match usize::try_from(length) {
+            Ok(valid) if valid <= LONGEST_BARE => {
+                if self.buffer.len() < PREFIX + valid {
+                    return Ok(None);
+                }
+                let mut message = self.buffer.split_to(PREFIX + valid).freeze();
+                message.advance(PREFIX);
+                Ok(Some(message))
+            }
+            _ => Err(Misbehaved::FrameLength { length, first: *first }),
+        }
     }
 
     /// Whether the peer ever sent a byte.

@@ -1,10 +1,10 @@
 //! From the open transport to readiness: versions, then authentication.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 
 use bytes::Bytes;
 use klamm_protocol::{
-    ApiKey, ErrorCode, Message, Str,
+    ApiKey, ErrorCode, Message,
     messages::{
         AnyRequest, AnyResponse, ResponseHeader,
         api_versions::{ApiVersionsRequest, ApiVersionsResponse},
@@ -13,10 +13,10 @@ use klamm_protocol::{
 };
 
 use super::{
-    ApiVersions, CloseReason, Connection, ConnectionEvent, FIRST_CORRELATION, NotAuthenticating,
+    ApiVersions, CloseReason, Connection, ConnectionEvent, FIRST_CORRELATION,
     in_flight::{Owner, Sent},
     requests::{decode, frame_bytes},
-    state::{Input, State},
+    state::Input,
     throttle,
 };
 use crate::{Instant, Misbehaved};
@@ -84,11 +84,11 @@ impl Connection {
             self.ask_versions(newer);
             return Ok(());
         }
-        let versions = Arc::clone(&self.versions);
-        if self.config.authenticate {
+        if self.config.sasl.is_some() {
             self.enter(Input::AuthenticationDue);
-            self.events.push_back(ConnectionEvent::Authenticate(versions));
+            self.begin_authentication(now);
         } else {
+            let versions = Arc::clone(&self.versions);
             self.enter(Input::Offered);
             self.events.push_back(ConnectionEvent::Ready(versions));
         }
@@ -101,44 +101,6 @@ impl Connection {
         let by_hint = sent.correlation == FIRST_CORRELATION && sent.version < WITH_FEATURES;
         let (_, newest) = self.versions.range(ApiKey::API_VERSIONS)?;
         (by_hint && newest >= WITH_FEATURES).then_some(newest.min(NEWEST))
-    }
-
-    /// Sends one step of authentication, for instance SaslHandshake or SaslAuthenticate, after
-    /// [`ConnectionEvent::Authenticate`]; the answer is [`ConnectionEvent::AuthenticationResponse`]. One step may
-    /// be under way at a time. A broker that offers no version of it ends the connection.
-    ///
-    /// # Errors
-    /// No authentication is due, or a step is under way: the request comes back.
-    pub fn submit_authentication(&mut self, request: Box<AnyRequest>) -> Result<(), NotAuthenticating> {
-        if self.state != State::Authenticating || self.in_flight.len() > 0 {
-            return Err(NotAuthenticating(request));
-        }
-        let api = request.api_key();
-        let sent = match self.versions.version(api) {
-            None => Err(alloc::format!("the broker does not offer {api}")),
-            Some(version) => self
-                .put(Owner::Authentication, &request, version, self.timing.setup_deadline)
-                .map_err(|error| alloc::format!("{error}")),
-        };
-        match sent {
-            Ok(sent) => self.in_flight.push(sent),
-            Err(why) => self.end(CloseReason::AuthenticationFailed(Str::from(why))),
-        }
-        Ok(())
-    }
-
-    /// Authentication is over. A failure, with the reason in words, ends the connection. Ignored if none is due.
-    pub fn handle_authenticated(&mut self, now: Instant, result: Result<(), Str>) {
-        if self.state != State::Authenticating {
-            return;
-        }
-        if let Err(why) = result {
-            return self.end(CloseReason::AuthenticationFailed(why));
-        }
-        self.enter(Input::Authenticated);
-        self.timing.active = now;
-        self.events.push_back(ConnectionEvent::Ready(Arc::clone(&self.versions)));
-        self.send_queued(now);
     }
 }
 

@@ -6,14 +6,15 @@
 //! the recognition of what is at the port if it is not Kafka.
 //!
 //! ```text
-//!  Connecting --open--> Versions --ok--> Authenticating --ok--> Ready
-//!      |                  | ^ `------(no authentication)-------> |
-//!      |                  `-' another ApiVersions                |
+//!  Connecting --open--> Versions --ok--> Authenticating --ok--> Ready <-----------------.
+//!      |                  | ^ `------(no authentication)-------> | |                   ok|
+//!      |                  `-' another ApiVersions                | `--session ends--> Reauthenticating
 //!      `---------------- lost, timed out, refused -----------> Closed
 //! ```
 //!
 //! The diagram as data is `state::TRANSITIONS`.
 
+mod authentication;
 mod config;
 mod event;
 mod frame;
@@ -34,14 +35,15 @@ use bytes::{Buf, BytesMut};
 
 pub use config::ConnectionConfig;
 pub use event::{
-    CloseReason, ConnectionEvent, NotAuthenticating, Peer, Progress, Refused, RefusedReason, RequestError,
-    TransportEnd, Unanswered,
+    CloseReason, ConnectionEvent, Peer, Progress, Refused, RefusedReason, RequestError, TransportEnd,
+    Unanswered,
 };
 pub use meter::{WireContent, WireMessage};
 pub use outbox::Outbox;
 pub use versions::ApiVersions;
 
 use self::{
+    authentication::Authentication,
     frame::Frames,
     in_flight::InFlight,
     meter::Meter,
@@ -67,6 +69,7 @@ pub struct Connection {
     queue: VecDeque<Outgoing>,
     events: VecDeque<ConnectionEvent>,
     versions: Arc<ApiVersions>,
+    authentication: Authentication,
     /// That of the next request.
     correlation: i32,
     timing: Timing,
@@ -81,6 +84,8 @@ struct Timing {
     /// The last time that something was sent or received.
     active: Instant,
     reads_paused: Option<Instant>,
+    /// Requests wait until those before them are answered, because authentication is due again.
+    draining: bool,
 }
 
 impl Connection {
@@ -95,12 +100,14 @@ impl Connection {
             queue: VecDeque::new(),
             events: VecDeque::new(),
             versions: Arc::default(),
+            authentication: Authentication::new(config.seed),
             correlation: FIRST_CORRELATION,
             timing: Timing {
                 setup_deadline: now + config.setup_timeout,
                 throttled_until: Instant::ZERO,
                 active: now,
                 reads_paused: None,
+                draining: false,
             },
             meter: Meter::new(now, config.keep_messages),
             config,
@@ -132,6 +139,13 @@ impl Connection {
         self.meter.tick(now);
         self.settle_written();
         while self.state != State::Closed {
+            if self.authentication.is_bare() {
+                match self.read_bare(now) {
+                    Ok(true) => continue,
+                    Ok(false) => return,
+                    Err(reason) => return self.end(reason),
+                }
+            }
             let frame = match self.frames.correlation() {
                 Err(bad) => return self.end(peer::diagnose(bad)),
                 Ok(None) => return,
@@ -171,7 +185,7 @@ impl Connection {
         match self.state {
             State::Closed => return,
             State::Ready => {}
-            State::Connecting | State::Versions | State::Authenticating => {
+            State::Connecting | State::Versions | State::Authenticating | State::Reauthenticating => {
                 if self.timing.setup_deadline <= now {
                     probe!(SetupTimedOut);
                     return self.end(CloseReason::SetupTimeout(self.progress()));
@@ -284,13 +298,17 @@ impl Connection {
         let phase = match self.state {
             State::Closed => return None,
             State::Ready => self.idle_at(),
-            State::Connecting | State::Versions | State::Authenticating => Some(self.timing.setup_deadline),
+            State::Connecting | State::Versions | State::Authenticating | State::Reauthenticating => {
+                Some(self.timing.setup_deadline)
+            }
         };
         if planted!(BusyTimer) && self.state == State::Ready {
             return Some(Instant::ZERO);
         }
         let answers = if self.timing.reads_paused.is_some() { None } else { self.in_flight.next_deadline() };
-        let sendable = self.state == State::Ready && self.has_window() && !self.queue.is_empty();
+        let sendable = self.state == State::Ready
+            && !self.queue.is_empty()
+            && if self.timing.draining { self.in_flight.len() == 0 } else { self.has_window() };
         let throttle = sendable.then_some(self.timing.throttled_until);
         let queued = self.queue.iter().map(|outgoing| Some(outgoing.deadline)).fold(None, earliest);
         earliest(earliest(phase, answers), earliest(throttle, queued))
@@ -335,12 +353,24 @@ impl Connection {
         next.is_some()
     }
 
+    /// Takes a message of authentication that has no header. Returns whether one was there.
+    fn read_bare(&mut self, now: Instant) -> Result<bool, CloseReason> {
+        let Some(message) = self.frames.cut_bare().map_err(CloseReason::Misbehaved)? else {
+            return Ok(false);
+        };
+        self.timing.active = now;
+        self.take_bare_message(now, message)?;
+        self.send_queued(now);
+        Ok(true)
+    }
+
     fn progress(&self) -> Progress {
         match self.state {
             State::Connecting => Progress::Connecting,
             _ if self.frames.is_mid_frame() => Progress::MidFrame,
             State::Versions if !self.frames.any_received() => Progress::NoAnswer,
-            State::Versions | State::Authenticating => Progress::Setup,
+            State::Versions => Progress::Setup,
+            State::Authenticating | State::Reauthenticating => Progress::Authentication,
             State::Ready | State::Closed if self.in_flight.len() == 0 => Progress::Quiet,
             State::Ready if !self.in_flight.any_answered() => Progress::FirstRequest,
             State::Ready | State::Closed => Progress::Busy,
@@ -364,6 +394,7 @@ impl Connection {
         unanswered.extend(
             self.queue.drain(..).map(|outgoing| Unanswered { token: outgoing.token, written: false }),
         );
+        self.authentication.stop();
         self.outbox.clear();
         self.frames.clear();
         self.events.push_back(ConnectionEvent::Closed { reason, unanswered });

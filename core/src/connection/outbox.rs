@@ -1,6 +1,7 @@
 //! What is to be written.
 
 use alloc::{collections::VecDeque, vec::Vec};
+use core::fmt;
 
 use bytes::{Buf, Bytes};
 
@@ -8,12 +9,19 @@ use bytes::{Buf, Bytes};
 ///
 /// A driver writes [`segments`](Self::segments) with one vectored write, or [`chunk`](Buf::chunk) with a simple
 /// one, and then calls [`advance`](Buf::advance) with the number of bytes that were written.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Outbox {
     segments: VecDeque<Bytes>,
     remaining: usize,
     /// All bytes that ever left.
     taken: u64,
+}
+
+impl fmt::Debug for Outbox {
+    /// Not the bytes, as there may be a secret in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("remaining", &self.remaining).field("taken", &self.taken).finish()
+    }
 }
 
 impl Outbox {

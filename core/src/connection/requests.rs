@@ -14,6 +14,7 @@ use klamm_protocol::{
 
 use super::{
     CloseReason, Connection, ConnectionEvent, Outgoing, RequestError,
+    authentication::in_one_secret,
     in_flight::{Owner, Sent},
     state::State,
     throttle,
@@ -29,6 +30,13 @@ impl Connection {
     /// Sends what is queued, as far as it may be sent.
     pub(super) fn send_queued(&mut self, now: Instant) {
         while self.state == State::Ready && self.timing.throttled_until <= now && self.has_window() {
+            if !self.queue.is_empty() && self.authentication.is_due(now) {
+                self.timing.draining = self.in_flight.len() > 0;
+                if !self.timing.draining {
+                    self.renew_authentication(now);
+                }
+                return;
+            }
             let Some(outgoing) = self.queue.pop_front() else { return };
             let token = outgoing.token;
             if let Err(error) = self.send(outgoing) {
@@ -95,6 +103,7 @@ impl Connection {
             ..RequestHeader::default()
         };
         let segments = encode(&header, request, version)?;
+        let segments = if api == ApiKey::SASL_AUTHENTICATE { in_one_secret(segments) } else { segments };
         let bytes = self.outbox.push(segments);
         let correlation = self.correlation;
         if !planted!(CorrelationReused, every 20) {
@@ -143,9 +152,7 @@ impl Connection {
                 let response = Box::new(response);
                 self.events.push_back(ConnectionEvent::Response { token, version: sent.version, response });
             }
-            Owner::Authentication => {
-                self.events.push_back(ConnectionEvent::AuthenticationResponse(Box::new(response)));
-            }
+            Owner::Authentication => return self.take_authentication(now, response),
             Owner::Versions | Owner::Abandoned => {}
         }
         Ok(())

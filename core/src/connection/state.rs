@@ -11,6 +11,8 @@ pub(super) enum State {
     Authenticating,
     /// Requests can be sent.
     Ready,
+    /// Requests wait while authentication is renewed.
+    Reauthenticating,
     /// It is over.
     Closed,
 }
@@ -28,6 +30,8 @@ pub(super) enum Input {
     AuthenticationDue,
     /// Authentication succeeded.
     Authenticated,
+    /// Authentication will not hold for much longer.
+    Expiring,
     /// Whatever ends a connection.
     Ended,
 }
@@ -42,7 +46,10 @@ pub(super) const TRANSITIONS: &[(State, Input, State)] = &[
     (State::Versions, Input::Ended, State::Closed),
     (State::Authenticating, Input::Authenticated, State::Ready),
     (State::Authenticating, Input::Ended, State::Closed),
+    (State::Ready, Input::Expiring, State::Reauthenticating),
     (State::Ready, Input::Ended, State::Closed),
+    (State::Reauthenticating, Input::Authenticated, State::Ready),
+    (State::Reauthenticating, Input::Ended, State::Closed),
 ];
 
 impl State {

@@ -1,5 +1,6 @@
 //! Scripts of inputs and expected outputs.
 
+mod authentication;
 mod frames;
 mod handshake;
 mod hostile;

@@ -36,6 +36,8 @@ macro_rules! table {
 }
 
 table! {
+    /// A session was renewed before it ended.
+    AuthenticatedAgain by "core::connection::tests::authentication::a_session_is_renewed_before_it_ends_and_costs_no_request",
     /// A broker does not know the version of ApiVersions, and is asked again in an older one.
     ApiVersionsDowngraded by "core::connection::tests::handshake::unsupported_for_ever_ends",
     /// An older version of ApiVersions was asked by a hint, and the broker turns out to know a newer one.

@@ -16,7 +16,7 @@ use klamm_core::{
 use klamm_protocol::Str;
 
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
-use crate::{Clock, ControlTask, operation::Stopped, shared::Shared};
+use crate::{Clock, ControlTask, Sasl, operation::Stopped, shared::Shared};
 
 /// Makes a [`Kafka`] client. Names and defaults are those of the Java client.
 #[must_use = "call connect()"]
@@ -28,6 +28,7 @@ pub struct KafkaBuilder<R: Runtime> {
     max_block: Duration,
     seed: Option<u64>,
     clock: Option<R::Clock>,
+    sasl: Option<Sasl>,
 }
 
 impl<R: Runtime> Clone for KafkaBuilder<R> {
@@ -37,6 +38,7 @@ impl<R: Runtime> Clone for KafkaBuilder<R> {
             config: self.config.clone(),
             connection: self.connection.clone(),
             clock: self.clock.clone(),
+            sasl: self.sasl.clone(),
             ..*self
         }
     }
@@ -58,6 +60,7 @@ impl<R: Runtime> KafkaBuilder<R> {
             max_block: Duration::from_secs(60),
             seed: None,
             clock: None,
+            sasl: None,
         }
     }
 
@@ -146,6 +149,12 @@ impl<R: Runtime> KafkaBuilder<R> {
         self
     }
 
+    /// Authenticates the client on each connection (`sasl.mechanism`, `sasl.jaas.config`). Default: not at all.
+    pub fn sasl(mut self, sasl: Sasl) -> Self {
+        self.sasl = Some(sasl);
+        self
+    }
+
     /// Makes the client and the task that drives it, without a runtime: for adapters and simulations. Nothing
     /// happens before the task is driven.
     ///
@@ -155,7 +164,10 @@ impl<R: Runtime> KafkaBuilder<R> {
     pub fn start(self, clock: Arc<dyn Clock>) -> Result<(Kafka<R>, ControlTask), InvalidConfig> {
         let mut config = self.config;
         config.cluster.bootstrap = addresses(&self.bootstrap)?;
-        config.connection = Arc::new(self.connection);
+        let mut connection = self.connection;
+        let (sasl, desk) = self.sasl.map(Sasl::into_parts).unzip();
+        connection.sasl = sasl;
+        config.connection = Arc::new(connection);
         if config.reconnect.initial.is_zero() || config.reconnect.max < config.reconnect.initial {
             let cure =
                 "the first pause has to be above 0 and not above the longest: for instance 50 ms and 1 s";
@@ -165,6 +177,9 @@ impl<R: Runtime> KafkaBuilder<R> {
         let close_timeout = config.close_timeout;
         let client = Client::new(config, &Entropy::new(seed), clock.now());
         let shared = Arc::new(Shared::new(client, clock));
+        if let Some(desk) = desk.flatten() {
+            shared.change(|state| state.desk = Some((desk, Arc::downgrade(&shared))));
+        }
         let control = ControlTask::new(Arc::clone(&shared));
         let handle = ClientHandle { shared, close_timeout, max_block: self.max_block, seed };
         Ok((Kafka::new(Arc::new(handle)), control))

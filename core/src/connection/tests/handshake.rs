@@ -1,20 +1,16 @@
 //! From the open transport to readiness.
 
 use core::time::Duration;
-use std::{boxed::Box, vec::Vec};
+use std::vec::Vec;
 
 use bytes::Bytes;
 use klamm_protocol::{
     ApiKey, ErrorCode, Message, Str,
-    messages::{
-        AnyRequest,
-        api_versions::{ApiVersionsRequest, FinalizedFeatureKey},
-        sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse},
-    },
+    messages::api_versions::{ApiVersionsRequest, FinalizedFeatureKey},
     wire::Reader,
 };
 
-use super::link::{Link, OFFERED, frame, metadata, token, versions_frame, versions_response};
+use super::link::{Link, OFFERED, frame, token, versions_frame, versions_response};
 use crate::{
     Misbehaved,
     connection::{CloseReason, ConnectionConfig, ConnectionEvent, Progress, TransportEnd, Unanswered},
@@ -210,48 +206,4 @@ fn a_failed_transport_ends_it() {
     let mut link = Link::opened(config());
     link.connection.handle_closed(link.now, TransportEnd::Broken(Str::from("reset")));
     assert_eq!(link.closed().0, CloseReason::Broken(Progress::NoAnswer, Str::from("reset")));
-}
-
-fn step() -> Box<AnyRequest> {
-    let mechanism = Str::from("PLAIN");
-    Box::new(AnyRequest::from(SaslHandshakeRequest { mechanism, ..SaslHandshakeRequest::default() }))
-}
-
-#[test]
-fn authentication_comes_between_versions_and_readiness() {
-    let mut link = Link::opened(ConnectionConfig { authenticate: true, ..config() });
-    link.ask(1);
-    assert!(link.connection.submit_authentication(step()).is_err(), "too early");
-    let asked = link.seen().pop().unwrap();
-    link.receive(&versions_frame(asked.version, asked.correlation));
-    assert!(matches!(link.events()[..], [ConnectionEvent::Authenticate(_)]));
-    assert!(link.seen().is_empty());
-
-    link.connection.submit_authentication(step()).unwrap();
-    assert!(link.connection.submit_authentication(step()).is_err(), "one is under way");
-    let seen = link.seen().pop().unwrap();
-    assert_eq!((seen.api, seen.version), (ApiKey::SASL_HANDSHAKE, 1));
-    let response = SaslHandshakeResponse::default();
-    link.receive(&frame(seen.api, 1, seen.correlation, &response));
-    assert_eq!(link.events(), [ConnectionEvent::AuthenticationResponse(Box::new(response.into()))]);
-
-    link.connection.handle_authenticated(link.now, Ok(()));
-    assert!(matches!(link.events()[..], [ConnectionEvent::Ready(_)]));
-    assert_eq!(link.seen().len(), 1, "the queued request");
-    assert!(link.connection.submit_authentication(step()).is_err(), "too late");
-}
-
-#[test]
-fn failed_authentication_ends_it() {
-    let mut link = Link::opened(ConnectionConfig { authenticate: true, ..config() });
-    let asked = link.seen().pop().unwrap();
-    link.receive(&versions_frame(asked.version, asked.correlation));
-    link.events();
-    link.submit(metadata(3, crate::Instant::MAX)).unwrap();
-    link.connection.handle_authenticated(link.now, Err(Str::from("wrong password")));
-    let (reason, unanswered) = link.closed();
-    assert_eq!(reason, CloseReason::AuthenticationFailed(Str::from("wrong password")));
-    assert_eq!(unanswered, [Unanswered { token: token(3), written: false }]);
-    link.connection.handle_authenticated(link.now, Ok(()));
-    assert!(link.connection.is_closed());
 }

@@ -4,14 +4,22 @@ use core::time::Duration;
 use std::{format, string::String, sync::Arc, vec::Vec};
 
 use bytes::{Buf, Bytes};
-use klamm_protocol::{ApiKey, Str, messages::metadata::MetadataResponse};
+use klamm_protocol::{
+    ApiKey, Str,
+    messages::{
+        metadata::MetadataResponse, sasl_authenticate::SaslAuthenticateResponse,
+        sasl_handshake::SaslHandshakeResponse,
+    },
+};
 use proptest::prelude::*;
 
+use super::authentication::plain;
 use super::link::{Link, frame, metadata, token, versions_frame};
 use crate::{
     Instant,
-    connection::{Connection, ConnectionConfig, TransportEnd},
+    connection::{Connection, ConnectionConfig, ConnectionEvent, TransportEnd},
     laws::{Machine, Step, check, check_batching, check_chunking, step},
+    sasl::{CredentialSource, Password, Secret},
 };
 
 #[derive(Clone, Debug)]
@@ -28,7 +36,7 @@ enum Act {
     },
     Abandon(u64),
     Read(bool),
-    Authenticated(bool),
+    Credentials(bool),
     Lost,
     Close,
 }
@@ -73,8 +81,12 @@ impl Machine for Subject {
                 connection.abandon(token(*number));
             }
             Act::Read(on) => connection.set_reading(now, *on),
-            Act::Authenticated(true) => connection.handle_authenticated(now, Ok(())),
-            Act::Authenticated(false) => connection.handle_authenticated(now, Err(Str::from("no"))),
+            Act::Credentials(true) => {
+                let (username, password) = (Str::from("a"), Secret::from("b"));
+                connection
+                    .handle_credentials(now, Ok(Password { username, password, is_token: false }.into()));
+            }
+            Act::Credentials(false) => connection.handle_credentials(now, Err(Str::from("no"))),
             Act::Lost => connection.handle_closed(now, TransportEnd::PeerClosed),
             Act::Close => connection.close(),
         }
@@ -84,11 +96,16 @@ impl Machine for Subject {
         self.connection.handle_timeout(now);
     }
 
-    fn poll(&mut self, _: Instant, _: Instant) -> Option<String> {
+    fn poll(&mut self, _: Instant, origin: Instant) -> Option<String> {
         if !self.written.is_empty() {
             return Some(core::mem::take(&mut self.written));
         }
-        self.connection.poll_event().map(|event| format!("{event:?}"))
+        self.connection.poll_event().map(|event| match event {
+            ConnectionEvent::CredentialsNeeded { deadline } => {
+                format!("credentials by {:?}", deadline - origin)
+            }
+            event => format!("{event:?}"),
+        })
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -113,14 +130,23 @@ fn answer(connection: &Connection, throttle_time_ms: i32) -> Bytes {
             let response = MetadataResponse { throttle_time_ms, ..MetadataResponse::default() };
             frame(sent.api, sent.version, sent.correlation, &response)
         }
+        Some(sent) if sent.api == ApiKey::SASL_HANDSHAKE => {
+            frame(sent.api, sent.version, sent.correlation, &SaslHandshakeResponse::default())
+        }
+        Some(sent) if sent.api == ApiKey::SASL_AUTHENTICATE => {
+            let session_lifetime_ms = i64::from(throttle_time_ms) * 10;
+            let response =
+                SaslAuthenticateResponse { session_lifetime_ms, ..SaslAuthenticateResponse::default() };
+            frame(sent.api, sent.version, sent.correlation, &response)
+        }
         Some(sent) => versions_frame(sent.version, sent.correlation),
         None => Bytes::from_static(b"\0\0\0\x08nonsense"),
     }
 }
 
 fn subject(authenticate: bool) -> impl Fn(Instant) -> Subject {
-    let config =
-        ConnectionConfig { max_in_flight: 3, max_queued: 4, authenticate, ..ConnectionConfig::default() };
+    let config = if authenticate { plain(CredentialSource::Asked) } else { ConnectionConfig::default() };
+    let config = ConnectionConfig { max_in_flight: 3, max_queued: 4, ..config };
     let config = Arc::new(config);
     move |now| Subject { connection: Connection::new(Arc::clone(&config), now), written: String::new() }
 }
@@ -161,7 +187,7 @@ fn act() -> impl Strategy<Value = Act> {
         }),
         1 => (0..6_u64).prop_map(Act::Abandon),
         1 => any::<bool>().prop_map(Act::Read),
-        2 => prop::bool::weighted(0.8).prop_map(Act::Authenticated),
+        2 => prop::bool::weighted(0.8).prop_map(Act::Credentials),
         1 => Just(Act::Lost),
         1 => Just(Act::Close),
     ]

@@ -23,11 +23,12 @@ use crate::{
 };
 
 /// What the broker of these tests offers.
-pub(super) const OFFERED: [(ApiKey, i16, i16); 4] = [
+pub(super) const OFFERED: [(ApiKey, i16, i16); 5] = [
     (ApiKey::PRODUCE, 3, 9),
     (ApiKey::METADATA, 0, 12),
     (ApiKey::SASL_HANDSHAKE, 0, 1),
     (ApiKey::API_VERSIONS, 0, 4),
+    (ApiKey::SASL_AUTHENTICATE, 0, 2),
 ];
 
 pub(super) struct Link {

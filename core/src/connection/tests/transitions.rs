@@ -3,22 +3,29 @@
 use std::{format, string::String};
 
 use bytes::Buf;
-use klamm_protocol::{
-    Str,
-    messages::{AnyRequest, sasl_handshake::SaslHandshakeRequest},
-};
+use klamm_protocol::Str;
 
-use super::link::{Link, metadata, versions_frame};
+use super::{
+    authentication::plain,
+    link::{Link, metadata, versions_frame},
+};
 use crate::{
     Instant,
     connection::{
         Connection, ConnectionConfig, TransportEnd,
         state::{Input, State, TRANSITIONS},
     },
+    sasl::{CredentialSource, Password, Secret},
 };
 
-const STATES: [State; 5] =
-    [State::Connecting, State::Versions, State::Authenticating, State::Ready, State::Closed];
+const STATES: [State; 6] = [
+    State::Connecting,
+    State::Versions,
+    State::Authenticating,
+    State::Ready,
+    State::Reauthenticating,
+    State::Closed,
+];
 
 #[test]
 fn the_table_is_the_diagram() {
@@ -28,6 +35,7 @@ fn the_table_is_the_diagram() {
         Input::Offered,
         Input::AuthenticationDue,
         Input::Authenticated,
+        Input::Expiring,
         Input::Ended,
     ];
     let mut table = String::new();
@@ -45,7 +53,8 @@ fn the_table_is_the_diagram() {
         "Connecting: Opened>Versions Ended>Closed\n\
          Versions: OtherVersions>Versions Offered>Ready AuthenticationDue>Authenticating Ended>Closed\n\
          Authenticating: Authenticated>Ready Ended>Closed\n\
-         Ready: Ended>Closed\n\
+         Ready: Expiring>Reauthenticating Ended>Closed\n\
+         Reauthenticating: Authenticated>Ready Ended>Closed\n\
          Closed:\n"
     );
     for (at, (from, by, _)) in TRANSITIONS.iter().enumerate() {
@@ -55,14 +64,19 @@ fn the_table_is_the_diagram() {
 
 /// A connection in each state.
 fn in_state(state: State) -> Link {
-    let authenticate = state == State::Authenticating;
-    let mut link = Link::new(ConnectionConfig { authenticate, ..ConnectionConfig::default() });
+    let mut link = Link::new(match state {
+        State::Authenticating => plain(CredentialSource::Asked),
+        _ => ConnectionConfig::default(),
+    });
     if state != State::Connecting {
         link.connection.handle_open(link.now);
     }
-    if matches!(state, State::Authenticating | State::Ready) {
+    if matches!(state, State::Authenticating | State::Ready | State::Reauthenticating) {
         let asked = link.seen().pop().unwrap();
         link.receive(&versions_frame(asked.version, asked.correlation));
+    }
+    if state == State::Reauthenticating {
+        link.connection.renew_authentication(link.now);
     }
     if state == State::Closed {
         link.connection.close();
@@ -96,13 +110,12 @@ const ACTS: [Act; 12] = [
         let refused = connection.submit(now, metadata(1, Instant::MAX)).is_err();
         assert_eq!(refused, connection.is_closed());
     }),
-    ("step", |connection, _| {
-        let request = AnyRequest::from(SaslHandshakeRequest::default());
-        let refused = connection.submit_authentication(request.into()).is_err();
-        assert_eq!(refused, connection.state != State::Authenticating);
+    ("credentials", |connection, now| {
+        let password = Password { username: Str::from("a"), password: Secret::from("b"), is_token: false };
+        connection.handle_credentials(now, Ok(password.into()));
     }),
-    ("authenticated", |connection, now| connection.handle_authenticated(now, Ok(()))),
-    ("rejected", |connection, now| connection.handle_authenticated(now, Err(Str::from("no")))),
+    ("no credentials", |connection, now| connection.handle_credentials(now, Err(Str::from("no")))),
+    ("renew", Connection::renew_authentication),
     ("pause", |connection, now| connection.set_reading(now, false)),
     ("close", |connection, _| connection.close()),
 ];
@@ -136,9 +149,9 @@ fn every_state_with_every_input() {
         table,
         "Connecting: open>Versions answer>Closed garbage>Closed lost>Closed late>Closed close>Closed\n\
          Versions: answer>Ready garbage>Closed lost>Closed late>Closed close>Closed\n\
-         Authenticating: answer>Closed garbage>Closed lost>Closed late>Closed authenticated>Ready \
-         rejected>Closed close>Closed\n\
-         Ready: answer>Closed garbage>Closed lost>Closed late>Closed close>Closed\n\
+         Authenticating: answer>Closed garbage>Closed lost>Closed late>Closed no credentials>Closed close>Closed\n\
+         Ready: answer>Closed garbage>Closed lost>Closed late>Closed renew>Reauthenticating close>Closed\n\
+         Reauthenticating: answer>Closed garbage>Closed lost>Closed late>Closed close>Closed\n\
          Closed:\n"
     );
 }

@@ -1,0 +1,2 @@
+mod mechanisms;
+mod vault;
