@@ -24,7 +24,7 @@
 //! | [`elect`](Cluster::elect), [`elect_preferred`](Cluster::elect_preferred), [`elect_unclean`](Cluster::elect_unclean) | a partition gets another leader |
 //! | [`delete_records`](Cluster::delete_records), [`apply_retention`](Cluster::apply_retention) | logs begin later |
 //! | [`delete_topic`](Cluster::delete_topic), [`create_topic`](Cluster::create_topic), [`add_partitions_to`](Cluster::add_partitions_to) | topics go, come back with another id, and grow |
-//! | [`move_coordinator`](Cluster::move_coordinator) | another broker coordinates groups, after reading them |
+//! | [`move_coordinator`](Cluster::move_coordinator), [`move_transaction_coordinator`](Cluster::move_transaction_coordinator) | another broker coordinates groups or transactions, after reading them |
 //! | [`announce_shutdown`](Cluster::announce_shutdown) | a broker is stopped in an orderly way |
 //! | [`set_address`](Cluster::set_address), [`set_rack`](Cluster::set_rack) | brokers are elsewhere |
 //!
@@ -66,6 +66,7 @@
 //! | `log`, `producers`, `session` | a replica's records, its producers' sequences, a broker's fetch sessions |
 //! | `fetching`, `producing` | requests that wait for records, or for replicas in sync |
 //! | `groups` | groups of consumers: coordinators, members, committed offsets |
+//! | `transactions` | transactions: coordinators, producers' epochs, markers |
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
 //! | `quotas`, `handlers` | how much clients may send, and how much brokers do at once |
@@ -93,6 +94,7 @@ mod release;
 mod replication;
 mod session;
 mod topics;
+mod transactions;
 
 use std::collections::BTreeMap;
 
@@ -102,7 +104,7 @@ use klamm_protocol::records::Scratch;
 use klamm_protocol::{Str, Uuid};
 
 pub use commands::{CommandError, Crash, LogRecord, PartitionState, ReplicaState};
-pub use config::{ClusterConfig, GroupConfig, LimitConfig};
+pub use config::{ClusterConfig, GroupConfig, LimitConfig, TransactionConfig};
 pub use faults::{Entry, FAULTS, Fault, FaultError, FaultKind, LegalErrors, Place, legal_errors};
 pub use links::{ConnectionId, Output};
 pub use quotas::Quota;
@@ -119,12 +121,14 @@ use release::Advertised;
 use replication::{Change, Images, Node, Peers};
 use session::Sessions;
 use topics::Topics;
+use transactions::{ProducerIds, Transactions};
 
 /// Domains of randomness.
 mod domain {
     pub(super) const CLUSTER_ID: u64 = 1;
     pub(super) const TOPIC_IDS: u64 = 2;
     pub(super) const MEMBER_IDS: u64 = 3;
+    pub(super) const MARKER_DELAYS: u64 = 4;
     /// Plus the broker's id.
     pub(super) const SESSIONS: u64 = 1 << 32;
 }
@@ -152,9 +156,9 @@ pub struct Cluster {
     brokers: Vec<Broker>,
     topics: Topics,
     topic_ids: Entropy,
-    next_producer_id: i64,
-    next_producer_epoch: i16,
+    producer_ids: ProducerIds,
     groups: Groups,
+    transactions: Transactions,
     links: Links,
     purgatory: Purgatory,
     peers: Peers,
@@ -209,9 +213,13 @@ impl Cluster {
             brokers: (1..=config.brokers.max(1)).map(broker).collect(),
             topics: Topics::default(),
             topic_ids: entropy.fork(domain::TOPIC_IDS),
-            next_producer_id: 0,
-            next_producer_epoch: 0,
+            producer_ids: ProducerIds::default(),
             groups: Groups::new(config.groups.clone(), config.brokers, entropy.fork(domain::MEMBER_IDS)),
+            transactions: Transactions::new(
+                config.transactions.clone(),
+                config.brokers,
+                entropy.fork(domain::MARKER_DELAYS),
+            ),
             links: Links::new(config.limits.connections_max_idle),
             purgatory: Purgatory::default(),
             peers: Peers::new(config.replication_latency, config.replica_max_lag, config.flush_interval),
@@ -285,10 +293,13 @@ impl Cluster {
     /// When [`Cluster::handle_timeout`] has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.links.poll_timeout(), self.groups.poll_timeout(), self.peers.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min()
+        let machines = [
+            self.links.poll_timeout(),
+            self.groups.poll_timeout(),
+            self.transactions.poll_timeout(),
+            self.peers.poll_timeout(),
+        ];
+        machines.into_iter().flatten().min()
     }
 
     /// Whether the connection's last request is still unanswered: a real broker does not read on meanwhile.
@@ -304,7 +315,10 @@ impl Cluster {
             self.publish(now);
             self.groups.handle_timeout(now, &self.topics);
             self.tell_group_news();
-            if self.answer_group_request(now) || self.answer_produce(now) {
+            self.transactions.handle_timeout(self.clock(now));
+            let has_written = self.write_markers(now);
+            self.tell_transaction_news();
+            if has_written || self.answer_group_request(now) || self.answer_produce(now) {
                 continue;
             }
             if let Some(connection) = self.links.next_satisfied() {

@@ -193,6 +193,23 @@ pub enum Process {
     Closed,
 }
 
+/// Where the transaction of a transactional id is, as its coordinator knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionPhase {
+    /// There is none: a producer was given an epoch.
+    Empty,
+    /// It has partitions or offsets.
+    Ongoing,
+    /// It was decided to commit it, and that is being written.
+    Committing,
+    /// It was decided to abort it, and that is being written.
+    Aborting,
+    /// Its commit is written everywhere.
+    Committed,
+    /// Its abort is written everywhere.
+    Aborted,
+}
+
 /// The parts of a run after its faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -566,6 +583,30 @@ pub enum ClusterEvent {
         member: Str,
         /// Whether it was silent or slow for too long; otherwise it has left.
         expired: bool,
+    },
+    /// What is known of a transactional id has changed.
+    Transaction {
+        /// The transactional id.
+        id: Str,
+        /// Whose it is now.
+        producer_id: i64,
+        /// Since which epoch nobody with a lower one may write.
+        epoch: i16,
+        /// Where its transaction is.
+        phase: TransactionPhase,
+    },
+    /// What was committed for a group as part of a transaction counts from now on.
+    TransactionalOffset {
+        /// The group.
+        group: Str,
+        /// Who committed it.
+        producer_id: i64,
+        /// The topic.
+        topic: Str,
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
     },
     /// A producer id was given out.
     ProducerId {

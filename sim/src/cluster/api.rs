@@ -1,5 +1,7 @@
 //! What the brokers do with requests: one file an API.
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod answers;
 mod api_versions;
@@ -15,7 +17,10 @@ mod delete_records;
 mod delete_topics;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
+mod describe_transactions;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -26,6 +31,7 @@ mod leader_epoch;
 mod leave_group;
 mod list_groups;
 mod list_offsets;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -36,6 +42,8 @@ mod respond;
 mod strike;
 mod sync_group;
 mod topic_partitions;
+mod txn_offset_commit;
+mod write_txn_markers;
 
 use bytes::Bytes;
 use klamm_core::Instant;
@@ -113,6 +121,11 @@ apis! {
     DELETE_TOPICS => klamm_protocol::messages::delete_topics::DeleteTopicsRequest,
     DELETE_RECORDS => klamm_protocol::messages::delete_records::DeleteRecordsRequest,
     INIT_PRODUCER_ID => klamm_protocol::messages::init_producer_id::InitProducerIdRequest,
+    ADD_PARTITIONS_TO_TXN => klamm_protocol::messages::add_partitions_to_txn::AddPartitionsToTxnRequest,
+    ADD_OFFSETS_TO_TXN => klamm_protocol::messages::add_offsets_to_txn::AddOffsetsToTxnRequest,
+    END_TXN => klamm_protocol::messages::end_txn::EndTxnRequest,
+    WRITE_TXN_MARKERS => klamm_protocol::messages::write_txn_markers::WriteTxnMarkersRequest,
+    TXN_OFFSET_COMMIT => klamm_protocol::messages::txn_offset_commit::TxnOffsetCommitRequest,
     OFFSET_FOR_LEADER_EPOCH =>
         klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest,
     DESCRIBE_CONFIGS => klamm_protocol::messages::describe_configs::DescribeConfigsRequest,
@@ -124,6 +137,9 @@ apis! {
     INCREMENTAL_ALTER_CONFIGS =>
         klamm_protocol::messages::incremental_alter_configs::IncrementalAlterConfigsRequest,
     OFFSET_DELETE => klamm_protocol::messages::offset_delete::OffsetDeleteRequest,
+    DESCRIBE_PRODUCERS => klamm_protocol::messages::describe_producers::DescribeProducersRequest,
+    DESCRIBE_TRANSACTIONS => klamm_protocol::messages::describe_transactions::DescribeTransactionsRequest,
+    LIST_TRANSACTIONS => klamm_protocol::messages::list_transactions::ListTransactionsRequest,
     DESCRIBE_CLUSTER => klamm_protocol::messages::describe_cluster::DescribeClusterRequest,
     CONSUMER_GROUP_HEARTBEAT =>
         klamm_protocol::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest,
@@ -220,6 +236,14 @@ impl Cluster {
             Reply::Nothing => self.respond_nothing(origin.now, connection),
             Reply::Close => self.close(connection),
         }
+    }
+}
+
+/// Before some version of each API a producer that was fenced was told that its epoch is invalid (KIP-588).
+const fn as_fenced_before(first: i16, version: i16, error: ErrorCode) -> ErrorCode {
+    match error {
+        ErrorCode::PRODUCER_FENCED if version < first => ErrorCode::INVALID_PRODUCER_EPOCH,
+        error => error,
     }
 }
 

@@ -8,12 +8,12 @@ use klamm_core::WallTime;
 use klamm_protocol::ErrorCode;
 use klamm_protocol::compression::Compression;
 use klamm_protocol::records::{
-    Assignment, Batch, Batches, Corrupt, CorruptReason, NO_PRODUCER_ID, NO_TIMESTAMP, ReadOptions, Scratch,
-    TimestampType, Timestamps, Validated, assign,
+    Assignment, Batch, Batches, ControlRecord, Corrupt, CorruptReason, EndTransaction, NO_PRODUCER_ID,
+    NO_TIMESTAMP, ReadOptions, Scratch, TimestampType, Timestamps, Validated, assign,
 };
 
 use super::log::{Log, Store, Stored};
-use super::producers::Sequenced;
+use super::producers::{Marker, Sequenced};
 use super::topics::settings::Limits;
 
 pub(crate) use convert::{down_convert, up_convert, without_zstd};
@@ -42,13 +42,22 @@ impl Refusal {
         Self::new(ErrorCode::INVALID_RECORD, message)
     }
 
-    fn of_request(self) -> Self {
+    pub(super) fn of_request(self) -> Self {
         Self { is_of_request: true, ..self }
     }
 
     /// Whether the answer says in words what is wrong: with single records, or with the form of all of them.
     pub(crate) fn is_told_in_words(&self) -> bool {
-        !self.records.is_empty() || self.is_of_request && self.code == ErrorCode::CORRUPT_MESSAGE
+        let is_explained = matches!(
+            self.code,
+            ErrorCode::CORRUPT_MESSAGE | ErrorCode::INVALID_TXN_STATE | ErrorCode::NOT_ENOUGH_REPLICAS
+        );
+        !self.records.is_empty() || self.is_of_request && is_explained
+    }
+
+    /// Whether the log of the partition was asked.
+    pub(crate) const fn is_of_log(&self) -> bool {
+        !self.is_of_request
     }
 
     /// Whether the answer says where the partition's log begins.
@@ -105,7 +114,6 @@ pub(crate) struct AcceptedBatch {
     pub(crate) bytes: Bytes,
     pub(crate) stored: Stored,
     pub(crate) sequenced: Option<Sequenced>,
-    pub(crate) is_transactional: bool,
     /// What the header says of the highest timestamp has to be put right.
     is_max_timestamp_wrong: bool,
 }
@@ -158,8 +166,9 @@ pub(crate) fn check_batch(
             producer_epoch: batch.producer_epoch(),
             base_sequence: batch.base_sequence(),
             offsets: stored.offsets,
+            is_transactional: batch.is_transactional(),
+            max_timestamp: stored.max_timestamp,
         }),
-        is_transactional: batch.is_transactional(),
         is_max_timestamp_wrong: batch.max_timestamp() != found.max_timestamp,
     };
     Ok(Accepted { batches: vec![batch] })
@@ -227,6 +236,22 @@ fn check_records(
         Refusal::invalid("Compacted topic cannot accept message without key")
     };
     Err(Refusal { records: wrong, ..refusal })
+}
+
+/// Appends the batch that ends a transaction and returns its offset.
+pub(crate) fn append_marker(
+    log: &mut Log,
+    store: &mut Store,
+    marker: &Marker,
+    leader_epoch: i32,
+    timestamp: i64,
+) -> Option<i64> {
+    let end = EndTransaction { coordinator_epoch: marker.coordinator_epoch };
+    let record = if marker.commit { ControlRecord::Commit(end) } else { ControlRecord::Abort(end) };
+    let bytes = record.encode_batch(marker.producer_id, marker.producer_epoch, timestamp)?;
+    let stored = Stored { offsets: 1, max_timestamp: timestamp };
+    let batch = AcceptedBatch { bytes, stored, sequenced: None, is_max_timestamp_wrong: false };
+    Some(append(log, store, &batch, leader_epoch, None))
 }
 
 /// Appends an accepted batch and returns its offset.

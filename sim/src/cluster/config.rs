@@ -45,6 +45,8 @@ pub struct ClusterConfig {
     pub flush_interval: Duration,
     /// What coordinators of groups allow.
     pub groups: GroupConfig,
+    /// What coordinators of transactions allow.
+    pub transactions: TransactionConfig,
     /// What brokers remember, and for how long.
     pub limits: LimitConfig,
 }
@@ -67,6 +69,7 @@ impl Default for ClusterConfig {
             metadata_latency: Duration::ZERO,
             flush_interval: Duration::from_secs(5),
             groups: GroupConfig::default(),
+            transactions: TransactionConfig::default(),
             limits: LimitConfig::default(),
         }
     }
@@ -143,6 +146,39 @@ impl Default for GroupConfig {
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
             consumer_max_size: usize::MAX,
+            load_time: Duration::ZERO,
+        }
+    }
+}
+
+/// What coordinators of transactions allow their producers, and how fast they are.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransactionConfig {
+    /// `transaction.max.timeout.ms`: how long a producer may ask its transactions to be allowed to take. Default 15
+    /// minutes.
+    pub max_timeout: Duration,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`: how often a coordinator looks for transactions that
+    /// take too long. Default 10 seconds.
+    pub abort_interval: Duration,
+    /// `transactional.id.expiration.ms`: how long a coordinator remembers a transactional id that nobody uses. Default 7
+    /// days.
+    pub id_expiration: Duration,
+    /// How long it takes from the end of a transaction until a partition gets its marker, drawn for each: until then
+    /// another one cannot begin. Default 0.
+    pub marker_delay: RangeInclusive<Duration>,
+    /// How long a new coordinator reads what is stored of its transactional ids, and answers
+    /// `COORDINATOR_LOAD_IN_PROGRESS`. Default 0.
+    pub load_time: Duration,
+}
+
+impl Default for TransactionConfig {
+    fn default() -> Self {
+        Self {
+            max_timeout: Duration::from_secs(900),
+            abort_interval: Duration::from_secs(10),
+            id_expiration: Duration::from_secs(7 * 86_400),
+            marker_delay: Duration::ZERO..=Duration::ZERO,
             load_time: Duration::ZERO,
         }
     }

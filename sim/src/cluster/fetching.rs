@@ -34,6 +34,20 @@ pub(crate) struct Fetch {
     pub(crate) available: u64,
 }
 
+/// Bytes that can be read since lately.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grown {
+    pub(crate) committed: u64,
+    /// By those who read committed records only.
+    pub(crate) stable: u64,
+}
+
+impl Grown {
+    pub(crate) const fn of(self, committed_only: bool) -> u64 {
+        if committed_only { self.stable } else { self.committed }
+    }
+}
+
 impl Fetch {
     /// Bytes were appended (`None`: something else happened). Whether the fetch is to be answered now.
     pub(crate) const fn feed(&mut self, bytes: Option<u64>) -> bool {
@@ -42,6 +56,11 @@ impl Fetch {
             None => self.available = u64::MAX,
         }
         self.available >= self.min_bytes
+    }
+
+    /// Where a replica ends for this reader.
+    fn end_of(&self, replica: &Replica) -> i64 {
+        if self.committed_only { replica.last_stable_offset() } else { replica.high_watermark }
     }
 
     pub(crate) const fn origin(&self, now: Instant, connection: ConnectionId) -> Origin {
@@ -54,11 +73,16 @@ impl Fetch {
 pub(crate) struct Found {
     pub(crate) records: RecordBytes,
     pub(crate) high_watermark: i64,
+    pub(crate) last_stable_offset: i64,
     pub(crate) log_start_offset: i64,
+    /// Producers of aborted transactions that reach into the records, and where those begin.
+    pub(crate) aborted: Vec<(i64, i64)>,
     /// (epoch, end offset) where the reader's log diverges (KIP-595).
     pub(crate) diverging: Option<(i32, i64)>,
     /// The replica that the consumer shall read from instead (KIP-392).
     pub(crate) preferred: Option<i32>,
+    /// Everything that was read is before this offset.
+    pub(crate) read_to: i64,
 }
 
 impl Cluster {
@@ -156,7 +180,7 @@ impl Cluster {
             if is_told || self.preferred(fetch, partition, replica, wanted.offset).is_some() {
                 return None;
             }
-            let bytes = replica.log.readable_bytes(wanted.offset, replica.high_watermark);
+            let bytes = replica.log.readable_bytes(wanted.offset, fetch.end_of(replica));
             sum += bytes.min(u64::try_from(wanted.max_bytes).unwrap_or(0));
         }
         Some(sum)
@@ -182,7 +206,11 @@ impl Cluster {
                 (false, true) => FirstBatch::Whole,
                 (false, false) => FirstBatch::WholeOrNothing,
             };
-            let found = read_replica(&partition.store, replica, wanted, room, first, form)?;
+            let limits = ReadLimits { end: fetch.end_of(replica), room, first };
+            let mut found = read_replica(&partition.store, replica, wanted, limits, form)?;
+            if fetch.committed_only && wanted.offset < limits.end {
+                found.aborted = aborted(replica, wanted.offset, found.read_to);
+            }
             room = room.saturating_sub(found.records.len());
             is_empty &= found.records.is_empty();
             Ok(found)
@@ -190,10 +218,30 @@ impl Cluster {
         fetch.partitions.iter().map(read).collect()
     }
 
+    /// Has the replicas that are read look at what was written to them, so that they know of transactions.
+    pub(crate) fn know_transactions(&mut self, now: Instant, fetch: &Fetch) {
+        for (key, _) in &fetch.partitions {
+            let id = self.topic_seen(fetch.broker, &key.0).map(|topic| topic.id);
+            let topic = id.and_then(|id| self.topics.by_id_mut(id));
+            let Some(Partition { store, replicas, .. }) = topic.and_then(|topic| topic.partition_mut(key.1))
+            else {
+                continue;
+            };
+            if let Some(replica) = replicas.iter_mut().find(|replica| replica.broker == fetch.broker) {
+                let (high_watermark, start) = (replica.high_watermark, replica.log.start_offset());
+                replica.producers(store, now).forget_transactions_below(high_watermark, start);
+            }
+        }
+    }
+
     /// Has a fetch wait for its partitions.
     pub(crate) fn park(&mut self, connection: ConnectionId, deadline: Instant, fetch: Fetch) {
         for (key, _) in &fetch.partitions {
             if let Some(replica) = self.replica_read(fetch.broker, key) {
+                // Nobody was told while nobody waited.
+                if replica.readers.is_empty() {
+                    replica.told_stable = replica.last_stable_offset();
+                }
                 replica.readers.insert(connection);
             }
         }
@@ -235,29 +283,45 @@ fn diverging(replica: &Replica, wanted: &Wanted) -> Option<(i32, i64)> {
     (epoch < wanted.last_epoch || end < wanted.offset).then_some((epoch, end))
 }
 
+/// Up to where, and how much is read.
+#[derive(Clone, Copy)]
+struct ReadLimits {
+    end: i64,
+    room: usize,
+    first: FirstBatch,
+}
+
 fn read_replica(
     store: &Store,
     replica: &Replica,
     wanted: &Wanted,
-    room: usize,
-    first: FirstBatch,
+    limits: ReadLimits,
     form: Form,
 ) -> Result<Found, ErrorCode> {
     let diverging = diverging(replica, wanted);
+    let mut read_to = 0;
     let records = if diverging.is_some() {
         RecordBytes::default()
     } else {
-        let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(room);
-        let slice = replica.log.read(store, wanted.offset, replica.high_watermark, limit, first);
+        let limit = usize::try_from(wanted.max_bytes).unwrap_or(0).min(limits.room);
+        let slice = replica.log.read(store, wanted.offset, limits.end, limit, limits.first);
+        read_to = replica.log.offset_beyond(wanted.offset, slice.len());
         in_form(slice, form)?
     };
-    Ok(Found { records, diverging, ..found(replica) })
+    Ok(Found { records, diverging, read_to, ..found(replica) })
+}
+
+/// The aborted transactions that reach into what was read.
+fn aborted(replica: &Replica, from: i64, to: i64) -> Vec<(i64, i64)> {
+    let found = replica.known_producers().aborted_between(from, to);
+    found.map(|aborted| (aborted.producer_id, aborted.first_offset)).collect()
 }
 
 /// Nothing, of this replica.
 fn found(replica: &Replica) -> Found {
     Found {
         high_watermark: replica.high_watermark,
+        last_stable_offset: replica.last_stable_offset(),
         log_start_offset: replica.log.start_offset(),
         ..Found::default()
     }

@@ -25,6 +25,7 @@
 //! | `rebalance` | what follows: beginning and ending the phases of a rebalance |
 //! | `timers`, `expiry` | deadlines, and what happens when they pass |
 //! | `offsets` | commits |
+//! | `transactional` | commits that are part of transactions |
 
 mod classic;
 mod consumer;
@@ -41,6 +42,7 @@ mod offsets;
 mod rebalance;
 mod sync;
 mod timers;
+mod transactional;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -52,11 +54,11 @@ use klamm_protocol::{ErrorCode, Str};
 use super::config::GroupConfig;
 use super::{Cluster, ConnectionId, Origin};
 use crate::observe::ClusterEvent;
-use coordinators::Coordinators;
 use timers::Timers;
 
 pub(crate) use classic::{ClassicGroup, State};
 pub(crate) use consumer::{Assignor, Beat, ConsumerGroup, Refused};
+pub(crate) use coordinators::Coordinators;
 pub(crate) use group::{Group, Kind};
 pub(crate) use join::Join;
 pub(crate) use membership::Claim;
@@ -104,7 +106,7 @@ impl Groups {
     pub(crate) fn new(config: GroupConfig, brokers: i32, member_ids: Entropy) -> Self {
         Self {
             config,
-            coordinators: Coordinators::new(brokers),
+            coordinators: Coordinators::new(brokers, 0),
             by_id: BTreeMap::new(),
             timers: Timers::default(),
             answers: VecDeque::new(),
@@ -162,7 +164,10 @@ impl Groups {
 
     /// A topic was deleted, and with it what was committed for it.
     pub(crate) fn forget_topic(&mut self, topic: &str) {
-        self.by_id.values_mut().for_each(|group| group.offsets.retain(|(name, _), _| name != topic));
+        for group in self.by_id.values_mut() {
+            group.offsets.retain(|(name, _), _| name != topic);
+            group.pending.values_mut().for_each(|offsets| offsets.retain(|(name, _), _| name != topic));
+        }
     }
 
     /// Deletes a group that has no members.

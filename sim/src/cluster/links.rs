@@ -11,7 +11,7 @@ use klamm_core::Instant;
 use klamm_protocol::wire::Reader;
 use klamm_protocol::{ApiKey, Str};
 
-use super::fetching::Fetch;
+use super::fetching::{Fetch, Grown};
 use super::release::Advertised;
 use link::{Link, Wait};
 use pauses::Pauses;
@@ -265,10 +265,10 @@ impl Links {
     }
 
     /// Bytes were appended that a parked fetch waits for; `None`: something happened that it has to tell at once.
-    pub(crate) fn feed(&mut self, connection: ConnectionId, bytes: Option<u64>) {
+    pub(crate) fn feed(&mut self, connection: ConnectionId, grown: Option<Grown>) {
         if let Some(link) = self.by_id.get_mut(&connection)
             && let Some(Wait::Fetch(fetch)) = &mut link.wait
-            && fetch.feed(bytes)
+            && fetch.feed(grown.map(|grown| grown.of(fetch.committed_only)))
         {
             self.satisfied.push_back(connection);
         }

@@ -10,6 +10,9 @@ use bytes::Bytes;
 pub(crate) use epochs::Epochs;
 pub(crate) use store::{CHUNK_BYTES, Store};
 
+/// `index.interval.bytes`.
+const INDEX_INTERVAL_BYTES: u64 = 4096;
+
 /// One batch (of format 2) or shallow message (of formats 0 and 1) of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -57,7 +60,6 @@ impl Slice {
         if self.tail.is_empty() { self.head } else { [self.head, self.tail].concat().into() }
     }
 
-    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.head.len() + self.tail.len()
     }
@@ -258,6 +260,15 @@ impl Log {
             (Some(entry), Some(last)) => last.bytes_after().saturating_sub(entry.bytes_before),
             _ => 0,
         }
+    }
+
+    /// An offset that everything lies before which a read of so many bytes from `offset` on finds: not the least one, but
+    /// the next one that an index has with an entry each 4096 bytes, as a broker's.
+    pub(crate) fn offset_beyond(&self, offset: i64, bytes: usize) -> i64 {
+        let Some(first) = self.entries.get(self.place_of(offset)) else { return self.end_offset };
+        let end = first.bytes_before + bytes as u64 + INDEX_INTERVAL_BYTES;
+        let at = self.entries.partition_point(|entry| entry.bytes_before < end);
+        self.entries.get(at).map_or(self.end_offset, |entry| entry.base_offset)
     }
 
     /// The first entry that has a record of `timestamp` or later, among those from the start offset on.

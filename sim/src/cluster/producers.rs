@@ -1,10 +1,15 @@
 //! What a partition's leader remembers of the producers that wrote to it: the idempotence of KIP-98, with the
-//! relaxation of KIP-360.
+//! relaxation of KIP-360, and their transactions.
+
+mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use klamm_core::Instant;
+
+use transactions::Transactions;
+pub(crate) use transactions::{Marker, MarkerRefused, ProducerState};
 
 /// Batches remembered of each producer.
 const REMEMBERED: usize = 5;
@@ -17,6 +22,8 @@ pub(crate) struct Sequenced {
     pub(crate) base_sequence: i32,
     /// Offsets that the batch takes, at least one.
     pub(crate) offsets: i64,
+    pub(crate) is_transactional: bool,
+    pub(crate) max_timestamp: i64,
 }
 
 impl Sequenced {
@@ -44,6 +51,8 @@ pub(crate) enum Verdict {
     OutOfOrderSequence,
     UnknownProducerId,
     InvalidProducerEpoch,
+    /// The producer is in a transaction, and the batch is not.
+    InvalidTransactionState,
 }
 
 #[derive(Debug)]
@@ -59,6 +68,11 @@ struct Producer {
     batches: VecDeque<Remembered>,
     /// When it last wrote.
     used_at: Instant,
+    last_timestamp: i64,
+    /// Where its transaction begins here, if it is in one.
+    transaction: Option<i64>,
+    /// Of the coordinator that ended its last one; -1: none did.
+    coordinator_epoch: i32,
 }
 
 /// The producers known to one partition.
@@ -68,6 +82,7 @@ pub(crate) struct Producers {
     now: Instant,
     /// No producer wrote last before this.
     oldest: Instant,
+    transactions: Transactions,
 }
 
 impl Producers {
@@ -80,7 +95,8 @@ impl Producers {
     pub(crate) fn set_time(&mut self, now: Instant, expiration: Duration) {
         self.now = now;
         if self.oldest + expiration < now {
-            self.by_id.retain(|_, producer| producer.used_at + expiration >= now);
+            self.by_id
+                .retain(|_, producer| producer.transaction.is_some() || producer.used_at + expiration >= now);
             self.oldest = self.by_id.values().map(|producer| producer.used_at).min().unwrap_or(now);
         }
     }
@@ -105,24 +121,22 @@ impl Producers {
         if let Some(known) = producer.batches.iter().find(same) {
             return Verdict::Duplicate(known.written);
         }
+        if producer.transaction.is_some() && !batch.is_transactional {
+            return Verdict::InvalidTransactionState;
+        }
         let next = producer.batches.back().map_or(0, |last| last.last_sequence.checked_add(1).unwrap_or(0));
         if batch.base_sequence == next { Verdict::Append } else { Verdict::OutOfOrderSequence }
     }
 
     /// Remembers a batch that was appended.
     pub(crate) fn remember(&mut self, batch: &Sequenced, written: Written) {
-        let now = self.now;
-        let epoch = batch.producer_epoch;
-        let producer = self.by_id.entry(batch.producer_id).or_insert_with(|| Producer {
-            epoch,
-            batches: VecDeque::new(),
-            used_at: now,
-        });
-        producer.used_at = now;
-        if producer.epoch != epoch {
-            producer.epoch = epoch;
-            producer.batches.clear();
+        let producer = self.producer(batch.producer_id, batch.producer_epoch);
+        producer.last_timestamp = batch.max_timestamp;
+        if batch.is_transactional && producer.transaction.is_none() {
+            producer.transaction = Some(written.base_offset);
+            self.transactions.begin(batch.producer_id, written.base_offset);
         }
+        let producer = self.producer(batch.producer_id, batch.producer_epoch);
         if producer.batches.len() == REMEMBERED {
             producer.batches.pop_front();
         }
@@ -133,14 +147,41 @@ impl Producers {
         });
     }
 
-    /// Forgets all producers, and names them.
-    pub(crate) fn clear(&mut self) -> impl Iterator<Item = i64> {
-        std::mem::take(&mut self.by_id).into_keys()
+    /// The producer, who is known by this epoch from now on.
+    fn producer(&mut self, id: i64, epoch: i16) -> &mut Producer {
+        let now = self.now;
+        let producer = self.by_id.entry(id).or_insert_with(|| Producer {
+            epoch,
+            batches: VecDeque::new(),
+            used_at: now,
+            last_timestamp: -1,
+            transaction: None,
+            coordinator_epoch: -1,
+        });
+        producer.used_at = now;
+        if producer.epoch != epoch {
+            producer.epoch = epoch;
+            producer.batches.clear();
+        }
+        producer
     }
 
-    /// Forgets a producer, as its expiry would.
+    /// Forgets all producers that are in no transaction, and names them.
+    pub(crate) fn clear(&mut self) -> impl Iterator<Item = i64> {
+        let idle: Vec<i64> = self
+            .by_id
+            .iter()
+            .filter(|(_, producer)| producer.transaction.is_none())
+            .map(|(id, _)| *id)
+            .collect();
+        idle.iter().for_each(|id| drop(self.by_id.remove(id)));
+        idle.into_iter()
+    }
+
+    /// Forgets a producer, as its expiry would: not while it is in a transaction.
     pub(crate) fn forget(&mut self, producer_id: i64) -> bool {
-        self.by_id.remove(&producer_id).is_some()
+        let is_idle = self.by_id.get(&producer_id).is_some_and(|producer| producer.transaction.is_none());
+        is_idle && self.by_id.remove(&producer_id).is_some()
     }
 }
 

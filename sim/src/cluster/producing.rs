@@ -10,6 +10,15 @@ use klamm_protocol::{ErrorCode, Uuid};
 use super::replication::{Step, Turn};
 use super::{Cluster, ConnectionId, Origin};
 
+/// Who waits for replicas in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Waiter {
+    /// A request to produce.
+    Request(ConnectionId),
+    /// A transaction's end, by its number.
+    Marker(u64),
+}
+
 /// A partition of a request that waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slot {
@@ -36,11 +45,17 @@ pub(crate) struct Purgatory {
     requests: BTreeMap<ConnectionId, Waiting>,
     /// Requests that wait for nothing any more.
     done: VecDeque<ConnectionId>,
+    /// Ends of transactions that wait for nothing any more, and what came of them.
+    pub(super) markers: VecDeque<(u64, ErrorCode)>,
 }
 
 impl Purgatory {
     /// What a partition waited for has happened, or cannot happen any more.
-    fn settle(&mut self, connection: ConnectionId, slot: usize, error: ErrorCode) {
+    fn settle(&mut self, waiter: Waiter, slot: usize, error: ErrorCode) {
+        let connection = match waiter {
+            Waiter::Request(connection) => connection,
+            Waiter::Marker(number) => return self.markers.push_back((number, error)),
+        };
         let Some(waiting) = self.requests.get_mut(&connection) else { return };
         let Some(slot) = waiting.slots.get_mut(slot).and_then(Option::take) else { return };
         waiting.open -= 1;
@@ -64,19 +79,19 @@ impl Turn<'_> {
         let replica = &mut self.partition.replicas[leader];
         let has_enough = replica.belief.isr.len() >= self.wanted_isr;
         let error = if has_enough { ErrorCode::NONE } else { ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND };
-        while let Some((offset, connection, slot)) = replica.leading.produces.first().copied() {
+        while let Some((offset, waiter, slot)) = replica.leading.produces.first().copied() {
             if offset > replica.high_watermark {
                 return;
             }
             replica.leading.produces.pop_first();
-            self.purgatory.settle(connection, slot, error);
+            self.purgatory.settle(waiter, slot, error);
         }
     }
 
     /// Requests are told that what they wait for cannot be reached.
     pub(super) fn fail_produces(&mut self, slot: usize, error: ErrorCode) {
-        for (_, connection, slot) in std::mem::take(&mut self.partition.replicas[slot].leading.produces) {
-            self.purgatory.settle(connection, slot, error);
+        for (_, waiter, slot) in std::mem::take(&mut self.partition.replicas[slot].leading.produces) {
+            self.purgatory.settle(waiter, slot, error);
         }
     }
 }
@@ -95,7 +110,7 @@ impl Cluster {
             let partition =
                 self.topics.by_id_mut(slot.topic_id).and_then(|topic| topic.partition_mut(slot.index));
             if let Some(replica) = partition.and_then(|partition| partition.replica_mut(slot.broker)) {
-                replica.leading.produces.insert((slot.offset, connection, number));
+                replica.leading.produces.insert((slot.offset, Waiter::Request(connection), number));
             }
         }
         let timer = self.peers.set_timer(origin.now + timeout, Step::Produce { connection });
@@ -136,7 +151,7 @@ impl Cluster {
             let partition =
                 self.topics.by_id_mut(slot.topic_id).and_then(|topic| topic.partition_mut(slot.index));
             if let Some(replica) = partition.and_then(|partition| partition.replica_mut(slot.broker)) {
-                replica.leading.produces.remove(&(slot.offset, connection, number));
+                replica.leading.produces.remove(&(slot.offset, Waiter::Request(connection), number));
             }
         }
         Some(waiting)

@@ -14,4 +14,5 @@ mod partitions;
 mod produce;
 mod refusals;
 mod replication;
+mod transactions;
 mod wire;

@@ -129,6 +129,8 @@ impl Transcript {
         }
         let is_absent = matches!(value, "None" | "\"\"" | "-1" | "0" | "Uuid(AAAAAAAAAAAAAAAAAAAAAA)");
         match field {
+            // The first one of a cluster.
+            "producer_id" if value == "0" => self.name_of("producer", value),
             "finalized_features_epoch" if value != "-1" => "<epoch>".into(),
             _ if is_absent => value.to_owned(),
             "error_message" | "batch_index_error_message" | "documentation" => "<text>".into(),
@@ -148,7 +150,7 @@ impl Transcript {
                 names.sort_unstable();
                 format!("[{}]", names.join(", ")).replace(&self.prefix, "~")
             }
-            "timestamp" | "log_append_time_ms" => {
+            "timestamp" | "log_append_time_ms" | "last_timestamp" | "transaction_start_time_ms" => {
                 value.parse().map_or_else(|_| value.to_owned(), |timestamp| self.relative(timestamp))
             }
             _ => value.replace(&self.prefix, "~"),

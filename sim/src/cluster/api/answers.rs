@@ -102,14 +102,17 @@ plain! {
     m::delete_groups::DeleteGroupsResponse,
     m::describe_configs::DescribeConfigsResponse,
     m::describe_groups::DescribeGroupsResponse,
+    m::describe_transactions::DescribeTransactionsResponse,
     m::incremental_alter_configs::IncrementalAlterConfigsResponse,
 }
 
 whole! {
+    m::add_offsets_to_txn::AddOffsetsToTxnResponse,
     m::api_versions::ApiVersionsResponse,
     m::consumer_group_heartbeat::ConsumerGroupHeartbeatResponse,
     m::describe_cluster::DescribeClusterResponse,
     m::describe_log_dirs::DescribeLogDirsResponse,
+    m::end_txn::EndTxnResponse,
     m::fetch::FetchResponse,
     m::find_coordinator::FindCoordinatorResponse,
     m::heartbeat::HeartbeatResponse,
@@ -117,6 +120,7 @@ whole! {
     m::join_group::JoinGroupResponse,
     m::leave_group::LeaveGroupResponse,
     m::list_groups::ListGroupsResponse,
+    m::list_transactions::ListTransactionsResponse,
     m::sync_group::SyncGroupResponse,
 }
 
@@ -125,10 +129,61 @@ replaceable! {
     m::offset_commit::OffsetCommitResponse: topics by name & topic_id, partitions by partition_index;
     m::offset_delete::OffsetDeleteResponse: topics by name, partitions by partition_index;
     m::delete_records::DeleteRecordsResponse: topics by name, partitions by partition_index;
+    m::txn_offset_commit::TxnOffsetCommitResponse: topics by name & topic_id, partitions by partition_index;
     m::elect_leaders::ElectLeadersResponse: replica_election_results by topic, partition_result by partition_id;
     m::create_topics::CreateTopicsResponse: topics by name;
     m::create_partitions::CreatePartitionsResponse: results by name;
     m::delete_topics::DeleteTopicsResponse: responses by name & topic_id;
+}
+
+impl Answer for m::write_txn_markers::WriteTxnMarkersResponse {
+    fn set_throttle_time(&mut self, _: i32) {}
+
+    fn add_unknown_tag(&mut self) {
+        self.unknown_tags.insert(FUTURE_TAG, Bytes::from_static(b"future"));
+    }
+}
+
+impl Answer for m::add_partitions_to_txn::AddPartitionsToTxnResponse {
+    common!();
+
+    fn error(&self) -> ErrorCode {
+        self.error_code
+    }
+
+    fn fail_entries(&mut self, spot: &Spot, error: ErrorCode) -> bool {
+        let mut is_any = false;
+        let later = self.results_by_transaction.iter_mut().flat_map(|result| &mut result.topic_results);
+        for topic in later.chain(&mut self.results_by_topic_v3_and_below) {
+            for partition in &mut topic.results_by_partition {
+                let is_here = spot.has(&topic.name, Uuid::ZERO, partition.partition_index);
+                is_any |= is_here;
+                partition.partition_error_code = match is_here {
+                    true => error,
+                    // One that is refused has the others not even tried.
+                    false => ErrorCode::OPERATION_NOT_ATTEMPTED,
+                };
+            }
+        }
+        is_any
+    }
+}
+
+impl Answer for m::describe_producers::DescribeProducersResponse {
+    common!();
+
+    fn fail_entries(&mut self, spot: &Spot, error: ErrorCode) -> bool {
+        let mut is_any = false;
+        for topic in &mut self.topics {
+            for partition in &mut topic.partitions {
+                if spot.has(&topic.name, Uuid::ZERO, partition.partition_index) {
+                    (partition.error_code, is_any) = (error, true);
+                    partition.active_producers.clear();
+                }
+            }
+        }
+        is_any
+    }
 }
 
 impl Answer for m::list_offsets::ListOffsetsResponse {

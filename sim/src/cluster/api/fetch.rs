@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use klamm_protocol::messages::fetch::{
-    EpochEndOffset, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, LeaderIdAndEpoch,
-    NodeEndpoint, PartitionData,
+    AbortedTransaction, EpochEndOffset, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse,
+    LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use klamm_protocol::{ErrorCode, RecordBytes, Str, Uuid};
 
@@ -54,6 +54,7 @@ impl Serve for FetchRequest {
                 .filter(|rack| cluster.config.rack_aware_reads && !rack.is_empty()),
             available: 0,
         };
+        cluster.know_transactions(origin.now, &fetch);
         let available = cluster.available(origin, &fetch);
         let wait = u64::try_from(self.max_wait_ms).unwrap_or(0);
         let fault = cluster.fetch_fault(origin.connection);
@@ -147,15 +148,18 @@ fn data(partition_index: i32, found: Found, committed_only: bool) -> PartitionDa
     });
     PartitionData {
         high_watermark: found.high_watermark,
-        // Without transactions everything below the high watermark is stable.
-        last_stable_offset: found.high_watermark,
+        last_stable_offset: found.last_stable_offset,
         log_start_offset: found.log_start_offset,
         diverging_epoch: diverging.unwrap_or_default(),
-        aborted_transactions: committed_only.then(Vec::new),
+        aborted_transactions: committed_only.then(|| found.aborted.into_iter().map(aborted).collect()),
         records: Some(found.records),
         preferred_read_replica: found.preferred.unwrap_or(-1),
         ..nothing(partition_index, ErrorCode::NONE)
     }
+}
+
+fn aborted((producer_id, first_offset): (i64, i64)) -> AbortedTransaction {
+    AbortedTransaction { producer_id, first_offset, ..AbortedTransaction::default() }
 }
 
 fn told(partition: &PartitionData) -> Told {
@@ -174,6 +178,7 @@ impl Cluster {
         let mut response = FetchResponse::default();
         let mut opened = Vec::new();
         let fault = self.fetch_fault(origin.connection);
+        self.know_transactions(origin.now, fetch);
         let read = self.read(origin, fetch);
         let mut results: Vec<_> = fetch.partitions.iter().zip(read).collect();
         // What nobody knows comes last.

@@ -10,6 +10,8 @@ use crate::cluster::{Cluster, Origin};
 
 /// The key is the id of a group.
 const GROUP: i8 = 0;
+/// The key is a transactional id.
+const TRANSACTION: i8 = 1;
 
 /// Since this version a request has several keys.
 const BATCHED: i16 = 4;
@@ -68,12 +70,16 @@ fn single(found: Coordinator) -> FindCoordinatorResponse {
 
 impl Cluster {
     fn find_coordinator(&self, key_type: i8, key: &Str) -> Coordinator {
-        if key_type != GROUP {
-            // As a broker answers for kinds of coordinators that it does not have.
-            let message = "This broker coordinates groups only, no transactions and no share groups.";
-            return unknown(key, ErrorCode::INVALID_REQUEST, Some(message));
-        }
-        match self.groups.coordinator(key).and_then(|id| self.broker(id)) {
+        let coordinator = match key_type {
+            GROUP => self.groups.coordinator(key),
+            TRANSACTION => self.transactions.coordinator(key),
+            _ => {
+                // As a broker answers for kinds of coordinators that it does not have.
+                let message = "This broker coordinates groups and transactions only, no share groups.";
+                return unknown(key, ErrorCode::INVALID_REQUEST, Some(message));
+            }
+        };
+        match coordinator.and_then(|id| self.broker(id)) {
             Some(broker) => Coordinator {
                 key: key.clone(),
                 node_id: broker.node.id,

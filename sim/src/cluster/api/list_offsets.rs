@@ -13,6 +13,8 @@ use crate::cluster::session::TopicRef;
 use crate::cluster::topics::Replica;
 use crate::cluster::{Cluster, Origin, batches};
 
+/// The isolation level of who reads committed records only.
+const COMMITTED: i8 = 1;
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -33,7 +35,8 @@ impl Serve for ListOffsetsRequest {
             if repeated.contains(&(topic, wanted.partition_index)) {
                 return failed(wanted, ErrorCode::INVALID_REQUEST);
             }
-            list(cluster, origin, topic, wanted).unwrap_or_else(|error| failed(wanted, error))
+            list(cluster, origin, topic, wanted, self.isolation_level == COMMITTED)
+                .unwrap_or_else(|error| failed(wanted, error))
         });
         // What is named more than once is answered once.
         for topic in &mut response.topics {
@@ -86,6 +89,7 @@ fn list(
     origin: &Origin,
     topic: &Str,
     wanted: &ListOffsetsPartition,
+    committed_only: bool,
 ) -> Result<ListOffsetsPartitionResponse, ErrorCode> {
     let topic = TopicRef::Name(topic.clone());
     let (partition, replica) =
@@ -105,8 +109,9 @@ fn list(
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
     let (store, log) = (&partition.store, &replica.log);
+    let end = if committed_only { replica.last_stable_offset() } else { replica.high_watermark };
     let (timestamp, offset) = match wanted.timestamp {
-        LATEST => (-1, replica.high_watermark),
+        LATEST => (-1, end),
         EARLIEST | EARLIEST_LOCAL => (-1, log.start_offset()),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => (-1, -1),
         MAX_TIMESTAMP => batches::record_of_highest_timestamp(store, log).unwrap_or((-1, -1)),
@@ -114,7 +119,7 @@ fn list(
     };
     let is_behind = replica.leading.epoch_start > replica.high_watermark;
     let is_search = !matches!(wanted.timestamp, LATEST | EARLIEST | EARLIEST_LOCAL);
-    let finds_nothing = is_search && (offset < 0 || offset >= replica.high_watermark);
+    let finds_nothing = is_search && (offset < 0 || offset >= end);
     if is_behind && (wanted.timestamp == LATEST || finds_nothing) {
         // What the leader before had committed may be more than this one knows of yet (KIP-207).
         let knows = origin.version >= FIRST_WITH_NOT_AVAILABLE;

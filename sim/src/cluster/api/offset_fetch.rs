@@ -1,4 +1,4 @@
-//! OffsetFetch (9). Without transactions all offsets are stable, whether that is required or not (KIP-447).
+//! OffsetFetch (9). If stable offsets are required, those that a transaction is about to commit are not told (KIP-447).
 
 use std::collections::BTreeMap;
 
@@ -24,10 +24,11 @@ const GROUP_ERROR: i16 = 2;
 impl Serve for OffsetFetchRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<OffsetFetchResponse> {
         if origin.version < BATCHED {
-            let found = fetch(cluster, origin, &single_group(&self));
+            let found = fetch(cluster, origin, &single_group(&self), self.require_stable);
             return Reply::Now(single_response(origin.version, &self, found));
         }
-        let groups = self.groups.iter().map(|group| fetch(cluster, origin, group)).collect();
+        let groups =
+            self.groups.iter().map(|group| fetch(cluster, origin, group, self.require_stable)).collect();
         Reply::Now(OffsetFetchResponse { groups, ..OffsetFetchResponse::default() })
     }
 
@@ -118,7 +119,25 @@ fn found(partition: i32, committed: Option<&Committed>) -> OffsetFetchResponsePa
     }
 }
 
-fn fetch(cluster: &Cluster, origin: &Origin, wanted: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+/// What is committed for a partition, if it may be told.
+fn told(
+    group: Option<&Group>,
+    (topic, partition): (&Str, i32),
+    require_stable: bool,
+) -> OffsetFetchResponsePartitions {
+    if require_stable && group.is_some_and(|group| group.is_pending(topic, partition)) {
+        let error_code = ErrorCode::UNSTABLE_OFFSET_COMMIT;
+        return OffsetFetchResponsePartitions { error_code, ..found(partition, None) };
+    }
+    found(partition, group.and_then(|group| group.offsets.get(&(topic.clone(), partition))))
+}
+
+fn fetch(
+    cluster: &Cluster,
+    origin: &Origin,
+    wanted: &OffsetFetchRequestGroup,
+    require_stable: bool,
+) -> OffsetFetchResponseGroup {
     // Version 0 knows no groups, only names to commit under.
     if origin.version > 0
         && let Err(error) = cluster.groups.check_coordinator(origin, &wanted.group_id)
@@ -131,9 +150,10 @@ fn fetch(cluster: &Cluster, origin: &Origin, wanted: &OffsetFetchRequestGroup) -
         return failed(wanted, error);
     }
     let topics = match &wanted.topics {
-        None => all_topics(cluster, origin.version, &wanted.group_id),
+        None => all_topics(cluster, origin.version, &wanted.group_id, require_stable),
         Some(topics) => {
-            topics.iter().map(|topic| one_topic(cluster, origin.version, &wanted.group_id, topic)).collect()
+            let one = |topic| one_topic(cluster, origin.version, (&wanted.group_id, topic), require_stable);
+            topics.iter().map(one).collect()
         }
     };
     OffsetFetchResponseGroup {
@@ -146,8 +166,8 @@ fn fetch(cluster: &Cluster, origin: &Origin, wanted: &OffsetFetchRequestGroup) -
 fn one_topic(
     cluster: &Cluster,
     version: i16,
-    group: &str,
-    topic: &OffsetFetchRequestTopics,
+    (group, topic): (&str, &OffsetFetchRequestTopics),
+    require_stable: bool,
 ) -> OffsetFetchResponseTopics {
     let name = if version >= BY_ID {
         match cluster.topics.name_of(topic.topic_id) {
@@ -160,22 +180,27 @@ fn one_topic(
     if version == 0 && cluster.topics.get(&name).is_none() {
         return failed_topic(topic, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
     }
-    let committed = |index: i32| cluster.groups.get(group)?.offsets.get(&(name.clone(), index));
+    let group = cluster.groups.get(group);
+    let partition = |index: &i32| told(group, (&name, *index), require_stable);
     OffsetFetchResponseTopics {
         name: topic.name.clone(),
         topic_id: topic.topic_id,
-        partitions: topic.partition_indexes.iter().map(|index| found(*index, committed(*index))).collect(),
+        partitions: topic.partition_indexes.iter().map(partition).collect(),
         ..OffsetFetchResponseTopics::default()
     }
 }
 
 /// All topics for which something is committed.
-fn all_topics(cluster: &Cluster, version: i16, group: &str) -> Vec<OffsetFetchResponseTopics> {
+fn all_topics(
+    cluster: &Cluster,
+    version: i16,
+    group: &str,
+    require_stable: bool,
+) -> Vec<OffsetFetchResponseTopics> {
     let mut topics: BTreeMap<&Str, Vec<OffsetFetchResponsePartitions>> = BTreeMap::new();
-    for ((topic, partition), committed) in
-        cluster.groups.get(group).into_iter().flat_map(|group| &group.offsets)
-    {
-        topics.entry(topic).or_default().push(found(*partition, Some(committed)));
+    let group = cluster.groups.get(group);
+    for (topic, partition) in group.into_iter().flat_map(|group| group.offsets.keys()) {
+        topics.entry(topic).or_default().push(told(group, (topic, *partition), require_stable));
     }
     let named = topics.into_iter().map(|(name, partitions)| OffsetFetchResponseTopics {
         name: if version < BY_ID { name.clone() } else { Str::default() },

@@ -106,6 +106,7 @@ macro_rules! split_by_topic {
 }
 
 whole! {
+    m::add_offsets_to_txn::AddOffsetsToTxnRequest,
     m::alter_configs::AlterConfigsRequest,
     m::api_versions::ApiVersionsRequest,
     m::consumer_group_describe::ConsumerGroupDescribeRequest,
@@ -115,6 +116,8 @@ whole! {
     m::describe_configs::DescribeConfigsRequest,
     m::describe_groups::DescribeGroupsRequest,
     m::describe_log_dirs::DescribeLogDirsRequest,
+    m::describe_transactions::DescribeTransactionsRequest,
+    m::end_txn::EndTxnRequest,
     m::find_coordinator::FindCoordinatorRequest,
     m::heartbeat::HeartbeatRequest,
     m::incremental_alter_configs::IncrementalAlterConfigsRequest,
@@ -122,7 +125,9 @@ whole! {
     m::join_group::JoinGroupRequest,
     m::leave_group::LeaveGroupRequest,
     m::list_groups::ListGroupsRequest,
+    m::list_transactions::ListTransactionsRequest,
     m::sync_group::SyncGroupRequest,
+    m::write_txn_markers::WriteTxnMarkersRequest,
 }
 
 split_by_partition! {
@@ -130,12 +135,31 @@ split_by_partition! {
         answered if |request| request.acks != 0, waits if |request| request.acks == -1;
     m::offset_commit::OffsetCommitRequest: topics(name, topic_id), partitions(partition_index);
     m::offset_delete::OffsetDeleteRequest: topics(name), partitions(partition_index);
+    m::txn_offset_commit::TxnOffsetCommitRequest: topics(name, topic_id), partitions(partition_index);
     m::delete_records::DeleteRecordsRequest: topics(name), partitions(partition_index);
 }
 
 split_by_topic! {
     m::create_topics::CreateTopicsRequest: topics;
     m::create_partitions::CreatePartitionsRequest: topics;
+}
+
+impl Parts for m::add_partitions_to_txn::AddPartitionsToTxnRequest {
+    fn touches(&self, spot: &Spot, _: &Sessions) -> bool {
+        let later = self.transactions.iter().flat_map(|transaction| &transaction.topics);
+        later.chain(&self.v3_and_below_topics).any(|topic| {
+            topic.partitions.iter().any(|partition| spot.has(&topic.name, Uuid::ZERO, *partition))
+        })
+    }
+}
+
+impl Parts for m::describe_producers::DescribeProducersRequest {
+    fn touches(&self, spot: &Spot, _: &Sessions) -> bool {
+        let has = |topic: &m::describe_producers::TopicRequest| {
+            topic.partition_indexes.iter().any(|index| spot.has(&topic.name, Uuid::ZERO, *index))
+        };
+        self.topics.iter().any(has)
+    }
 }
 
 impl Parts for m::delete_topics::DeleteTopicsRequest {

@@ -21,6 +21,7 @@ use crate::cluster::replication::{TopicImage, Turn};
 use crate::cluster::session::TopicRef;
 use crate::cluster::topics::Partition;
 use crate::cluster::topics::settings::Limits;
+use crate::cluster::transactions::{Adding, Identity, Place};
 use crate::cluster::{Cluster, Origin};
 use crate::observe::ClusterEvent;
 
@@ -30,6 +31,13 @@ const FIRST_WITH_FORMAT_2: i16 = 3;
 const FIRST_WITH_TOPIC_ID: i16 = 13;
 /// From this version on a response says who leads instead (KIP-951).
 const FIRST_WITH_LEADER: i16 = 10;
+
+/// From this version on a partition is added to the producer's transaction (KIP-890).
+const FIRST_THAT_ADDS: i16 = 12;
+/// From this version on a client knows that a transaction can be aborted (KIP-1050).
+const FIRST_WITH_ABORTABLE: i16 = 11;
+/// Since this release a leader has the coordinator verify transactions.
+const FIRST_THAT_VERIFIES: [u16; 3] = [3, 6, 0];
 
 /// Refusals of what was not appended that tell where the log begins all the same.
 const TELLS_START: [ErrorCode; 4] = [
@@ -50,12 +58,16 @@ impl Serve for ProduceRequest {
         let mut failed = false;
         let mut response = ProduceResponse::default();
         let mut waiting = Vec::new();
+        let transactional_id = self.transactional_id;
         for (place, topic) in merged(self.topic_data, origin.version).iter_mut().enumerate() {
             let name = topic_ref(topic, origin.version);
             let mut partition_responses = Vec::new();
             for partition in &mut topic.partition_data {
                 let records = partition.records.take().map(RecordBytes::into_bytes).unwrap_or_default();
-                let result = cluster.produce(origin, (&name, partition.index), &records, self.acks);
+                let written_to = (&name, partition.index);
+                let result = cluster
+                    .ask_coordinator(origin, written_to, &records, transactional_id.as_ref())
+                    .and_then(|()| cluster.produce(origin, written_to, &records, self.acks));
                 failed |= result.is_err();
                 let place = (place, partition_responses.len());
                 partition_responses.push(match result {
@@ -184,6 +196,67 @@ struct Appended {
 }
 
 impl Cluster {
+    /// A leader asks the coordinator whether the partition is part of the producer's transaction, if it does not know
+    /// that already (since 3.6); in newer versions of the request it is added (KIP-890).
+    fn ask_coordinator(
+        &mut self,
+        origin: &Origin,
+        (topic, index): (&TopicRef, i32),
+        records: &Bytes,
+        transactional_id: Option<&Str>,
+    ) -> Result<(), Refusal> {
+        let batch = Batches::new(records).next().and_then(Result::ok);
+        let Some(batch) = batch.filter(|batch| batch.magic() == 2 && batch.is_transactional()) else {
+            return Ok(());
+        };
+        let Some(id) = transactional_id else { return Ok(()) };
+        if !self.release_of(origin.connection).at_least(FIRST_THAT_VERIFIES) {
+            return Ok(());
+        }
+        let Ok((_, replica)) = self.led(origin, topic, index, -1) else { return Ok(()) };
+        let producer = Identity { id: batch.producer_id(), epoch: batch.producer_epoch() };
+        if replica.known_producers().is_in_transaction(producer.id, producer.epoch) {
+            return Ok(());
+        }
+        let Some((known, _)) = self.topic_at(origin.broker, topic) else { return Ok(()) };
+        let place = (known.name().clone(), index);
+        let adding = Adding { id, producer, is_bumping: origin.version >= FIRST_THAT_ADDS };
+        let refused = |error| {
+            Refusal::new(error, "The partition is not known to be part of the transaction.").of_request()
+        };
+        self.add_or_verify(origin, &adding, place).map_err(refused)
+    }
+
+    fn add_or_verify(&mut self, origin: &Origin, adding: &Adding<'_>, place: Place) -> Result<(), ErrorCode> {
+        let now = origin.now;
+        let coordinator = self.transactions.coordinator(adding.id);
+        let coordinator = coordinator.filter(|broker| self.reaches(origin.broker, *broker));
+        let asked = match coordinator {
+            None => Err(ErrorCode::COORDINATOR_NOT_AVAILABLE),
+            Some(broker) => self.transactions.check_coordinator(now, broker, adding.id),
+        };
+        let result = asked.and_then(|()| {
+            if adding.is_bumping {
+                let clock = self.clock(now);
+                return self.transactions.add(clock, adding, vec![place]);
+            }
+            let knows = origin.version >= FIRST_WITH_ABORTABLE;
+            let not_part =
+                if knows { ErrorCode::TRANSACTION_ABORTABLE } else { ErrorCode::INVALID_TXN_STATE };
+            self.transactions.verify(now, adding, &place, not_part)
+        });
+        result.map_err(|error| match error {
+            ErrorCode::PRODUCER_FENCED => ErrorCode::INVALID_PRODUCER_EPOCH,
+            // What makes any client send the records again.
+            ErrorCode::CONCURRENT_TRANSACTIONS if adding.is_bumping => ErrorCode::CONCURRENT_TRANSACTIONS,
+            ErrorCode::CONCURRENT_TRANSACTIONS
+            | ErrorCode::COORDINATOR_LOAD_IN_PROGRESS
+            | ErrorCode::COORDINATOR_NOT_AVAILABLE
+            | ErrorCode::NOT_COORDINATOR => ErrorCode::NOT_ENOUGH_REPLICAS,
+            error => error,
+        })
+    }
+
     /// Appends what a request carries for a partition.
     fn produce(
         &mut self,
@@ -259,6 +332,7 @@ impl Cluster {
             result.log_start_offset = replica.log.start_offset();
         }
         if let Ok((_, replica)) = self.led(origin, topic, index, -1)
+            && refusal.is_of_log()
             && TELLS_START.contains(&result.error_code)
         {
             result.log_start_offset = replica.log.start_offset();
@@ -302,10 +376,6 @@ impl Turn<'_> {
         let lenient = release.at_least([2, 5, 0]);
         let Partition { store, replicas, .. } = &mut *self.partition;
         for batch in &accepted.batches {
-            if batch.is_transactional {
-                // No partition is part of a transaction: there is no coordinator that could have added it.
-                return Err(Refusal::from(ErrorCode::INVALID_TXN_STATE));
-            }
             let Some(sequenced) = &batch.sequenced else { continue };
             match replicas[slot].producers(store, self.now).check(sequenced, lenient) {
                 Verdict::Append => {}
@@ -318,6 +388,7 @@ impl Turn<'_> {
                     return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER.into());
                 }
                 Verdict::InvalidProducerEpoch => return Err(ErrorCode::INVALID_PRODUCER_EPOCH.into()),
+                Verdict::InvalidTransactionState => return Err(ErrorCode::INVALID_TXN_STATE.into()),
             }
         }
         Ok(None)
@@ -355,7 +426,7 @@ impl Turn<'_> {
         first
     }
 
-    fn tell_appended(&mut self, slot: usize, offset: i64) {
+    pub(in crate::cluster) fn tell_appended(&mut self, slot: usize, offset: i64) {
         let replica = &self.partition.replicas[slot];
         let (topic_id, partition) = (self.topic_id, self.index);
         let topic = self.topic;

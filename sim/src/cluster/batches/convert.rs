@@ -60,7 +60,7 @@ pub(crate) fn up_convert(
 
 fn accepted(bytes: Bytes, offsets: i64, max_timestamp: i64) -> AcceptedBatch {
     let stored = Stored { offsets, max_timestamp };
-    AcceptedBatch { bytes, stored, sequenced: None, is_transactional: false, is_max_timestamp_wrong: false }
+    AcceptedBatch { bytes, stored, sequenced: None, is_max_timestamp_wrong: false }
 }
 
 /// Each message of a set by itself.

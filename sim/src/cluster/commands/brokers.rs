@@ -46,6 +46,7 @@ impl Cluster {
         let had_left = self.peers.leaving.remove(&broker);
         if !self.peers.isolated.remove(&broker) && !had_left {
             self.groups.handle_broker_down(now, broker);
+            self.transactions.handle_broker_down(now, broker);
         }
         self.handle_broker_left(now, broker);
         self.work(now);
@@ -63,6 +64,7 @@ impl Cluster {
             return false;
         }
         self.groups.handle_broker_down(now, broker);
+        self.transactions.handle_broker_down(now, broker);
         self.handle_broker_leaving(now, broker);
         self.work(now);
         true
@@ -84,6 +86,7 @@ impl Cluster {
         self.handle_broker_joined(now, broker);
         let alive: Vec<i32> = self.live_brokers().map(|broker| broker.node.id).collect();
         self.groups.handle_broker_up(now, broker, |replica| alive.contains(&replica));
+        self.transactions.handle_broker_up(now, broker, |replica| alive.contains(&replica));
         self.work(now);
         true
     }
@@ -100,6 +103,7 @@ impl Cluster {
         self.cut_image(broker);
         self.events.tell(|| ClusterEvent::Broker { broker, up: false });
         self.groups.handle_broker_down(now, broker);
+        self.transactions.handle_broker_down(now, broker);
         self.handle_broker_left(now, broker);
         self.work(now);
         true
@@ -118,6 +122,7 @@ impl Cluster {
         self.wake_followers(now);
         let alive: Vec<i32> = self.live_brokers().map(|broker| broker.node.id).collect();
         self.groups.handle_broker_up(now, broker, |replica| alive.contains(&replica));
+        self.transactions.handle_broker_up(now, broker, |replica| alive.contains(&replica));
         self.work(now);
         true
     }

@@ -25,7 +25,7 @@ impl Cluster {
                 }
             }
             FaultKind::ExpireProducers => self.expire_producers(&fault.place),
-            FaultKind::ProducerEpoch(epoch) => self.next_producer_epoch = epoch.max(0),
+            FaultKind::ProducerEpoch(epoch) => self.producer_ids.first_epoch = epoch.max(0),
             _ => self.faults.add(now, fault),
         }
         self.work(now);
@@ -36,7 +36,7 @@ impl Cluster {
     pub fn clear_faults(&mut self) {
         let now = self.now;
         self.faults.clear();
-        self.next_producer_epoch = 0;
+        self.producer_ids.first_epoch = 0;
         self.links.end_pauses(now);
         self.handle_pauses(now);
         self.links.hurry(now);

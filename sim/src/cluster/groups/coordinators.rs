@@ -1,23 +1,25 @@
-//! Which broker coordinates which group.
+//! Which broker coordinates which group, or which transactional id.
 
 use crate::cluster::topics::{Leadership, NO_LEADER};
 
-/// `offsets.topic.num.partitions`.
+/// `offsets.topic.num.partitions`, `transaction.state.log.num.partitions`.
 const PARTITIONS: i32 = 50;
-/// `offsets.topic.replication.factor`.
+/// `offsets.topic.replication.factor`, `transaction.state.log.replication.factor`.
 const REPLICATION: i32 = 3;
 
-/// The leaders of the partitions of `__consumer_offsets`.
+/// The leaders of the partitions of `__consumer_offsets`, or of `__transaction_state`.
 #[derive(Debug)]
 pub(crate) struct Coordinators {
     partitions: Vec<Leadership>,
 }
 
 impl Coordinators {
-    pub(crate) fn new(brokers: i32) -> Self {
+    /// All brokers are alive. `first` of them, from 0, leads the first partition.
+    pub(crate) fn new(brokers: i32, first: i32) -> Self {
         let brokers = brokers.max(1);
-        let replicas =
-            |index| (0..REPLICATION.min(brokers)).map(|replica| (index + replica) % brokers + 1).collect();
+        let replicas = |index| {
+            (0..REPLICATION.min(brokers)).map(|replica| (first + index + replica) % brokers + 1).collect()
+        };
         let partitions = (0..PARTITIONS).map(|index| Leadership::new(replicas(index), |_| true));
         Self { partitions: partitions.collect() }
     }
@@ -26,6 +28,12 @@ impl Coordinators {
         let index = usize::try_from(partition_of(group)).ok()?;
         let leader = self.partitions.get(index)?.leader;
         (leader != NO_LEADER).then_some(leader)
+    }
+
+    /// The leader of a partition, if there is one, and its epoch.
+    pub(crate) fn leader(&self, index: i32) -> Option<(i32, i32)> {
+        let partition = self.partitions.get(usize::try_from(index).ok()?)?;
+        (partition.leader != NO_LEADER).then_some((partition.leader, partition.leader_epoch))
     }
 
     /// The partition that a group belongs to, and its leader.

@@ -28,12 +28,22 @@ pub(crate) struct Group {
     pub(crate) id: Str,
     pub(crate) kind: Kind,
     pub(crate) offsets: BTreeMap<(Str, i32), Committed>,
+    /// What transactions that have not ended will commit, by producer.
+    pub(crate) pending: BTreeMap<i64, BTreeMap<(Str, i32), Committed>>,
+    /// Commits so far: of two for a partition, the one that was asked for last counts.
+    pub(super) commits: u64,
 }
 
 impl Group {
     /// A group without members; it is of the classic protocol until a member says otherwise.
     pub(crate) fn new(id: Str) -> Self {
-        Self { kind: Kind::classic(id.clone()), id, offsets: BTreeMap::new() }
+        Self {
+            kind: Kind::classic(id.clone()),
+            id,
+            offsets: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            commits: 0,
+        }
     }
 
     pub(crate) fn classic(&self) -> Option<&ClassicGroup> {

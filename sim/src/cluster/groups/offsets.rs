@@ -15,6 +15,8 @@ pub(crate) struct Committed {
     /// Of the last record read; -1 if the client did not say.
     pub(crate) leader_epoch: i32,
     pub(crate) metadata: Str,
+    /// The how-many-th commit of the group it is.
+    pub(super) number: u64,
 }
 
 /// An offset to be committed.
@@ -54,17 +56,26 @@ impl Groups {
 
     /// Commits an offset. Who may was asked before.
     pub(crate) fn commit(&mut self, group: &Str, commit: &Commit<'_>) -> Result<(), ErrorCode> {
+        let group = self.by_id.entry(Str::copy_of(group)).or_insert_with_key(|id| Group::new(id.clone()));
+        let committed = group.take_commit(commit)?;
+        group.offsets.insert((Str::copy_of(commit.topic), commit.partition), committed);
+        Ok(())
+    }
+}
+
+impl Group {
+    /// What a commit comes to.
+    pub(super) fn take_commit(&mut self, commit: &Commit<'_>) -> Result<Committed, ErrorCode> {
         if commit.metadata.encode_utf16().count() > MAX_METADATA_BYTES {
             return Err(ErrorCode::OFFSET_METADATA_TOO_LARGE);
         }
-        let group = self.by_id.entry(Str::copy_of(group)).or_insert_with_key(|id| Group::new(id.clone()));
-        let committed = Committed {
+        self.commits += 1;
+        Ok(Committed {
             offset: commit.offset,
             leader_epoch: commit.leader_epoch,
             metadata: Str::copy_of(commit.metadata),
-        };
-        group.offsets.insert((Str::copy_of(commit.topic), commit.partition), committed);
-        Ok(())
+            number: self.commits,
+        })
     }
 }
 

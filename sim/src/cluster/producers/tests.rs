@@ -1,7 +1,14 @@
 use super::*;
 
 fn batch(producer_epoch: i16, base_sequence: i32, offsets: i64) -> Sequenced {
-    Sequenced { producer_id: 7, producer_epoch, base_sequence, offsets }
+    Sequenced {
+        producer_id: 7,
+        producer_epoch,
+        base_sequence,
+        offsets,
+        is_transactional: false,
+        max_timestamp: 0,
+    }
 }
 
 fn written(base_offset: i64) -> Written {

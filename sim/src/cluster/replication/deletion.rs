@@ -74,6 +74,9 @@ impl Turn<'_> {
     /// A broker goes down: what it was sent or sent is lost, and what it has not flushed may be, too.
     pub(crate) fn lose_broker(&mut self, broker: i32, keep_unflushed: bool) {
         self.lose_all_messages(broker);
+        if let Some(slot) = self.partition.slot(broker) {
+            self.fail_produces(slot, ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        }
         let flushes = self.peers.flushes_until(self.now);
         let Some(replica) = self.partition.replica_mut(broker) else { return };
         if !keep_unflushed {

@@ -1,7 +1,8 @@
 //! The exchange between followers and leaders.
 
 use super::{Answer, Step, Turn};
-use crate::cluster::topics::{Fetching, NO_LEADER};
+use crate::cluster::fetching::Grown;
+use crate::cluster::topics::{Fetching, NO_LEADER, Partition};
 
 impl Turn<'_> {
     /// Has followers fetch that could not so far, and leaders tell what is new.
@@ -200,11 +201,19 @@ impl Turn<'_> {
 
     /// The high watermark of a replica has risen: those who wait for what is below it are told.
     pub(super) fn tell_readers(&mut self, slot: usize, before: i64) {
-        let replica = &self.partition.replicas[slot];
-        if replica.high_watermark > before && !replica.readers.is_empty() {
-            let grown = replica.log.readable_bytes(before, replica.high_watermark);
-            replica.readers.iter().for_each(|connection| self.links.feed(*connection, Some(grown)));
+        let Partition { store, replicas, .. } = &mut *self.partition;
+        let replica = &mut replicas[slot];
+        if replica.high_watermark <= before || replica.readers.is_empty() {
+            return;
         }
+        replica.producers(store, self.now);
+        let stable = replica.last_stable_offset();
+        let grown = Grown {
+            committed: replica.log.readable_bytes(before, replica.high_watermark),
+            stable: replica.log.readable_bytes(replica.told_stable.min(stable), stable),
+        };
+        replica.told_stable = stable;
+        replica.readers.iter().for_each(|connection| self.links.feed(*connection, Some(grown)));
     }
 }
 

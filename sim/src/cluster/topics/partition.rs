@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use klamm_core::Instant;
-use klamm_protocol::records::{Batches, NO_PRODUCER_ID, TimestampType};
+use klamm_protocol::records::{Batch, Batches, ControlRecord, NO_PRODUCER_ID, ReadOptions, TimestampType};
 
 use super::leadership::Leadership;
 use crate::cluster::ConnectionId;
 use crate::cluster::log::{Epochs, Log, Store};
-use crate::cluster::producers::{Producers, Sequenced, Written};
+use crate::cluster::producers::{Marker, Producers, Sequenced, Written};
+use crate::cluster::producing::Waiter;
 
 /// A partition.
 #[derive(Debug)]
@@ -76,8 +77,8 @@ pub(crate) struct Leading {
     pub(crate) followers: Vec<Progress>,
     /// Whether a timer is set to look for followers that lag.
     pub(crate) watches_lag: bool,
-    /// Requests to produce that wait for the high watermark: the offset, who waits, and which of its partitions it is.
-    pub(crate) produces: BTreeSet<(i64, ConnectionId, usize)>,
+    /// Who waits for the high watermark to reach an offset, and which of its partitions it is.
+    pub(crate) produces: BTreeSet<(i64, Waiter, usize)>,
 }
 
 /// How much of a log is on the disk: it is flushed at whole multiples of an interval.
@@ -108,6 +109,8 @@ pub(crate) struct Replica {
     pub(crate) flushed: Flushed,
     /// The connections whose fetch waits for this replica, too.
     pub(crate) readers: BTreeSet<ConnectionId>,
+    /// The last stable offset that those of committed records were told of.
+    pub(crate) told_stable: i64,
 }
 
 impl Replica {
@@ -124,6 +127,7 @@ impl Replica {
             attempt: 0,
             flushed: Flushed::default(),
             readers: BTreeSet::new(),
+            told_stable: 0,
         }
     }
 
@@ -141,12 +145,20 @@ impl Replica {
                 if batch.producer_id() == NO_PRODUCER_ID {
                     continue;
                 }
+                if batch.is_control() {
+                    if let Some(marker) = marker_of(&batch) {
+                        self.producers.end(&marker, entry.base_offset, batch.max_timestamp());
+                    }
+                    continue;
+                }
                 let is_append_time = batch.timestamp_type() == TimestampType::LogAppendTime;
                 let sequenced = Sequenced {
                     producer_id: batch.producer_id(),
                     producer_epoch: batch.producer_epoch(),
                     base_sequence: batch.base_sequence(),
                     offsets: entry.last_offset - entry.base_offset + 1,
+                    is_transactional: batch.is_transactional(),
+                    max_timestamp: batch.max_timestamp(),
                 };
                 let written = Written {
                     base_offset: entry.base_offset,
@@ -157,6 +169,17 @@ impl Replica {
             self.producers_end = self.log.end_offset();
         }
         &mut self.producers
+    }
+
+    /// What is known of the producers that wrote to the log, as far as it has been looked at.
+    pub(crate) const fn known_producers(&self) -> &Producers {
+        &self.producers
+    }
+
+    /// Readers of committed records see what is below this: everything that is committed, up to where the first
+    /// transaction begins that has not ended.
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        self.producers.last_stable_offset(self.high_watermark).max(self.log.start_offset())
     }
 
     /// Remembers a batch that was appended to a log whose producers were current.
@@ -212,6 +235,22 @@ impl Replica {
         self.flushed.offset = offset;
         self.producers_end = offset;
     }
+}
+
+/// What a control batch says of a transaction.
+fn marker_of(batch: &Batch<'_>) -> Option<Marker> {
+    let (commit, end) = match batch.control_record(&ReadOptions::default()).ok()?? {
+        ControlRecord::Commit(end) => (true, end),
+        ControlRecord::Abort(end) => (false, end),
+        ControlRecord::Other { .. } => return None,
+    };
+    Some(Marker {
+        producer_id: batch.producer_id(),
+        producer_epoch: batch.producer_epoch(),
+        commit,
+        coordinator_epoch: end.coordinator_epoch,
+        is_bumped: false,
+    })
 }
 
 impl Partition {

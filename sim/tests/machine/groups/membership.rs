@@ -249,14 +249,14 @@ fn groups_are_found_listed_and_described() {
     assert_eq!(list(&mut wire, "stable", "Classic"), 1);
     assert_eq!(list(&mut wire, "Empty", "classic"), 0);
     assert_eq!(list(&mut wire, "Stable", "consumer"), 0);
-    let transaction = FindCoordinatorRequest {
+    let share = FindCoordinatorRequest {
         key: "x".into(),
-        key_type: 1,
+        key_type: 2,
         coordinator_keys: vec!["x".into()],
         ..Default::default()
     };
-    let single = FindCoordinatorRequest { coordinator_keys: Vec::new(), ..transaction.clone() };
+    let single = FindCoordinatorRequest { coordinator_keys: Vec::new(), ..share.clone() };
     assert_eq!(wire.ask(1, 3, &single).error_code, ErrorCode::INVALID_REQUEST);
-    let batched = FindCoordinatorRequest { key: "".into(), ..transaction };
+    let batched = FindCoordinatorRequest { key: "".into(), ..share };
     assert_eq!(wire.ask(1, 6, &batched).coordinators[0].error_code, ErrorCode::INVALID_REQUEST);
 }

@@ -20,6 +20,8 @@ mod produce;
 mod sequences;
 mod sessions;
 mod topics;
+mod transactions;
+mod transactor;
 
 /// The APIs that the embedded broker serves. What else Kafka lists is in `sim/FIDELITY.md`.
 const SERVED: &[ApiKey] = &[
@@ -42,6 +44,11 @@ const SERVED: &[ApiKey] = &[
     ApiKey::DELETE_RECORDS,
     ApiKey::INIT_PRODUCER_ID,
     ApiKey::OFFSET_FOR_LEADER_EPOCH,
+    ApiKey::ADD_PARTITIONS_TO_TXN,
+    ApiKey::ADD_OFFSETS_TO_TXN,
+    ApiKey::END_TXN,
+    ApiKey::WRITE_TXN_MARKERS,
+    ApiKey::TXN_OFFSET_COMMIT,
     ApiKey::DESCRIBE_CONFIGS,
     ApiKey::ALTER_CONFIGS,
     ApiKey::DESCRIBE_LOG_DIRS,
@@ -51,6 +58,9 @@ const SERVED: &[ApiKey] = &[
     ApiKey::INCREMENTAL_ALTER_CONFIGS,
     ApiKey::OFFSET_DELETE,
     ApiKey::DESCRIBE_CLUSTER,
+    ApiKey::DESCRIBE_PRODUCERS,
+    ApiKey::DESCRIBE_TRANSACTIONS,
+    ApiKey::LIST_TRANSACTIONS,
     ApiKey::CONSUMER_GROUP_HEARTBEAT,
     ApiKey::CONSUMER_GROUP_DESCRIBE,
     ApiKey::DESCRIBE_TOPIC_PARTITIONS,
@@ -72,6 +82,7 @@ pub(crate) fn all() -> Vec<Case> {
         migration::cases(),
         offsets::cases(),
         administration::cases(),
+        transactions::cases(),
     ];
     all.into_iter().flatten().collect()
 }

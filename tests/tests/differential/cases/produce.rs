@@ -85,12 +85,6 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("produce::fewer_replicas_than_required", too_few_replicas),
         Case::new("produce::three_replicas", three_replicas),
         Case::new("produce::transactional_without_an_id", transactional),
-        Case::new("produce::transactional_without_a_transaction", transactional_unknown).parts(
-            "Transactions",
-            "v11.responses[0].partition_responses[0].error_code",
-            "INVALID_TXN_STATE",
-            "NOT_ENOUGH_REPLICAS",
-        ),
         Case::new("produce::transactional_id_without_a_transaction", transactional_id),
         Case::new("produce::mixed_partitions", mixed),
         Case::new("produce::acks_0_with_an_error_closes", silent_error),
@@ -413,18 +407,6 @@ fn transactional(talk: &mut Talk) -> Outcome<()> {
         let request = produce_to(&topic, version, -1, 0, records.clone());
         talk.try_ask(&format!("v{version}"), version, &request)?;
     }
-    talk.read("read", &topic, 0)
-}
-
-fn transactional_unknown(talk: &mut Talk) -> Outcome<()> {
-    let topic = talk.topic("t", 1)?;
-    let id = talk.producer_id()?;
-    let records = batch(talk.epoch_ms, &["a"], &Stamp::idempotent(id, 0, 0).transactional());
-    let request = ProduceRequest {
-        transactional_id: Some(talk.name("transaction")),
-        ..produce_to(&topic, 11, -1, 0, records)
-    };
-    talk.try_ask("v11", 11, &request)?;
     talk.read("read", &topic, 0)
 }
 

@@ -1,0 +1,7 @@
+//! Transactions: coordinators, markers, and what readers see.
+
+mod coordinators;
+mod driver;
+mod epochs;
+mod offsets;
+mod reading;
