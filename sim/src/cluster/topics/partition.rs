@@ -1,6 +1,7 @@
 //! A partition as it lies on the brokers: its replicas, each with a log and a belief about who leads.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use klamm_core::Instant;
@@ -141,30 +142,9 @@ impl Replica {
         self.producers.set_now(now);
         if self.producers_end < self.log.end_offset() {
             for (entry, bytes) in self.log.batches_from(store, self.producers_end) {
-                let Some(Ok(batch)) = Batches::new(&bytes).next() else { continue };
-                if batch.producer_id() == NO_PRODUCER_ID {
-                    continue;
+                if let Some(Ok(batch)) = Batches::new(&bytes).next() {
+                    look_at(&mut self.producers, &batch, entry.base_offset..=entry.last_offset);
                 }
-                if batch.is_control() {
-                    if let Some(marker) = marker_of(&batch) {
-                        self.producers.end(&marker, entry.base_offset, batch.max_timestamp());
-                    }
-                    continue;
-                }
-                let is_append_time = batch.timestamp_type() == TimestampType::LogAppendTime;
-                let sequenced = Sequenced {
-                    producer_id: batch.producer_id(),
-                    producer_epoch: batch.producer_epoch(),
-                    base_sequence: batch.base_sequence(),
-                    offsets: entry.last_offset - entry.base_offset + 1,
-                    is_transactional: batch.is_transactional(),
-                    max_timestamp: batch.max_timestamp(),
-                };
-                let written = Written {
-                    base_offset: entry.base_offset,
-                    log_append_time_ms: if is_append_time { batch.max_timestamp() } else { -1 },
-                };
-                self.producers.remember(&sequenced, written);
             }
             self.producers_end = self.log.end_offset();
         }
@@ -235,6 +215,33 @@ impl Replica {
         self.flushed.offset = offset;
         self.producers_end = offset;
     }
+}
+
+/// Remembers what a batch at these offsets says of its producer.
+fn look_at(producers: &mut Producers, batch: &Batch<'_>, offsets: RangeInclusive<i64>) {
+    if batch.producer_id() == NO_PRODUCER_ID {
+        return;
+    }
+    if batch.is_control() {
+        if let Some(marker) = marker_of(batch) {
+            producers.end(&marker, *offsets.start(), batch.max_timestamp());
+        }
+        return;
+    }
+    let is_append_time = batch.timestamp_type() == TimestampType::LogAppendTime;
+    let sequenced = Sequenced {
+        producer_id: batch.producer_id(),
+        producer_epoch: batch.producer_epoch(),
+        base_sequence: batch.base_sequence(),
+        offsets: offsets.end() - offsets.start() + 1,
+        is_transactional: batch.is_transactional(),
+        max_timestamp: batch.max_timestamp(),
+    };
+    let written = Written {
+        base_offset: *offsets.start(),
+        log_append_time_ms: if is_append_time { batch.max_timestamp() } else { -1 },
+    };
+    producers.remember(&sequenced, written);
 }
 
 /// What a control batch says of a transaction.
