@@ -1,6 +1,12 @@
 //! LZ4 frames over raw blocks. Our own framing, because Kafka's format 0 has its own idea of the header
 //! checksum, and so that tables and buffers are kept between payloads.
 
+#[cfg(feature = "lz4")]
+#[path = "lz4/block_c.rs"]
+mod block;
+#[cfg(not(feature = "lz4"))]
+#[path = "lz4/block_rust.rs"]
+mod block;
 mod frame;
 mod length;
 

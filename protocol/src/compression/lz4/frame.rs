@@ -1,6 +1,6 @@
-use lz4_flex::block::{decompress_into, decompress_into_with_dict};
+use lz4_flex::block::decompress_into_with_dict;
 
-use super::{MAGIC, STORED, checksum, header_checksum, length::decompressed_len};
+use super::{MAGIC, STORED, block::decompress_into, checksum, header_checksum, length::decompressed_len};
 use crate::compression::{Compression, DecompressError};
 
 const TRUNCATED: DecompressError = DecompressError::Truncated(Compression::Lz4);
@@ -191,9 +191,9 @@ impl Block<'_> {
                     decompress_into(bytes, target)
                 } else {
                     let begin = frame_start.max(at.saturating_sub(WINDOW_LEN));
-                    decompress_into_with_dict(bytes, target, before.get(begin..).unwrap_or_default())
+                    decompress_into_with_dict(bytes, target, before.get(begin..).unwrap_or_default()).ok()
                 };
-                written.map_err(|_| invalid("block"))
+                written.ok_or(invalid("block"))
             }
         }
     }
