@@ -25,6 +25,7 @@ use klamm_protocol::{
 use crate::{
     mailbox::{Item, Mailbox},
     producer::Pool,
+    security::Transport,
     shared::{Opening, Shared},
 };
 
@@ -54,6 +55,7 @@ pub struct ConnectionTask {
     mailbox: Arc<Mailbox>,
     address: Address,
     connection: Connection,
+    transport: Transport,
     items: Vec<Item>,
     /// The codec that was used last, and its level.
     compressor: Option<(Compression, Option<i32>, Compressor)>,
@@ -93,6 +95,7 @@ impl ConnectionTask {
             mailbox: opening.mailbox,
             address: opening.address,
             connection: Connection::new(opening.config, now),
+            transport: Transport::new(opening.security),
             items: Vec::new(),
             compressor: None,
             finished: false,
@@ -107,7 +110,7 @@ impl ConnectionTask {
 
     /// The socket is connected.
     pub fn handle_open(&mut self, now: Instant) {
-        self.connection.handle_open(now);
+        self.transport.handle_open(now, &mut self.connection, &self.address.host);
     }
 
     /// The socket could not be connected: why, in words that name what was tried.
@@ -139,12 +142,12 @@ impl ConnectionTask {
 
     /// Where to append what was read, before [`handle_read`](Self::handle_read).
     pub fn read_buffer(&mut self) -> &mut BytesMut {
-        self.connection.read_buffer()
+        self.transport.read_buffer(&mut self.connection)
     }
 
     /// Bytes were appended to the read buffer.
     pub fn handle_read(&mut self, now: Instant) {
-        self.connection.handle_read(now);
+        self.transport.handle_read(now, &mut self.connection);
     }
 
     /// Reads once from a socket that does not block. Returns whether bytes came or the connection ended.
@@ -153,7 +156,7 @@ impl ConnectionTask {
     ///
     /// [`io::ErrorKind::WouldBlock`] alone: all other errors are the connection's end, and dealt with.
     pub fn read_from(&mut self, now: Instant, socket: &mut impl Read) -> io::Result<()> {
-        let buffer = self.connection.read_buffer();
+        let buffer = self.transport.read_buffer(&mut self.connection);
         let filled = buffer.len();
         let room = (buffer.capacity() - filled).clamp(1, READ_BYTES);
         buffer.resize(filled + room, 0);
@@ -161,7 +164,7 @@ impl ConnectionTask {
         buffer.truncate(filled + result.as_ref().copied().unwrap_or(0));
         match result {
             Ok(0) => self.handle_end(now),
-            Ok(_) => self.connection.handle_read(now),
+            Ok(_) => self.handle_read(now),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => self.handle_error(now, &error),
@@ -177,7 +180,7 @@ impl ConnectionTask {
     pub fn write_to(&mut self, now: Instant, socket: &mut impl Write) -> io::Result<()> {
         match self.gather(|pieces| socket.write_vectored(pieces)) {
             Ok(0) => self.handle_end(now),
-            Ok(count) => self.connection.outbox().advance(count),
+            Ok(count) => self.advance(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => self.handle_error(now, &error),
@@ -185,8 +188,12 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// Lends out the front of the outbox as pieces for one vectored write.
+    /// Lends out the front of what is to be written as pieces for one vectored write. Tell by
+    /// [`advance`](Self::advance) what was written.
     pub fn gather<R>(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        if let Some(encrypted) = self.transport.outgoing(&mut self.connection) {
+            return write(&[IoSlice::new(encrypted)]);
+        }
         let mut pieces = [IoSlice::new(&[]); WRITE_PIECES];
         let mut count = 0;
         for (place, segment) in pieces.iter_mut().zip(self.connection.outbox().segments()) {
@@ -196,24 +203,36 @@ impl ConnectionTask {
         write(&pieces[..count])
     }
 
-    /// What is to be written: take from its front what the socket takes.
+    /// So many bytes of what is to be written were written.
+    pub fn advance(&mut self, count: usize) {
+        match self.transport.outgoing(&mut self.connection) {
+            Some(encrypted) => encrypted.advance(count.min(encrypted.len())),
+            None => self.connection.outbox().advance(count),
+        }
+    }
+
+    /// What a connection without TLS has to write: take from its front what the socket takes.
     pub const fn outbox(&mut self) -> &mut Outbox {
         self.connection.outbox()
     }
 
     /// Whether something is to be written.
     pub fn wants_write(&mut self) -> bool {
-        self.connection.outbox().has_remaining()
+        match self.transport.outgoing(&mut self.connection) {
+            Some(encrypted) => !encrypted.is_empty(),
+            None => self.connection.outbox().has_remaining(),
+        }
     }
 
     /// Whether to read.
     #[must_use]
     pub fn wants_read(&self) -> bool {
-        self.connection.wants_read()
+        self.transport.wants_read(&self.connection)
     }
 
     /// Does what is due at `now`: takes what others want of this connection, and passes on what happened on it.
     pub fn drive(&mut self, now: Instant) {
+        self.transport.check(now, &mut self.connection);
         if self.connection.poll_timeout().is_some_and(|at| at <= now) {
             self.connection.handle_timeout(now);
         }

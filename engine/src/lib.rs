@@ -58,6 +58,8 @@ pub use producer::{
     TrySendError, Undelivered, UndeliveredPartition,
 };
 pub use record::{Record, RecordMetadata, Short, Value};
+#[cfg(feature = "tls")]
+pub use security::Tls;
 pub use security::{CredentialRequest, CredentialRequests, Sasl};
 pub use wait::{block_on, block_on_until};
 

@@ -29,7 +29,7 @@ use crate::{
     mailbox::{Item, Mailbox, WakeFlag},
     operation::{Operation, Stopped},
     producer::Pool,
-    security::Desk,
+    security::{Desk, Security},
     signals::Signals,
     wait::{Waiters, lock},
 };
@@ -41,6 +41,7 @@ pub(crate) struct Opening {
     pub(crate) address: Address,
     pub(crate) config: Arc<ConnectionConfig>,
     pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) security: Security,
 }
 
 /// What the lock protects.
@@ -54,6 +55,7 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<ConsumerId, Arc<GroupInbox>>,
     operations: BTreeMap<OperationId, Arc<Operation>>,
     next_operation: u64,
+    pub(crate) security: Security,
     /// Who is asked for credentials, and in whose name.
     pub(crate) desk: Option<(Arc<Desk>, Weak<Shared>)>,
     /// What consumers had not read when they ended, to be dropped where no lock is held.
@@ -93,6 +95,7 @@ impl Shared {
             groups: BTreeMap::new(),
             operations: BTreeMap::new(),
             next_operation: 0,
+            security: Security::default(),
             desk: None,
             discarded: Vec::new(),
             armed: None,
@@ -255,7 +258,8 @@ impl State {
             Action::Open { connection, address, config } => {
                 let mailbox = Arc::new(Mailbox::default());
                 self.mailboxes.insert(connection, Arc::clone(&mailbox));
-                self.openings.push_back(Opening { connection, address, config, mailbox });
+                let security = self.security.clone();
+                self.openings.push_back(Opening { connection, address, config, mailbox, security });
             }
             Action::Close { connection } => self.post(now, connection, Item::Close, wakers),
             Action::Send { connection, outgoing } => self.post(now, connection, Item::Send(outgoing), wakers),

@@ -82,6 +82,13 @@ impl KafkaBuilder {
         seed(seed: u64);
     }
 
+    /// As [`klamm_engine::KafkaBuilder::tls`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: klamm_engine::Tls) -> Self {
+        self.inner = self.inner.tls(tls);
+        self
+    }
+
     /// As [`klamm_engine::KafkaBuilder::reconnect_backoff`].
     pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
         self.inner = self.inner.reconnect_backoff(initial, max);

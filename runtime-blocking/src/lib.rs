@@ -37,6 +37,8 @@ pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use group::{GroupConsumer, GroupConsumerBuilder};
 pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
+#[cfg(feature = "tls")]
+pub use klamm_engine::Tls;
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
     AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, CloseReason,

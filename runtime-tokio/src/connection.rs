@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Buf;
 use klamm_engine::{Clock, ConnectionTask, SystemClock};
 use tokio::{
     io::AsyncReadExt,
@@ -111,7 +110,7 @@ fn poll_write(
             Poll::Ready(Err(error)) => Err(error),
         };
         match result {
-            Ok(count) => task.outbox().advance(count),
+            Ok(count) => task.advance(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => {
                 task.handle_error(clock.now(), &error);

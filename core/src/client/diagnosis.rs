@@ -34,6 +34,7 @@ impl AddressFailure {
     pub const fn is_fatal(&self) -> bool {
         let doubtful = self.reason.suggests_older_api_versions()
             || self.reason.suggests_wrong_credentials()
+            || self.reason.suggests_no_tls()
             || matches!(self.reason, CloseReason::Unresolved(_));
         self.reason.is_misconfiguration() || (doubtful && self.attempts >= DOUBTFUL)
     }

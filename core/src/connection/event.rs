@@ -111,6 +111,8 @@ pub enum TransportEnd {
     PeerClosed,
     /// It broke. The text is the operating system's.
     Broken(Str),
+    /// TLS failed: the text says why.
+    Insecure(Str),
 }
 
 /// Why a connection is over.
@@ -125,6 +127,8 @@ pub enum CloseReason {
     PeerClosed(Progress),
     /// The transport broke: how far the connection was, and what the operating system said.
     Broken(Progress, Str),
+    /// TLS failed: the text says why.
+    TlsFailed(Str),
     /// It was not ready within the setup timeout.
     SetupTimeout(Progress),
     /// A request was not answered in time.
@@ -153,6 +157,8 @@ pub enum CloseReason {
 pub enum Progress {
     /// The transport was not up yet.
     Connecting,
+    /// TLS was being negotiated.
+    Securing,
     /// The transport was up, and the peer never sent a byte. A port that expects TLS, or authentication, or
     /// that is no Kafka at all does so; a broker that does not know the version of ApiVersions does, too.
     NoAnswer,
@@ -199,6 +205,7 @@ impl CloseReason {
             Self::RequestTimeout { .. } => "request_timeout",
             Self::Misbehaved(_) => "misbehaved",
             Self::NotKafka(_) => "not_kafka",
+            Self::TlsFailed(_) => "tls_failed",
             Self::UnsupportedVersion => "unsupported_version",
             Self::HandshakeFailed(_) => "handshake_failed",
             Self::AuthenticationFailed(_) => "authentication_failed",
@@ -220,11 +227,19 @@ impl CloseReason {
     pub const fn is_misconfiguration(&self) -> bool {
         match self {
             Self::NotKafka(_)
+            | Self::TlsFailed(_)
             | Self::UnsupportedVersion
             | Self::Misbehaved(Misbehaved::FrameLength { .. }) => true,
             Self::AuthenticationFailed(error) => error.is_misconfiguration(),
             _ => false,
         }
+    }
+
+    /// Whether a port that expects something else than TLS would have ended the connection in this way; a broker that is
+    /// being shut down does so, too.
+    #[must_use]
+    pub const fn suggests_no_tls(&self) -> bool {
+        matches!(self, Self::PeerClosed(Progress::Securing) | Self::Broken(Progress::Securing, _))
     }
 
     /// Whether a broker would have ended the connection in this way if it did not accept the credentials and has no
@@ -242,6 +257,7 @@ impl fmt::Display for CloseReason {
             Self::Unresolved(why) => write!(f, "the name does not resolve: {why}"),
             Self::PeerClosed(progress) => write!(f, "the peer closed the connection {progress}"),
             Self::Broken(progress, why) => write!(f, "the connection broke {progress}: {why}"),
+            Self::TlsFailed(why) => write!(f, "TLS failed: {why}"),
             Self::SetupTimeout(Progress::NoAnswer) => f.write_str(
                 "the peer accepted the connection but did not answer in time (is it a Kafka port?)",
             ),
@@ -266,6 +282,7 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connecting => "before it was up",
+            Self::Securing => "during the TLS handshake (does the port speak TLS?)",
             Self::NoAnswer => "before it sent a byte (does the port expect TLS or authentication?)",
             Self::Setup => "during the handshake",
             Self::Authentication => "during authentication (are the credentials right?)",

@@ -84,6 +84,8 @@ struct Timing {
     /// The last time that something was sent or received.
     active: Instant,
     reads_paused: Option<Instant>,
+    /// TLS is being negotiated.
+    securing: bool,
     /// Requests wait until those before them are answered, because authentication is due again.
     draining: bool,
 }
@@ -107,6 +109,7 @@ impl Connection {
                 throttled_until: Instant::ZERO,
                 active: now,
                 reads_paused: None,
+                securing: false,
                 draining: false,
             },
             meter: Meter::new(now, config.keep_messages),
@@ -126,6 +129,12 @@ impl Connection {
             }
             self.start_handshake();
         }
+    }
+
+    /// TCP is up, and TLS is being negotiated on it: [`handle_open`](Self::handle_open) follows when that is done. It makes
+    /// a difference to what is said if it is never done.
+    pub const fn handle_securing(&mut self) {
+        self.timing.securing = true;
     }
 
     /// The buffer to read into: append to it, then call [`handle_read`](Self::handle_read). It always has room,
@@ -175,6 +184,7 @@ impl Connection {
             TransportEnd::Unresolved(why) => CloseReason::Unresolved(why),
             TransportEnd::PeerClosed => CloseReason::PeerClosed(progress),
             TransportEnd::Broken(why) => CloseReason::Broken(progress, why),
+            TransportEnd::Insecure(why) => CloseReason::TlsFailed(why),
         });
     }
 
@@ -366,6 +376,7 @@ impl Connection {
 
     fn progress(&self) -> Progress {
         match self.state {
+            State::Connecting if self.timing.securing => Progress::Securing,
             State::Connecting => Progress::Connecting,
             _ if self.frames.is_mid_frame() => Progress::MidFrame,
             State::Versions if !self.frames.any_received() => Progress::NoAnswer,

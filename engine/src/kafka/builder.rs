@@ -17,6 +17,8 @@ use klamm_protocol::Str;
 
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
 use crate::{Clock, ControlTask, Sasl, operation::Stopped, shared::Shared};
+#[cfg(feature = "tls")]
+use crate::{Tls, security::Security};
 
 /// Makes a [`Kafka`] client. Names and defaults are those of the Java client.
 #[must_use = "call connect()"]
@@ -29,6 +31,8 @@ pub struct KafkaBuilder<R: Runtime> {
     seed: Option<u64>,
     clock: Option<R::Clock>,
     sasl: Option<Sasl>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl<R: Runtime> Clone for KafkaBuilder<R> {
@@ -39,6 +43,8 @@ impl<R: Runtime> Clone for KafkaBuilder<R> {
             connection: self.connection.clone(),
             clock: self.clock.clone(),
             sasl: self.sasl.clone(),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
             ..*self
         }
     }
@@ -61,6 +67,8 @@ impl<R: Runtime> KafkaBuilder<R> {
             seed: None,
             clock: None,
             sasl: None,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -155,6 +163,13 @@ impl<R: Runtime> KafkaBuilder<R> {
         self
     }
 
+    /// Encrypts each connection (`security.protocol=SSL` or `SASL_SSL`). Default: not at all.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// Makes the client and the task that drives it, without a runtime: for adapters and simulations. Nothing
     /// happens before the task is driven.
     ///
@@ -177,6 +192,11 @@ impl<R: Runtime> KafkaBuilder<R> {
         let close_timeout = config.close_timeout;
         let client = Client::new(config, &Entropy::new(seed), clock.now());
         let shared = Arc::new(Shared::new(client, clock));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            let source = tls.into_source().map_err(|why| InvalidConfig::new("tls", why))?;
+            shared.change(|state| state.security = Security::Tls(Box::new(source)));
+        }
         if let Some(desk) = desk.flatten() {
             shared.change(|state| state.desk = Some((desk, Arc::downgrade(&shared))));
         }

@@ -4,7 +4,13 @@ mod credentials;
 mod sasl;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
 
 pub(crate) use credentials::Desk;
 pub use credentials::{CredentialRequest, CredentialRequests};
 pub use sasl::Sasl;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
+pub(crate) use transport::{Security, Transport};

@@ -1,0 +1,5 @@
+//! Both ends of a pipe, without sockets.
+
+mod authority;
+mod material;
+mod session;
