@@ -13,7 +13,7 @@ use bytes::{Buf, BytesMut};
 use klamm_core::{
     ConnectionId, Instant, ProducerHandle,
     cluster::Address,
-    connection::{Connection, ConnectionEvent, Outbox, TransportEnd},
+    connection::{Connection, ConnectionEvent, Outbox, TransportEnd, WireMessage},
     planted, probe,
     producer::{Seal, SealedPartition},
 };
@@ -68,13 +68,18 @@ struct Work {
     sealed: Vec<(ProducerHandle, Seal, Vec<SealedPartition>)>,
     refused: Vec<Item>,
     events: Vec<ConnectionEvent>,
+    messages: Vec<WireMessage>,
     /// Producers signalled.
     signals: bool,
 }
 
 impl Work {
     const fn is_empty(&self) -> bool {
-        self.sealed.is_empty() && self.refused.is_empty() && self.events.is_empty() && !self.signals
+        self.sealed.is_empty()
+            && self.refused.is_empty()
+            && self.events.is_empty()
+            && self.messages.is_empty()
+            && !self.signals
     }
 }
 
@@ -245,6 +250,7 @@ impl ConnectionTask {
             }
             self.items = items;
             work.events.extend(std::iter::from_fn(|| self.connection.poll_event()));
+            work.messages = self.connection.take_messages();
             if work.is_empty() {
                 break;
             }
@@ -300,13 +306,22 @@ impl ConnectionTask {
     }
 
     /// Tells the control plane, which looks after signals of producers whenever it is told anything.
-    fn pass_on(&self, now: Instant, work: Work) {
-        let id = self.id;
+    fn pass_on(&mut self, now: Instant, work: Work) {
+        let Self { id, connection, .. } = self;
+        let id = *id;
         self.shared.with_at(now, |state, now| {
+            for message in work.messages {
+                state.watch.message(&state.client, id, message);
+            }
+            for exchange in connection.exchanges() {
+                state.client.handle_exchange(id, &exchange);
+                state.watch.exchanged(&state.client, id, &exchange);
+            }
             for (producer, seal, batches) in work.sealed {
                 state.client.handle_sealed(now, producer, seal.broker, batches);
             }
             for event in work.events {
+                state.watch.connection(&state.client, id, &event);
                 state.client.handle_connection(now, id, event);
             }
             for item in work.refused {

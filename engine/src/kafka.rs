@@ -14,9 +14,11 @@ use std::{
 pub use builder::KafkaBuilder;
 pub use error::{ConnectError, InvalidConfig};
 
+use klamm_core::metrics::Metrics;
+
 use crate::{
-    Admin, Clock, ConsumerBuilder, ControlTask, GroupConsumerBuilder, ProducerBuilder, shared::Shared,
-    wait::until,
+    Admin, Clock, ConsumerBuilder, ControlTask, EventOptions, Events, GroupConsumerBuilder, ProducerBuilder,
+    shared::Shared, wait::until,
 };
 
 /// How an adapter drives a client.
@@ -134,6 +136,26 @@ impl<R> Kafka<R> {
     #[must_use]
     pub fn diagnosis(&self) -> Option<String> {
         self.client.shared.ask(|state| state.client.diagnosis())
+    }
+
+    /// A copy of all that the client has counted: connections, requests, batches, lag, rebalances.
+    ///
+    /// Takes the client's lock for a moment, longer with more partitions: once a second costs nothing, once a record
+    /// would.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let shared = &self.client.shared;
+        let now = shared.clock.now();
+        shared.ask(|state| state.metrics(now))
+    }
+
+    /// What happens in the client from now on, as values: connections, pauses, batches, rebalances. What happens before
+    /// [`KafkaBuilder::connect`] has come to its end is told by [`KafkaBuilder::events`].
+    #[must_use]
+    pub fn events(&self, options: EventOptions) -> Events {
+        let (queue, events) = Events::new(options);
+        self.client.shared.change(|state| state.watch.add(queue));
+        events
     }
 
     /// Closes the client for all who hold a part of it, and waits for that: producers deliver what they have, within

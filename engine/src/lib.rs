@@ -30,6 +30,7 @@ mod control_task;
 mod group;
 mod kafka;
 mod mailbox;
+mod observe;
 mod operation;
 mod producer;
 mod record;
@@ -53,6 +54,7 @@ pub use group::{
     PendingCommit, RebalanceListener, Revocation,
 };
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
+pub use observe::{ClientEvent, EventOptions, Events, GroupChange, Peer};
 pub use producer::{
     Deliveries, Delivery, Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TopicPartitions,
     TrySendError, Undelivered, UndeliveredPartition,
@@ -72,12 +74,13 @@ pub use klamm_core::{
     },
     client::{AddressFailure, TopicUnavailable},
     cluster::Address,
-    connection::CloseReason,
+    connection::{CloseReason, RequestError, WireContent, WireMessage},
     consumer::{Explanation, Isolation, OffsetReset, PartitionErrorKind, ResetReason, StartAt},
     group::{
         AssignedPartition, AssignmentTask, CommitError, CommitErrorKind, CommitOffset, CommittedOffsets,
         GroupError, GroupMetadata, GroupProtocol, GroupStep, LostReason, TopicPartition, assignor,
     },
+    metrics::Metrics,
     producer::{
         Acks, ProduceError, ProduceErrorKind,
         partitioner::{Partitioner, UnknownPartitioner},
@@ -85,6 +88,15 @@ pub use klamm_core::{
     sasl::{AuthenticationError, BearerToken, Credentials, Mechanism, Password, Secret},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
+
+/// What a client counts: see [`Kafka::metrics`].
+pub mod metrics {
+    pub use klamm_core::metrics::{
+        ApiMetrics, BrokerMetrics, ConnectionMetrics, ConsumerCounts, ConsumerMetrics, Exchange, GroupCounts,
+        GroupMetrics, Histogram, MetricKind, MetricSample, MetricValue, Metrics, PartitionMetrics,
+        ProducerCounts, ProducerMetrics,
+    };
+}
 
 /// Records as they are read.
 pub mod records {

@@ -17,6 +17,7 @@ use klamm_core::{
     client::{Action, Client},
     cluster::Address,
     connection::ConnectionConfig,
+    metrics::Metrics,
     planted, probe,
     producer::{Seal, SealResult, SealedPartition},
 };
@@ -27,6 +28,7 @@ use crate::{
     consumer::{Inbox, Item as Unread},
     group::GroupInbox,
     mailbox::{Item, Mailbox, WakeFlag},
+    observe::Watch,
     operation::{Operation, Stopped},
     producer::Pool,
     security::{Desk, Security},
@@ -60,6 +62,8 @@ pub(crate) struct State {
     pub(crate) desk: Option<(Arc<Desk>, Weak<Shared>)>,
     /// What consumers had not read when they ended, to be dropped where no lock is held.
     discarded: Vec<Unread>,
+    /// Those who look on.
+    pub(crate) watch: Watch,
     /// When the control task will look at the time again.
     pub(crate) armed: Option<Instant>,
     /// The client is closed, or its driver gone.
@@ -85,7 +89,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(client: Client, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(client: Client, clock: Arc<dyn Clock>, watch: Watch) -> Self {
         let state = State {
             client,
             mailboxes: BTreeMap::new(),
@@ -98,6 +102,7 @@ impl Shared {
             security: Security::default(),
             desk: None,
             discarded: Vec::new(),
+            watch,
             armed: None,
             stopped: false,
         };
@@ -123,18 +128,19 @@ impl Shared {
     /// As [`with`](Self::with), for tasks that are told the time.
     pub(crate) fn with_at<R>(&self, now: Instant, work: impl FnOnce(&mut State, Instant) -> R) -> R {
         let mut wakers = Vec::new();
-        let (result, discarded) = {
+        let (result, discarded, unlocked) = {
             let mut state = lock(&self.state);
             // A flush or a close covers the records that were accepted before it: the client has to know of them.
             self.hear(&mut state, now);
             let result = work(&mut state, now);
             self.pump(&mut state, now, &mut wakers);
-            (result, std::mem::take(&mut state.discarded))
+            (result, std::mem::take(&mut state.discarded), state.watch.take())
         };
         drop(discarded);
         for waker in wakers {
             waker.wake();
         }
+        unlocked.run();
         result
     }
 
@@ -206,12 +212,13 @@ impl Shared {
     /// Ends everything that waits: the driver is gone, or the client closed.
     pub(crate) fn stop(&self) {
         let mut wakers = Vec::new();
-        let discarded = {
+        let (discarded, unlocked) = {
             let mut state = lock(&self.state);
             state.stop(&mut wakers);
-            std::mem::take(&mut state.discarded)
+            (std::mem::take(&mut state.discarded), state.watch.take())
         };
         drop(discarded);
+        unlocked.run();
         self.control.raise(&mut wakers);
         self.ended.take(&mut wakers);
         for waker in wakers {
@@ -233,6 +240,7 @@ impl Shared {
         while !state.stopped
             && let Some(action) = state.client.poll(now)
         {
+            state.watch.action(&state.client, &action);
             state.carry_out(now, action, wakers);
         }
         let next = state.client.poll_timeout();
@@ -247,6 +255,17 @@ impl Shared {
 }
 
 impl State {
+    /// A copy of all that is counted, by the machines and by the handles.
+    pub(crate) fn metrics(&self, now: Instant) -> Metrics {
+        let mut metrics = self.client.metrics(now);
+        for producer in &mut metrics.producers {
+            if let Some(pool) = self.producers.get(&producer.producer) {
+                (producer.buffered_bytes, producer.buffer_bytes) = pool.buffered();
+            }
+        }
+        metrics
+    }
+
     /// When the control task has something to do, even if nothing happens.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let rooms = self.producers.values().filter_map(|pool| pool.next_deadline());
@@ -406,5 +425,6 @@ impl State {
         if let Some((desk, _)) = self.desk.take() {
             Desk::leave(desk, wakers);
         }
+        self.watch.end();
     }
 }

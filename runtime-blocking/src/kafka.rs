@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use klamm_engine::{ConnectError, CredentialRequest, Mechanism, Sasl, block_on};
+use klamm_engine::{ConnectError, CredentialRequest, EventOptions, Mechanism, Metrics, Sasl, block_on};
 
-use crate::{Admin, ConsumerBuilder, GroupConsumerBuilder, ProducerBuilder, driver::Blocking, options};
+use crate::{
+    Admin, ConsumerBuilder, Events, GroupConsumerBuilder, ProducerBuilder, driver::Blocking, options,
+};
 
 /// A client of one Kafka cluster. See [`klamm_engine::Kafka`].
 #[derive(Clone, Debug)]
@@ -52,6 +54,18 @@ impl Kafka {
         self.inner.diagnosis()
     }
 
+    /// As [`klamm_engine::Kafka::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.inner.metrics()
+    }
+
+    /// As [`klamm_engine::Kafka::events`].
+    #[must_use]
+    pub fn events(&self, options: EventOptions) -> Events {
+        Events::new(self.inner.events(options))
+    }
+
     /// Closes the client for all who hold a part of it, and waits for that: producers deliver what they have, within
     /// the client's `close_timeout`; consumers and administration end.
     pub fn close(&self) {
@@ -87,6 +101,12 @@ impl KafkaBuilder {
     pub fn tls(mut self, tls: klamm_engine::Tls) -> Self {
         self.inner = self.inner.tls(tls);
         self
+    }
+
+    /// As [`klamm_engine::KafkaBuilder::events`].
+    pub fn events(self, options: EventOptions) -> (Self, Events) {
+        let (inner, events) = self.inner.events(options);
+        (Self { inner }, Events::new(events))
     }
 
     /// As [`klamm_engine::KafkaBuilder::reconnect_backoff`].

@@ -28,6 +28,7 @@
 mod admin;
 mod consumer;
 mod driver;
+mod events;
 mod group;
 mod kafka;
 mod producer;
@@ -35,23 +36,26 @@ mod stream;
 
 pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
+pub use events::Events;
 pub use group::{GroupConsumer, GroupConsumerBuilder};
 pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
 #[cfg(feature = "tls")]
 pub use klamm_engine::Tls;
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
-    AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, CloseReason,
-    ClusterDescription, CommitError, CommitErrorKind, CommitOffset, CommittedOffset, CommittedOffsets,
-    Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic, CredentialRequest, Credentials,
-    Delivery, Effect, ErrorCode, Event, Explanation, FetchedBatch, GroupBatch, GroupDescription, GroupError,
-    GroupEvent, GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError,
-    GroupStep, GroupType, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName,
-    NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
-    PartitionTrouble, Partitioner, Password, PendingCommit, PerItem, ProduceError, ProduceErrorKind, Record,
-    RecordMetadata, ResetReason, Revocation, Sasl, Secret, SeekError, SendError, Source, StartAt, Str,
-    StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions, TopicUnavailable,
-    TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, assignor, records,
+    AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, ClientEvent,
+    CloseReason, ClusterDescription, CommitError, CommitErrorKind, CommitOffset, CommittedOffset,
+    CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
+    CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, Explanation,
+    FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent, GroupListing,
+    GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep, GroupType,
+    InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName, Metrics, NewTopic,
+    NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
+    PartitionTrouble, Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError, ProduceErrorKind,
+    Record, RecordMetadata, RequestError, ResetReason, Revocation, Sasl, Secret, SeekError, SendError,
+    Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions,
+    TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value,
+    WireContent, WireMessage, assignor, metrics, records,
 };
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};

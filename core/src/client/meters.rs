@@ -71,6 +71,7 @@ impl Client {
     pub fn metrics(&self, now: Instant) -> Metrics {
         let meters = &self.links.meters;
         let mut metrics = Metrics {
+            client_id: self.config.connection.client_id.clone(),
             connections: meters.total.clone(),
             apis: meters.apis.clone(),
             brokers: self.broker_metrics(),

@@ -60,6 +60,10 @@ impl Connection {
     ) -> Result<(), CloseReason> {
         let malformed = |error| CloseReason::Misbehaved(Misbehaved::Malformed(error));
         if error_code(frame.clone()) == Some(ErrorCode::UNSUPPORTED_VERSION) {
+            // The refusal itself is in version 0, whatever was asked.
+            if let Ok(refusal) = decode(sent.api, 0, frame.clone()) {
+                self.meter.response(sent, frame_bytes(&frame), &refusal, 0);
+            }
             let older = older_version(sent.version, frame).ok_or(CloseReason::UnsupportedVersion)?;
             probe!(ApiVersionsDowngraded);
             self.enter(Input::OtherVersions);

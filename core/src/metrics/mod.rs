@@ -11,12 +11,14 @@ mod consumer;
 mod group;
 mod histogram;
 mod producer;
+mod prometheus;
+mod samples;
 #[cfg(test)]
 mod tests;
 
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use klamm_protocol::ApiKey;
+use klamm_protocol::{ApiKey, Str};
 
 pub use self::{
     connection::{ApiMetrics, BrokerMetrics, ConnectionMetrics, Exchange},
@@ -24,12 +26,15 @@ pub use self::{
     group::{GroupCounts, GroupMetrics},
     histogram::Histogram,
     producer::{ProducerCounts, ProducerMetrics},
+    samples::{MetricKind, MetricSample, MetricValue},
 };
 
 /// A copy of all that a client has counted.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Metrics {
+    /// The client's name (`client.id`).
+    pub client_id: Str,
     /// All connections since the client began, those to brokers that are gone included.
     pub connections: ConnectionMetrics,
     /// The same for each broker and bootstrap address that is known at present.

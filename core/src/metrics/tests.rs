@@ -1,6 +1,11 @@
 use core::time::Duration;
 
-use super::{Histogram, ProducerCounts};
+use alloc::{collections::BTreeSet, format};
+
+use klamm_protocol::Str;
+
+use super::{Histogram, Metrics, ProducerCounts, ProducerMetrics};
+use crate::ProducerHandle;
 
 #[test]
 fn a_duration_is_counted_in_the_first_bucket_whose_bound_it_does_not_exceed() {
@@ -39,4 +44,22 @@ fn ratios_are_none_before_there_is_anything() {
     assert_eq!((counts.compression_ratio(), counts.batch_fill(100)), (None, None));
     counts.sealed(3, 40, 80);
     assert_eq!((counts.compression_ratio(), counts.batch_fill(100)), (Some(0.5), Some(0.8)));
+}
+
+#[test]
+fn the_text_form_has_each_family_once_and_escapes_labels() {
+    let mut metrics = Metrics { client_id: Str::from("a\"b\\c\nd"), ..Metrics::default() };
+    metrics.connections.latency.record(Duration::from_millis(3));
+    metrics.connections.disconnects.insert("idle", 2);
+    metrics.producers.push(ProducerMetrics::new(ProducerHandle(0)));
+    metrics.producers.push(ProducerMetrics::new(ProducerHandle(1)));
+    let text = metrics.to_prometheus();
+    for name in metrics.samples().iter().map(|sample| sample.name).collect::<BTreeSet<_>>() {
+        assert_eq!(text.matches(&format!("# TYPE {name} ")).count(), 1, "{name}");
+    }
+    assert!(text.contains("klamm_requests_total{client_id=\"a\\\"b\\\\c\\nd\"} 0\n"), "{text}");
+    assert!(text.contains(",reason=\"idle\"} 2\n"), "{text}");
+    assert!(text.contains(",le=\"0.004194304\"} 1\n"), "3 ms are in the bucket up to 2^22 ns: {text}");
+    assert!(text.contains(",le=\"0.002097152\"} 0\n") && text.contains(",le=\"+Inf\"} 1\n"), "{text}");
+    assert!(text.contains("klamm_request_latency_seconds_sum") && text.contains("} 0.003\n"), "{text}");
 }

@@ -16,7 +16,12 @@ use klamm_core::{
 use klamm_protocol::Str;
 
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
-use crate::{Clock, ControlTask, Sasl, operation::Stopped, shared::Shared};
+use crate::{
+    Clock, ControlTask, EventOptions, Events, Sasl,
+    observe::{Queue, Watch},
+    operation::Stopped,
+    shared::Shared,
+};
 #[cfg(feature = "tls")]
 use crate::{Tls, security::Security};
 
@@ -29,6 +34,7 @@ pub struct KafkaBuilder<R: Runtime> {
     connect_timeout: Duration,
     max_block: Duration,
     seed: Option<u64>,
+    watchers: Vec<Arc<Queue>>,
     clock: Option<R::Clock>,
     sasl: Option<Sasl>,
     #[cfg(feature = "tls")]
@@ -45,6 +51,7 @@ impl<R: Runtime> Clone for KafkaBuilder<R> {
             sasl: self.sasl.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
+            watchers: self.watchers.clone(),
             ..*self
         }
     }
@@ -65,6 +72,7 @@ impl<R: Runtime> KafkaBuilder<R> {
             connect_timeout: Duration::from_secs(30),
             max_block: Duration::from_secs(60),
             seed: None,
+            watchers: Vec::new(),
             clock: None,
             sasl: None,
             #[cfg(feature = "tls")]
@@ -76,6 +84,15 @@ impl<R: Runtime> KafkaBuilder<R> {
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.connection.client_id = Str::from(id.into());
         self
+    }
+
+    /// Tells what happens in the client, from its first attempt to connect on; see [`Kafka::events`]. A builder that was
+    /// cloned after this tells of all its clients together.
+    pub fn events(mut self, options: EventOptions) -> (Self, Events) {
+        let (queue, events) = Events::new(options);
+        self.connection.keep_messages |= queue.options().messages;
+        self.watchers.push(queue);
+        (self, events)
     }
 
     /// How long [`connect`](Self::connect) looks for the cluster. Default: 30 s.
@@ -191,7 +208,7 @@ impl<R: Runtime> KafkaBuilder<R> {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let close_timeout = config.close_timeout;
         let client = Client::new(config, &Entropy::new(seed), clock.now());
-        let shared = Arc::new(Shared::new(client, clock));
+        let shared = Arc::new(Shared::new(client, clock, Watch::new(self.watchers)));
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             let source = tls.into_source().map_err(|why| InvalidConfig::new("tls", why))?;

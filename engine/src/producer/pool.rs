@@ -250,6 +250,12 @@ impl Pool {
     }
 
     /// The level that a codec is used with; `None`: its own default.
+    /// The bytes of the buffer that are taken, and all of them.
+    pub(crate) fn buffered(&self) -> (u64, u64) {
+        let bytes = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX);
+        (bytes(self.memory.bytes.taken()), bytes(self.own.memory))
+    }
+
     pub(crate) fn level(&self, codec: Compression) -> Option<i32> {
         self.own.level.filter(|_| codec == self.config.compression.first())
     }

@@ -3,6 +3,7 @@
 mod broker;
 mod consuming;
 mod handing_over;
+mod observing;
 mod producing;
 
 use std::{
