@@ -60,6 +60,8 @@ mod sources;
 mod time;
 mod timers;
 mod token;
+pub mod transaction;
+mod whereabouts;
 
 pub use backoff::Backoff;
 pub use entropy::Entropy;

@@ -12,6 +12,8 @@ pub enum Token {
     Cluster(u64),
     /// A producer: produce requests and its producer id.
     Producer(ProducerHandle, u64),
+    /// The transactions of a producer.
+    Transaction(ProducerHandle, u64),
     /// A consumer: fetches and offset look-ups.
     Consumer(ConsumerId, u64),
     /// The membership and the offsets of a consumer in a group.

@@ -16,9 +16,11 @@ pub use error::{ConnectError, InvalidConfig};
 
 use klamm_core::metrics::Metrics;
 
+#[cfg(doc)]
+use crate::ExactlyOnce;
 use crate::{
-    Admin, Clock, ConsumerBuilder, ControlTask, EventOptions, Events, GroupConsumerBuilder, ProducerBuilder,
-    shared::Shared, wait::until,
+    Admin, Clock, ConsumerBuilder, ControlTask, EventOptions, Events, ExactlyOnceBuilder, GroupConsumer,
+    GroupConsumerBuilder, ProducerBuilder, TransactionalBuilder, shared::Shared, wait::until,
 };
 
 /// How an adapter drives a client.
@@ -108,6 +110,20 @@ impl<R> Kafka<R> {
     /// Begins to configure a producer.
     pub fn producer(&self) -> ProducerBuilder {
         ProducerBuilder::new(Arc::clone(&self.client))
+    }
+
+    /// Begins to configure a producer of transactions with this id (`transactional.id`).
+    pub fn transactional(&self, transactional_id: impl AsRef<str>) -> TransactionalBuilder {
+        TransactionalBuilder::new(Arc::clone(&self.client), transactional_id.as_ref())
+    }
+
+    /// Reads as a member of a group and writes what comes of it, exactly once: see [`ExactlyOnce`].
+    pub fn exactly_once(
+        &self,
+        transactional_id: impl AsRef<str>,
+        consumer: GroupConsumer,
+    ) -> ExactlyOnceBuilder {
+        ExactlyOnceBuilder::new(self.transactional(transactional_id), consumer)
     }
 
     /// Begins to configure a consumer.

@@ -39,6 +39,7 @@ mod shared;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod wait;
 
 pub use admin::{Admin, GroupListings, PerItem};
@@ -63,6 +64,9 @@ pub use record::{Record, RecordMetadata, Short, Value};
 #[cfg(feature = "tls")]
 pub use security::Tls;
 pub use security::{CredentialRequest, CredentialRequests, Sasl};
+pub use transaction::{
+    ExactlyOnce, ExactlyOnceBuilder, ExactlyOnceError, Round, Transactional, TransactionalBuilder, Txn,
+};
 pub use wait::{block_on, block_on_until};
 
 pub use klamm_core::{
@@ -82,10 +86,11 @@ pub use klamm_core::{
     },
     metrics::Metrics,
     producer::{
-        Acks, ProduceError, ProduceErrorKind,
+        Acks, ProduceError, ProduceErrorKind, ProducerId,
         partitioner::{Partitioner, UnknownPartitioner},
     },
     sasl::{AuthenticationError, BearerToken, Credentials, Mechanism, Password, Secret},
+    transaction::{TransactionError, TransactionErrorKind, TransactionStep},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};
 

@@ -17,6 +17,10 @@ pub struct GroupConsumer {
 }
 
 impl GroupConsumer {
+    pub(crate) fn into_inner(self) -> klamm_engine::GroupConsumer {
+        self.inner
+    }
+
     /// The next records or event, as they come. What was handed out before, and was dropped, counts as done with.
     ///
     /// # Errors

@@ -5,7 +5,8 @@ use std::time::Duration;
 use klamm_engine::{ConnectError, CredentialRequest, EventOptions, Mechanism, Metrics, Sasl, block_on};
 
 use crate::{
-    Admin, ConsumerBuilder, Events, GroupConsumerBuilder, ProducerBuilder, driver::Blocking, options,
+    Admin, ConsumerBuilder, Events, ExactlyOnceBuilder, GroupConsumer, GroupConsumerBuilder, ProducerBuilder,
+    TransactionalBuilder, driver::Blocking, options,
 };
 
 /// A client of one Kafka cluster. See [`klamm_engine::Kafka`].
@@ -24,6 +25,20 @@ impl Kafka {
     /// Begins to configure a producer.
     pub fn producer(&self) -> ProducerBuilder {
         ProducerBuilder::new(self.inner.producer())
+    }
+
+    /// Begins to configure a producer of transactions with this id (`transactional.id`).
+    pub fn transactional(&self, transactional_id: impl AsRef<str>) -> TransactionalBuilder {
+        TransactionalBuilder::new(self.inner.transactional(transactional_id))
+    }
+
+    /// Reads as a member of a group and writes what comes of it, exactly once: see [`klamm_engine::ExactlyOnce`].
+    pub fn exactly_once(
+        &self,
+        transactional_id: impl AsRef<str>,
+        consumer: GroupConsumer,
+    ) -> ExactlyOnceBuilder {
+        ExactlyOnceBuilder::new(self.inner.exactly_once(transactional_id, consumer.into_inner()))
     }
 
     /// Begins to configure a consumer.

@@ -33,6 +33,7 @@ mod group;
 mod kafka;
 mod producer;
 mod stream;
+mod transaction;
 
 pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
@@ -46,19 +47,21 @@ pub use klamm_engine::{
     AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, ClientEvent,
     CloseReason, ClusterDescription, CommitError, CommitErrorKind, CommitOffset, CommittedOffset,
     CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
-    CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, Explanation,
-    FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent, GroupListing,
-    GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep, GroupType,
-    InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName, Metrics, NewTopic,
+    CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, ExactlyOnceError,
+    Explanation, FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent,
+    GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep,
+    GroupType, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName, Metrics, NewTopic,
     NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
     PartitionTrouble, Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError, ProduceErrorKind,
-    Record, RecordMetadata, RequestError, ResetReason, Revocation, Sasl, Secret, SeekError, SendError,
-    Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions,
-    TopicUnavailable, TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value,
-    WireContent, WireMessage, assignor, metrics, records,
+    ProducerId, Record, RecordMetadata, RequestError, ResetReason, Revocation, Round, Sasl, Secret,
+    SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition,
+    TopicPartitions, TopicUnavailable, TransactionError, TransactionErrorKind, TransactionStep, TrySendError,
+    Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent, WireMessage, assignor,
+    metrics, records,
 };
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};
+pub use transaction::{ExactlyOnce, ExactlyOnceBuilder, Transactional, TransactionalBuilder, Txn};
 
 /// Forwards the options of a builder.
 macro_rules! options {

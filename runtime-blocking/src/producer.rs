@@ -207,6 +207,10 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    pub(crate) const fn new(inner: klamm_engine::Receipt) -> Self {
+        Self { inner }
+    }
+
     /// Waits for the outcome. It comes by the producer's delivery timeout.
     ///
     /// # Errors

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use klamm_engine::GroupMetadata;
+
 use crate::Outcome;
+use crate::transactions::{Transactional, TransactionalSettings};
 
 /// A codec, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -206,6 +209,8 @@ pub struct ConsumerSettings {
     pub max_poll_records: Option<usize>,
     /// The expression for the topics whose partitions are consumed from their beginning, beside those that are named.
     pub pattern: Option<String>,
+    /// Whether only records of committed transactions are read.
+    pub read_committed: bool,
 }
 
 /// One partition of a consumer.
@@ -338,6 +343,9 @@ pub trait Member: Send {
     /// When it cannot be had.
     fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>>;
 
+    /// What a transaction has to know of it.
+    fn metadata(&self) -> Option<GroupMetadata>;
+
     /// The partitions that it reads, in order.
     fn assignment(&self) -> Vec<(String, i32)>;
 
@@ -375,6 +383,25 @@ pub trait Client: Send + Sync {
     /// # Errors
     /// When the settings contradict each other.
     fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>>;
+
+    /// A producer of transactions.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    fn transactional(&self, settings: &TransactionalSettings) -> Outcome<Box<dyn Transactional>>;
+
+    /// Reads as a member of a group and writes each record to a topic, exactly once, until `is_over`, which is asked
+    /// after each transaction and when there is nothing to read.
+    ///
+    /// # Errors
+    /// When it does not go on.
+    fn copy_exactly_once(
+        &self,
+        settings: &MemberSettings,
+        transactional_id: &str,
+        to: &str,
+        is_over: &mut dyn FnMut() -> bool,
+    ) -> Outcome<()>;
 
     /// A consumer of these partitions of a topic, from their beginning, made like this.
     ///

@@ -9,6 +9,7 @@ pub mod input;
 pub mod program;
 pub mod real;
 pub mod scenario;
+pub mod transactions;
 pub mod wire;
 
 /// The result of a step of a scenario: any error ends the scenario, with its text.

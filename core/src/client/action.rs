@@ -14,6 +14,7 @@ use crate::{
     group::{CommitError, CommitResult, CommittedOffsets, GroupEvent},
     producer::{BatchId, Outcome, Seal},
     sasl::Credentials,
+    transaction::TransactionError,
 };
 
 /// An output of [`Client`](super::Client). Carry them out in their order.
@@ -154,6 +155,8 @@ pub enum Done {
     Topic(Result<(), TopicUnavailable>),
     /// Every batch that was there when the flush began has its outcome.
     Flushed,
+    /// A step of a transaction.
+    Transaction(Result<(), TransactionError>),
     /// A commit.
     Committed(CommitResult),
     /// What a group has committed.

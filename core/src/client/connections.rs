@@ -23,6 +23,7 @@ impl Client {
             ConnectionEvent::Ready(versions) => {
                 let Some(link) = self.links.ready(connection, Arc::clone(&versions)) else { return };
                 self.diagnosis.connected(&link.address);
+                self.producers.handle_offered(&versions);
                 self.cluster.handle_connected(link.node);
                 if let (Node::Broker(broker), Purpose::Produce) = (link.node, link.purpose) {
                     self.producers.handle_ready(now, broker, &versions);

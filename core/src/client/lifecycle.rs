@@ -69,7 +69,7 @@ impl Client {
                 self.close_all_groups(now, deadline);
                 self.consumers.close_all(now);
                 self.admin.close(now);
-                self.producers.close_all(now);
+                self.producers.close_all(now, deadline);
                 self.check_topic_waits(now);
                 self.check_connects(now);
             }

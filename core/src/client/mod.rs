@@ -27,6 +27,7 @@ mod links;
 mod meters;
 mod producers;
 mod route;
+mod transactions;
 
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use core::fmt;
 
 use klamm_protocol::{ApiKey, Str, messages::AnyResponse};
 
-use super::{Action, Client, Done, Table, route};
+use super::{Action, Client, Done, Table, route, transactions::Offers};
 use crate::{
     BrokerId, Entropy, Instant, Misbehaved, OperationId, PartitionIndex, ProducerHandle, Purpose,
     cluster::{Node, TopicError, TopicState},
@@ -20,16 +20,21 @@ use crate::{
         Signal,
     },
     timers::earliest,
+    transaction::Transaction,
 };
 
 #[derive(Debug)]
-struct Entry {
-    producer: Producer,
+pub(super) struct Entry {
+    pub(super) producer: Producer,
+    /// With a transactional id, what is said to its coordinator.
+    pub(super) transaction: Option<Transaction>,
     /// The topics whose metadata are kept for this producer.
     topics: BTreeSet<Str>,
     flushes: BTreeMap<FlushId, OperationId>,
     /// When what is left is given up, once the producer is being closed.
     abort_at: Option<Instant>,
+    /// The producer has nothing left; the transaction may have.
+    pub(super) is_closed: bool,
 }
 
 /// Somebody waits for a topic.
@@ -44,10 +49,25 @@ struct TopicWait {
 pub(super) struct Producers {
     entropy: Entropy,
     next_id: u32,
-    table: Table<ProducerHandle, Entry>,
+    pub(super) table: Table<ProducerHandle, Entry>,
+    pub(super) offers: Offers,
     waits: Vec<TopicWait>,
     /// Producers that asked for a connection to a broker that nobody knows.
     unknown: BTreeSet<(ProducerHandle, BrokerId)>,
+}
+
+impl Entry {
+    fn poll_timeout(&self) -> Option<Instant> {
+        let transaction = self.transaction.as_ref().and_then(Transaction::poll_timeout);
+        earliest(self.producer.poll_timeout(), transaction)
+    }
+
+    fn close(&mut self, now: Instant, deadline: Instant) {
+        self.producer.close(now);
+        if let Some(transaction) = &mut self.transaction {
+            transaction.close(deadline);
+        }
+    }
 }
 
 /// A topic that was waited for cannot be had.
@@ -77,7 +97,14 @@ impl core::error::Error for TopicUnavailable {}
 
 impl Producers {
     pub(super) const fn new(entropy: Entropy) -> Self {
-        Self { entropy, next_id: 0, table: Table::new(), waits: Vec::new(), unknown: BTreeSet::new() }
+        Self {
+            entropy,
+            next_id: 0,
+            table: Table::new(),
+            offers: Offers::new(),
+            waits: Vec::new(),
+            unknown: BTreeSet::new(),
+        }
     }
 
     fn get(&mut self, handle: ProducerHandle) -> Option<&mut Producer> {
@@ -95,6 +122,9 @@ impl Producers {
     pub(super) fn handle_timeout(&mut self, now: Instant) {
         for entry in self.table.values_mut() {
             entry.producer.handle_timeout(now);
+            if let Some(transaction) = &mut entry.transaction {
+                transaction.handle_timeout(now);
+            }
             if entry.abort_at.is_some_and(|at| at <= now) {
                 probe!(AbortedByProducerClose, entry.producer.outstanding() > 0);
                 entry.abort_at = None;
@@ -104,8 +134,7 @@ impl Producers {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let producers =
-            self.table.values().map(|entry| earliest(entry.producer.poll_timeout(), entry.abort_at));
+        let producers = self.table.values().map(|entry| earliest(entry.poll_timeout(), entry.abort_at));
         let waits = self.waits.iter().map(|wait| Some(wait.deadline));
         producers.chain(waits).fold(None, earliest)
     }
@@ -159,9 +188,9 @@ impl Producers {
         }
     }
 
-    pub(super) fn close_all(&mut self, now: Instant) {
+    pub(super) fn close_all(&mut self, now: Instant, deadline: Instant) {
         for entry in self.table.values_mut() {
-            entry.producer.close(now);
+            entry.close(now, deadline);
         }
     }
 
@@ -183,16 +212,38 @@ impl Client {
         now: Instant,
         config: ProducerConfig,
     ) -> Result<ProducerHandle, ConfigError> {
+        let (handle, entropy) = self.next_producer();
+        let producer = Producer::new(handle, config, entropy)?;
+        Ok(self.add_producer(now, producer, None))
+    }
+
+    pub(super) fn add_producer(
+        &mut self,
+        now: Instant,
+        producer: Producer,
+        transaction: Option<Transaction>,
+    ) -> ProducerHandle {
         let handle = ProducerHandle(self.producers.next_id);
-        let entropy = self.producers.entropy.fork(u64::from(handle.0));
-        let mut producer = Producer::new(handle, config, entropy)?;
+        let mut entry = Entry {
+            producer,
+            transaction,
+            topics: BTreeSet::new(),
+            flushes: BTreeMap::new(),
+            abort_at: None,
+            is_closed: false,
+        };
         if self.lifecycle.is_closing() {
-            producer.close(now);
+            entry.close(now, now);
         }
         self.producers.next_id = self.producers.next_id.wrapping_add(1);
-        let entry = Entry { producer, topics: BTreeSet::new(), flushes: BTreeMap::new(), abort_at: None };
         self.producers.table.insert(handle, entry);
-        Ok(handle)
+        handle
+    }
+
+    /// The handle and the randomness of the next producer.
+    pub(super) fn next_producer(&self) -> (ProducerHandle, Entropy) {
+        let handle = ProducerHandle(self.producers.next_id);
+        (handle, self.producers.entropy.fork(u64::from(handle.0)))
     }
 
     /// A producer, to ask it.
@@ -279,7 +330,7 @@ impl Client {
     /// ([`Action::ProducerClosed`]).
     pub fn close_producer(&mut self, now: Instant, handle: ProducerHandle, deadline: Instant) {
         let Some(entry) = self.producers.table.get_mut(&handle) else { return };
-        entry.producer.close(now);
+        entry.close(now, deadline);
         entry.abort_at = Some(entry.abort_at.map_or(deadline, |earlier| earlier.min(deadline)));
         if deadline <= now {
             entry.abort_at = None;
@@ -335,6 +386,9 @@ impl Client {
     }
 
     pub(super) fn poll_producers(&mut self, now: Instant) -> bool {
+        if self.poll_transactions(now) {
+            return true;
+        }
         let cluster = &self.cluster;
         let entries = self.producers.table.iter_mut();
         let output = entries
@@ -367,6 +421,9 @@ impl Client {
                 self.cluster.handle_leader_hint(hint.partition, hint.leader, hint.endpoint);
             }
             ProducerOutput::Flushed(flush) => self.flushed(producer, flush),
+            ProducerOutput::Enrol { .. } | ProducerOutput::BatchFailed(_) | ProducerOutput::Drained => {
+                self.tell_transaction(producer, &output);
+            }
             ProducerOutput::Closed => self.producer_closed(producer),
             // A kind of output that is unknown here is none of this client's.
             #[expect(unreachable_patterns, reason = "the enum may grow")]
@@ -382,7 +439,13 @@ impl Client {
         }
     }
 
-    fn producer_closed(&mut self, producer: ProducerHandle) {
+    pub(super) fn producer_closed(&mut self, producer: ProducerHandle) {
+        let Some(entry) = self.producers.table.get_mut(&producer) else { return };
+        entry.is_closed = true;
+        if entry.transaction.is_some() {
+            // Its end is still to come.
+            return;
+        }
         let Some(entry) = self.producers.table.remove(&producer) else { return };
         for topic in &entry.topics {
             self.cluster.release_topic(topic);

@@ -129,6 +129,9 @@ impl Client {
             Token::Producer(producer, number) => {
                 self.producers.handle_response(now, producer, number, &response)
             }
+            Token::Transaction(producer, number) => {
+                self.producers.handle_transaction_response(now, producer, number, &response)
+            }
             Token::Consumer(consumer, number) => {
                 self.consumers.handle_response(now, consumer, number, version, &response);
                 Ok(())
@@ -147,6 +150,9 @@ impl Client {
                 self.cluster.handle_lost(now, number, why.error());
             }
             Token::Producer(producer, number) => self.producers.handle_lost(now, producer, number, why),
+            Token::Transaction(producer, number) => {
+                self.producers.handle_transaction_lost(now, producer, number, why);
+            }
             Token::Consumer(consumer, number) => {
                 self.consumers.handle_lost(now, consumer, number, why.error());
             }

@@ -3,11 +3,10 @@
 use klamm_protocol::messages::AnyResponse;
 
 use super::{
-    Group, GroupEvent, GroupOutput, Owner,
+    Group, GroupError, GroupEvent, GroupOutput, GroupStep, Owner,
     commits::{CommitOutput, LookupId, LookupOutput},
-    whereabouts::Found,
 };
-use crate::{BrokerId, Instant, Misbehaved};
+use crate::{BrokerId, Instant, Misbehaved, whereabouts::Found};
 
 impl Group {
     /// Takes an answer. `number` is that of its token; an unknown one is ignored.
@@ -27,7 +26,8 @@ impl Group {
             (Owner::Whereabouts, AnyResponse::FindCoordinator(response)) => {
                 let found =
                     self.dialogue.whereabouts.handle_response(now, number, response, &mut self.entropy);
-                if let Found::Refused(error) = found {
+                if let Found::Refused { code, message } = found {
+                    let error = GroupError::because(GroupStep::FindCoordinator, code, &message);
                     self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
                 }
                 return Ok(());

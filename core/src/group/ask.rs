@@ -5,9 +5,11 @@ use alloc::boxed::Box;
 use super::{
     Group, GroupOutput, Owner, UnderWay,
     membership::{Ask, Identity},
-    whereabouts,
 };
-use crate::{BrokerId, Instant, Purpose, Request, Target, Token, earliest};
+use crate::{
+    BrokerId, Instant, Purpose, Request, Target, Token, earliest,
+    whereabouts::{self, Coordinated},
+};
 
 impl Group {
     /// The next output; `None` when there is none until something is put in.
@@ -29,7 +31,8 @@ impl Group {
             if self.wants_coordinator(now) {
                 self.dialogue.whereabouts.want();
             }
-            let request = self.dialogue.whereabouts.ask(now, number, &self.config.group_id);
+            let request =
+                self.dialogue.whereabouts.ask(now, number, (Coordinated::Group, &self.config.group_id));
             let Some(request) = request else { return false };
             let mut ask = Ask::new(request, self.config.request_timeout);
             ask.max_version = whereabouts::MAX_VERSION;

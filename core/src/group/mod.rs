@@ -36,7 +36,6 @@ mod rebalance;
 mod reconcile;
 #[cfg(test)]
 mod tests;
-mod whereabouts;
 
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -52,7 +51,6 @@ use self::{
     membership::{Identity, Membership},
     ownership::Ownership,
     progress::Progress,
-    whereabouts::Whereabouts,
 };
 pub use self::{
     config::{GroupConfig, GroupProtocol, InvalidGroupConfig},
@@ -69,6 +67,7 @@ use crate::{
     consumer::OffsetReset,
     earliest,
     metrics::{GroupCounts, GroupMetrics},
+    whereabouts::Whereabouts,
 };
 
 /// How long an automatic commit is tried at most.
@@ -188,6 +187,14 @@ pub struct GroupMetadata {
     pub member_id: Str,
     /// If it is static.
     pub instance_id: Option<Str>,
+}
+
+impl GroupMetadata {
+    /// For who commits offsets for a group without being a member, as those do who assign partitions themselves.
+    #[must_use]
+    pub const fn without_member(group_id: Str) -> Self {
+        Self { group_id, generation: -1, member_id: Str::from_static(""), instance_id: None }
+    }
 }
 
 impl Group {
@@ -313,6 +320,12 @@ impl Group {
             since_heartbeat: counts.last_heartbeat.map(|at| now.since(at)),
             rebalancing_for: counts.rebalancing_since.map(|since| now.since(since)),
         }
+    }
+
+    /// Whether offsets are committed by themselves.
+    #[must_use]
+    pub const fn commits_by_itself(&self) -> bool {
+        self.config.auto_commit.is_some()
     }
 
     /// Whether topics that exist for the brokers only are left out of patterns.

@@ -258,4 +258,30 @@ table! {
     LeaderlessAvoided by "engine::tests::handing_over::records_without_a_key_keep_away_from_partitions_without_a_leader",
     /// A part of a batch has its outcome.
     PartSettled by "engine::producer::tests::a_batch_that_comes_in_parts_is_done_with_its_last_part",
+    /// A record is accepted after its transaction failed, and dropped.
+    RecordAfterTransactionFailed by "core::producer::tests::transactional::nothing_follows_a_failure",
+    /// A transaction failed and can only be aborted.
+    TransactionFailed by "core::transaction::tests::version_1::failed_batch_means_abort",
+    /// Another producer took the transactional id over.
+    TransactionFenced by "core::transaction::tests::version_1::fenced_for_good",
+    /// A commit that was sent has no answer in time.
+    CommitInDoubt by "core::transaction::tests::certainty::unanswered_commit_is_in_doubt",
+    /// A commit was written, and its answer is lost.
+    CommitUnanswered by "core::transaction::tests::certainty::unanswered_commit_is_in_doubt",
+    /// A transaction is begun while the one before is open.
+    TransactionLeftOpen by "core::transaction::tests::version_1::begin_ends_what_is_open",
+    /// A transaction that failed is committed.
+    FailedTransactionCommitted by "core::transaction::tests::version_1::failed_batch_means_abort",
+    /// A transaction is dropped.
+    TransactionAbandoned by "core::transaction::tests::version_1::begin_ends_what_is_open",
+    /// A group coordinator is too old to be told who the member is.
+    MemberUntold by "core::transaction::tests::offsets::old_coordinators_are_not_told_the_member",
+    /// The coordinator is still completing the transaction before.
+    TransactionStillCompleting by "core::transaction::tests::version_1::waits_for_the_transaction_before",
+    /// The coordinator of a transaction is another broker now.
+    TransactionCoordinatorMoved by "core::transaction::tests::certainty::commit_follows_the_coordinator",
+    /// A producer of transactions got another epoch.
+    TransactionEpochRenewed by "core::transaction::tests::version_1::epoch_is_renewed_after_a_gap",
+    /// There was nothing that the coordinator could abort.
+    NothingToEnd by "core::transaction::tests::rules::rule_7_partitions_added_before_stay_added",
 }

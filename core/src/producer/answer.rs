@@ -1,5 +1,7 @@
 //! What becomes of batches whose request is answered, or is not.
 
+use core::time::Duration;
+
 use klamm_protocol::{
     ErrorCode,
     compression::Compressor,
@@ -14,17 +16,20 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    BrokerId, Effect, Instant, Misbehaved, PartitionIndex,
+    Backoff, BrokerId, Effect, Instant, Misbehaved, PartitionIndex,
     cluster::{Address, Broker, Leader},
 };
 
+/// The pauses before a batch is sent again that the end of the transaction before keeps out.
+const COMPLETING: Backoff = Backoff { initial: Duration::from_millis(5), max: Duration::from_millis(100) };
+
 /// One batch's part of an answer.
 #[derive(Clone, Copy, Debug)]
-struct Answer {
-    verdict: Verdict,
-    code: ErrorCode,
-    acknowledged: Acknowledged,
-    log_start_offset: i64,
+pub(super) struct Answer {
+    pub(super) verdict: Verdict,
+    pub(super) code: ErrorCode,
+    pub(super) acknowledged: Acknowledged,
+    pub(super) log_start_offset: i64,
 }
 
 impl Answer {
@@ -168,6 +173,14 @@ impl Producer {
                 return self.retry(now, index, at);
             }
         }
+        let answer = if self.source.enlisted().is_some() {
+            let Some(answer) = self.in_transaction(index, at, answer) else { return };
+            answer
+        } else {
+            answer
+        };
+        let Some(state) = self.partition_mut(index) else { return };
+        let Some(batch) = state.queue.get_mut(at) else { return };
         match answer.verdict {
             // One behind a batch that was refused is always out of order.
             Verdict::OutOfOrder | Verdict::UnknownProducer if idempotent && at > 0 => {
@@ -213,6 +226,9 @@ impl Producer {
         } else {
             self.progress.counts.retries += 1;
             if at == 0 {
+                // The transaction before is being completed, which takes no longer than writing a marker a partition.
+                let completing = batch.last_code == ErrorCode::CONCURRENT_TRANSACTIONS;
+                let backoff = if completing { COMPLETING } else { backoff };
                 state.retry_at = Some(now + backoff.delay(batch.refusals, &mut self.entropy));
             }
         }

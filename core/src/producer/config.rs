@@ -2,7 +2,7 @@
 
 use core::{fmt, time::Duration};
 
-use klamm_protocol::compression::Compression;
+use klamm_protocol::{Str, compression::Compression};
 
 use crate::Backoff;
 
@@ -73,6 +73,8 @@ pub struct ProducerConfig {
     pub availability_timeout: Duration,
     /// The codecs (`compression.type`, default none).
     pub compression: Codecs,
+    /// The transactional id (`transactional.id`, default none). Needs idempotence.
+    pub transactional_id: Option<Str>,
 }
 
 /// Codecs by preference. The first that a broker takes is used: all take all but zstd, which is for brokers from 2.1
@@ -133,6 +135,7 @@ impl Default for ProducerConfig {
             backoff: Backoff::RETRY,
             availability_timeout: Duration::ZERO,
             compression: Codecs::default(),
+            transactional_id: None,
         }
     }
 }
@@ -157,6 +160,8 @@ pub enum ConfigError {
         /// Linger and request timeout together.
         at_least: Duration,
     },
+    /// Transactions need idempotence.
+    TransactionsNeedIdempotence,
     /// A request could hold no record.
     RequestTooSmall {
         /// What was configured.
@@ -179,6 +184,9 @@ impl fmt::Display for ConfigError {
                 f,
                 "the delivery timeout of {delivery_timeout:?} is shorter than linger and request timeout together: at least {at_least:?}"
             ),
+            Self::TransactionsNeedIdempotence => {
+                f.write_str("a transactional producer is idempotent: do not set idempotence off or optional")
+            }
             Self::RequestTooSmall { max_request_size } => {
                 write!(
                     f,
@@ -217,6 +225,9 @@ impl ProducerConfig {
             if self.max_in_flight > 5 {
                 return Err(ConfigError::IdempotenceInFlight { max_in_flight: self.max_in_flight });
             }
+        }
+        if self.transactional_id.is_some() && (!self.idempotent || self.idempotence_optional) {
+            return Err(ConfigError::TransactionsNeedIdempotence);
         }
         let linger = if self.linger == Self::UNTIL_FLUSHED { Duration::ZERO } else { self.linger };
         let at_least = linger.saturating_add(self.request_timeout);

@@ -39,8 +39,9 @@ impl Producer {
     ///
     /// The broker may have taken a batch that was sent, now or later. If the next one took its sequence, the broker
     /// could mistake that for a resend and acknowledge it without writing it. So whatever was sent and is given up
-    /// ends the partition's epoch.
+    /// ends the partition's epoch. In a transaction it ends the transaction, which has the epoch.
     pub(super) fn fail(&mut self, index: PartitionIndex, at: usize, kind: ProduceErrorKind, code: ErrorCode) {
+        let in_transaction = self.source.enlisted().is_some();
         let Some(state) = self.partition_mut(index) else { return };
         let Some(batch) = state.queue.get(at) else { return };
         probe!(FailedUnsure, batch.unsure);
@@ -48,9 +49,11 @@ impl Producer {
         probe!(FailedUnsent, batch.identity.is_none());
         let effect = batch.effect();
         let code = if code.is_ok() { batch.last_code } else { code };
-        if batch.identity.is_some() {
+        let was_sent = batch.identity.is_some();
+        if was_sent && !in_transaction {
             state.sequences.renew();
         }
+        self.hurt(kind, code, was_sent);
         self.end(index, at, Err(ProduceError { kind, effect, code }));
     }
 
@@ -61,10 +64,17 @@ impl Producer {
             self.fail(index, 0, kind, code);
             return;
         }
+        self.fail_unsealed(index, kind, code);
+    }
+
+    /// Gives up the oldest batch of a partition that is not sealed.
+    pub(super) fn fail_unsealed(&mut self, index: PartitionIndex, kind: ProduceErrorKind, code: ErrorCode) {
+        let Some(state) = self.partition_mut(index) else { return };
         let Some((batch, opened)) = state.unsealed.pop() else { return };
         probe!(ExpiredUnsealed, kind == ProduceErrorKind::TimedOut);
         self.progress.counts.failed_batches += 1;
         self.progress.ended(opened.generation);
+        self.hurt(kind, code, false);
         let error = ProduceError { kind, effect: Effect::None, code };
         self.report(index, batch, Portion::Whole, Err(error));
         self.news.outputs.push_back(ProducerOutput::Discard { partition: index, through: batch });

@@ -2,13 +2,15 @@
 
 use klamm_protocol::{ErrorCode, messages::init_producer_id::InitProducerIdResponse};
 
-use super::{Lost, ProduceErrorKind, ProducerOutput, identity::Answer, machine::Producer};
+use super::{
+    Lost, ProduceErrorKind, ProducerOutput, identity::Answer, machine::Producer, transactional::Source,
+};
 use crate::{Instant, Purpose, Request, Target, Token};
 
 impl Producer {
     /// When the producer id should be asked for, if it should be.
     pub(super) fn ask_for_id_at(&self) -> Option<Instant> {
-        let ids = self.ids.as_ref().filter(|_| self.fatal.is_none() && !self.progress.is_closed())?;
+        let ids = self.source.ids().filter(|_| self.fatal.is_none() && !self.progress.is_closed())?;
         // The first time at once, so that it is there with the first batch; after a failure only if it is needed.
         if ids.has_failed() && self.progress.total() == 0 {
             return None;
@@ -21,7 +23,7 @@ impl Producer {
             return;
         }
         let number = self.sent.number();
-        let Some(message) = self.ids.as_mut().map(|ids| ids.ask(number)) else { return };
+        let Some(message) = self.source.ids_mut().map(|ids| ids.ask(number)) else { return };
         let token = Token::Producer(self.handle, number);
         let request =
             Request::new(Target::Any, Purpose::General, token, message, self.config.request_timeout);
@@ -30,7 +32,7 @@ impl Producer {
 
     pub(super) fn id_answered(&mut self, now: Instant, number: u64, response: &InitProducerIdResponse) {
         let backoff = self.config.backoff;
-        let Some(ids) = self.ids.as_mut().filter(|ids| ids.is_asked(number)) else { return };
+        let Some(ids) = self.source.ids_mut().filter(|ids| ids.is_asked(number)) else { return };
         match ids.handle_response(now, response, backoff, &mut self.entropy) {
             Answer::Ready => self.schedule_all(now),
             Answer::Again => {}
@@ -40,15 +42,15 @@ impl Producer {
     }
 
     pub(super) fn id_lost(&mut self, now: Instant, lost: Lost) {
-        let never_had_one = self.ids.as_ref().is_some_and(|ids| ids.current().is_none());
+        let never_had_one = self.source.ids().is_some_and(|ids| ids.current().is_none());
         if lost == Lost::Unsupported && self.config.idempotence_optional && never_had_one {
             probe!(IdempotenceDropped);
             self.config.idempotent = false;
-            self.ids = None;
+            self.source = Source::None;
             self.schedule_all(now);
         } else if lost == Lost::Unsupported {
             self.fail_for_good(now, ErrorCode::UNSUPPORTED_VERSION);
-        } else if let Some(ids) = &mut self.ids {
+        } else if let Some(ids) = self.source.ids_mut() {
             ids.failed(now, self.config.backoff, &mut self.entropy);
         }
     }

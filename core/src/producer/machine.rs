@@ -13,11 +13,11 @@ use super::{
     SealedPartition, Signal,
     batch::{Batch, Opened},
     broker::{Broker, Link, Round},
-    identity::IdSource,
     partition::{Partition, Rules},
     progress::Progress,
     request::Sent,
     topics::Topics,
+    transactional::Source,
 };
 use crate::{
     BrokerId, Deadlines, Entropy, Instant, Misbehaved, PartitionIndex, ProducerHandle, cluster::Cluster,
@@ -30,8 +30,7 @@ pub struct Producer {
     pub(super) handle: ProducerHandle,
     pub(super) config: ProducerConfig,
     pub(super) entropy: Entropy,
-    /// Where the producer id comes from; `None` without idempotence.
-    pub(super) ids: Option<IdSource>,
+    pub(super) source: Source,
     /// By [`PartitionIndex`].
     pub(super) partitions: Vec<Option<Box<Partition>>>,
     pub(super) topics: Topics,
@@ -56,7 +55,8 @@ pub(super) struct News {
 }
 
 impl Producer {
-    /// A producer without batches. If it is idempotent, it asks for its producer id at once.
+    /// A producer without batches. If it is idempotent, it asks for its producer id at once; with a transactional id it
+    /// waits for [`begin_transaction`](Self::begin_transaction).
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Producer {
         config.validate()?;
         Ok(Self {
             handle,
-            ids: config.idempotent.then(IdSource::new),
+            source: Source::of(&config),
             config,
             entropy,
             partitions: Vec::new(),
@@ -96,6 +96,9 @@ impl Producer {
             None if self.progress.is_closed() => Some((ProduceErrorKind::Aborted, ErrorCode::NONE)),
             None => None,
         };
+        if self.refuses_transactional(now, partition) {
+            return;
+        }
         if let Some((kind, code)) = refused {
             self.fail_partition(now, partition, kind, code);
             return;
@@ -172,7 +175,7 @@ impl Producer {
 
     /// A request will not be answered.
     pub fn handle_lost(&mut self, now: Instant, number: u64, lost: Lost) {
-        if self.ids.as_ref().is_some_and(|ids| ids.is_asked(number)) {
+        if self.source.ids().is_some_and(|ids| ids.is_asked(number)) {
             self.id_lost(now, lost);
         } else {
             self.lost(now, number, lost);
@@ -233,6 +236,9 @@ impl Producer {
         }
         if let Some(flush) = self.progress.poll_flushed() {
             return Some(ProducerOutput::Flushed(flush));
+        }
+        if self.poll_drained() {
+            return Some(ProducerOutput::Drained);
         }
         self.progress.poll_closed().then_some(ProducerOutput::Closed)
     }
@@ -305,7 +311,8 @@ impl Producer {
             idempotent: self.config.idempotent,
             max_in_flight: u32::try_from(self.config.max_in_flight).unwrap_or(u32::MAX)
                 + u32::from(planted!(SixInFlight)),
-            producer_id: self.ids.as_ref().and_then(IdSource::current),
+            producer_id: self.source.producer_id(),
+            transactional: self.source.enlisted().is_some(),
         }
     }
 

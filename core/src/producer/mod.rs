@@ -44,6 +44,12 @@
 //!   its sequence.
 //! - A batch that was ever sent and is given up ends its partition's epoch: see the rule at `Producer::fail`.
 //!
+//! # Transactions
+//!
+//! With a transactional id, the [`Transaction`](crate::transaction::Transaction) gives the id and epoch, and says which
+//! partitions may be written to. A batch that fails ends the transaction, and is not followed by others of it: see
+//! `transactional`.
+//!
 //! The error table is `verdict`; what a partition can do next is `partition::Partition::step`.
 
 mod answer;
@@ -67,6 +73,7 @@ mod schedule;
 mod sequences;
 mod signal;
 mod topics;
+mod transactional;
 mod unsealed;
 mod verdict;
 
@@ -76,6 +83,7 @@ pub use error::{AppendError, ProduceError, ProduceErrorKind};
 pub use machine::Producer;
 pub use outcome::{Acknowledged, FlushId, Outcome, Portion};
 pub use output::{LeaderHint, Lost, ProducerOutput, Seal, SealResult, SealedPartition};
+pub use sequences::ProducerId;
 pub use signal::{Appended, BatchId, Signal};
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use alloc::vec::Vec;
 
-use klamm_protocol::{compression::Compression, records::SealedBatch};
+use klamm_protocol::{Str, compression::Compression, records::SealedBatch};
 
 use super::{BatchId, FlushId, Outcome};
 use crate::{
     BrokerId, PartitionIndex, Request,
     cluster::{Broker, Leader},
+    transaction::BatchFailure,
 };
 
 /// Batches to take out of their buffers and to seal, off every lock.
@@ -67,6 +68,22 @@ pub enum ProducerOutput {
     Leader(LeaderHint),
     /// Every batch that was there when the flush began has its outcome.
     Flushed(FlushId),
+    /// A partition has something and is not in the transaction:
+    /// [`Transaction::handle_wanted`](crate::transaction::Transaction::handle_wanted).
+    Enrol {
+        /// The partition.
+        partition: PartitionIndex,
+        /// Its topic.
+        topic: Str,
+        /// Its number.
+        number: i32,
+    },
+    /// A batch of the transaction was not written:
+    /// [`Transaction::handle_batch_failed`](crate::transaction::Transaction::handle_batch_failed).
+    BatchFailed(BatchFailure),
+    /// The transaction has nothing left and nothing under way:
+    /// [`Transaction::handle_drained`](crate::transaction::Transaction::handle_drained).
+    Drained,
     /// The producer was closed and every batch has its outcome. Nothing follows.
     Closed,
 }

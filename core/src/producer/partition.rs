@@ -16,6 +16,8 @@ pub(super) enum Step {
     Idle,
     /// Its leader is unknown.
     FindLeader,
+    /// It is not in the transaction.
+    Enrol,
     /// A new producer id is needed first.
     AwaitId,
     /// An answer, the end of a backoff, or sealing has to come first.
@@ -40,6 +42,18 @@ pub(super) enum Listed {
     Lingering(BrokerId),
 }
 
+/// Whether a partition is in the transaction that is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Enrolment {
+    /// No.
+    #[default]
+    No,
+    /// It is to be.
+    Asked,
+    /// It is.
+    Done,
+}
+
 /// What a partition's step depends on besides itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
@@ -47,6 +61,7 @@ pub(super) struct Rules {
     /// In-flight requests of one partition, once its leader has acknowledged something.
     pub(super) max_in_flight: u32,
     pub(super) producer_id: Option<ProducerId>,
+    pub(super) transactional: bool,
 }
 
 /// The control plane's side of one partition.
@@ -67,6 +82,7 @@ pub(super) struct Partition {
     /// Nothing is sent before.
     pub(super) retry_at: Option<Instant>,
     pub(super) listed: Listed,
+    pub(super) enrolment: Enrolment,
 }
 
 impl Default for Partition {
@@ -81,6 +97,7 @@ impl Default for Partition {
             proven_on: None,
             retry_at: None,
             listed: Listed::No,
+            enrolment: Enrolment::No,
         }
     }
 }
@@ -94,6 +111,9 @@ impl Partition {
     pub(super) fn step(&self, now: Instant, rules: &Rules) -> Step {
         if self.is_idle() {
             return Step::Idle;
+        }
+        if rules.transactional && self.enrolment != Enrolment::Done {
+            return Step::Enrol;
         }
         let Some(leader) = self.leader else { return Step::FindLeader };
         if self.retry_at.is_some_and(|at| at > now) {

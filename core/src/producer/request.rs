@@ -20,6 +20,8 @@ use crate::{BrokerId, Instant, PartitionIndex, Purpose, Request, Target, Token};
 
 /// The last version that names topics by name.
 const LAST_VERSION_WITH_NAMES: i16 = 12;
+/// Later versions add the partitions to the transaction (KIP-890).
+const LAST_EXPLICIT_VERSION: i16 = 11;
 /// The first versions that take messages of format 1 and batches of format 2.
 const FORMAT_1_VERSION: i16 = 2;
 const FORMAT_2_VERSION: i16 = 3;
@@ -153,7 +155,8 @@ impl Producer {
                 return Ok(None);
             }
         }
-        let records = record_bytes(&batch.sealed, batch.identity, version, batch.refusals > 0)?;
+        let as_sent = (rules.transactional, batch.refusals > 0);
+        let records = record_bytes(&batch.sealed, batch.identity, version, as_sent)?;
         batch.in_flight = Some(number);
         let key = batch.key;
         state.in_flight += 1;
@@ -164,7 +167,10 @@ impl Producer {
     fn request(&self, chosen: Vec<Chosen>, version: i16, (broker, number): (BrokerId, u64)) -> Request {
         let mut topics: Vec<TopicProduceData> = Vec::new();
         let mut last = None;
-        let mut max_version = version;
+        let mut max_version = match self.source.enlisted() {
+            Some(enlisted) if !enlisted.is_implicit() => version.min(LAST_EXPLICIT_VERSION),
+            _ => version,
+        };
         for Chosen { sent, records } in chosen {
             let (topic, number) = sent.name;
             if last != Some(topic) {
@@ -190,7 +196,7 @@ impl Producer {
         }
         let timeout = self.config.request_timeout;
         let message = ProduceRequest {
-            transactional_id: None,
+            transactional_id: self.config.transactional_id.clone(),
             acks: self.config.acks.wire(),
             timeout_ms: i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
             topic_data: topics,
@@ -207,12 +213,13 @@ fn record_bytes(
     sealed: &SealedBatch,
     identity: Option<Identity>,
     version: i16,
-    is_resend: bool,
+    (transactional, is_resend): (bool, bool),
 ) -> Result<RecordBytes, ErrorCode> {
     if version >= FORMAT_2_VERSION {
         let stamp = identity.map_or(Stamp::NONE, |identity| {
             Stamp::idempotent(identity.producer_id, identity.epoch, identity.sequence)
         });
+        let stamp = if transactional { stamp.transactional() } else { stamp };
         let mut header = sealed.header(&stamp);
         if is_resend && planted!(ResendReencoded) {
             // The leader epoch, which no checksum covers.

@@ -50,8 +50,11 @@ impl Producer {
                 self.timers.clear(&index);
             }
         }
+        if step == Step::Enrol {
+            self.enrol(index);
+        }
         if step == Step::AwaitId
-            && let Some(ids) = &mut self.ids
+            && let Some(ids) = self.source.ids_mut()
         {
             ids.want_new();
         }

@@ -2,11 +2,13 @@
 
 use super::batch::Identity;
 
-/// The producer id of this producer, as the cluster gave it.
+/// A producer id and its epoch, as the cluster gave them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ProducerId {
-    pub(super) id: i64,
-    pub(super) epoch: i16,
+pub struct ProducerId {
+    /// The id.
+    pub id: i64,
+    /// The epoch.
+    pub epoch: i16,
 }
 
 /// Gives the batches of one partition their identities.

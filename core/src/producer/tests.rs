@@ -10,3 +10,4 @@ mod model;
 mod refusals;
 mod requests;
 mod tables;
+mod transactional;

@@ -217,6 +217,13 @@ impl GroupConsumer {
         self.client.shared.ask(|state| state.client.group(self.id).map(klamm_core::group::Group::metadata))
     }
 
+    /// Whether offsets are committed by themselves.
+    pub(crate) fn commits_by_itself(&self) -> bool {
+        self.client
+            .shared
+            .ask(|state| state.client.group(self.id).is_some_and(klamm_core::group::Group::commits_by_itself))
+    }
+
     // Offsets.
 
     /// Commits everything that was handed out so far, whether or not it was dropped. It is sent whether or not the

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use klamm_core::{
     Entropy,
     producer::{Acks, Codecs, ConfigError, ProducerConfig, partitioner::Partitioner},
+    transaction::TransactionConfig,
 };
 use klamm_protocol::{
     Str,
@@ -215,7 +216,19 @@ impl ProducerBuilder {
     /// # Errors
     ///
     /// Options contradict each other or the client is closed: which, and what to do.
-    pub fn build(mut self) -> Result<Producer, InvalidConfig> {
+    pub fn build(self) -> Result<Producer, InvalidConfig> {
+        self.build_with(None)
+    }
+
+    /// Makes the producer of transactions.
+    pub(crate) fn build_transactional(
+        self,
+        transactions: TransactionConfig,
+    ) -> Result<Producer, InvalidConfig> {
+        self.build_with(Some(transactions))
+    }
+
+    fn build_with(mut self, transactions: Option<TransactionConfig>) -> Result<Producer, InvalidConfig> {
         self.resolve();
         if let Some(level) = self.own.level {
             Compressor::check_level(self.config.compression.first(), level)
@@ -235,7 +248,10 @@ impl ProducerBuilder {
             if state.stopped || state.client.is_closing() {
                 return Err(InvalidConfig::new("producer", "the client is closed"));
             }
-            let made = state.client.create_producer(now, config.clone());
+            let made = match transactions {
+                None => state.client.create_producer(now, config.clone()),
+                Some(transactions) => state.client.create_transactional(now, config.clone(), transactions),
+            };
             let handle = made.map_err(|error| InvalidConfig::new(option_of(&error), error))?;
             let entropy = Entropy::new(client.seed).fork(u64::from(handle.0));
             let feed = Feed::new(handle, Arc::clone(&shared.signals));
@@ -267,6 +283,7 @@ const fn option_of(error: &ConfigError) -> &'static str {
         ConfigError::IdempotenceInFlight { .. } | ConfigError::NothingInFlight => "max_in_flight",
         ConfigError::DeliveryTimeoutTooShort { .. } => "delivery_timeout",
         ConfigError::RequestTooSmall { .. } => "max_request_size",
+        ConfigError::TransactionsNeedIdempotence => "idempotent",
         _ => "producer",
     }
 }

@@ -100,6 +100,20 @@ impl SendError {
         }
     }
 
+    /// Whether the transaction that the record belongs to can only be aborted now. A record that was not accepted does
+    /// no harm to its transaction.
+    #[must_use]
+    pub const fn requires_abort(&self) -> bool {
+        matches!(self, Self::Produce { .. } | Self::Stopped)
+    }
+
+    /// Whether another producer took over the transactional id. Where the record alone shows that the epoch is an old
+    /// one, only the end of the transaction tells whose the new one is.
+    #[must_use]
+    pub fn fenced(&self) -> bool {
+        self.code() == Some(ErrorCode::PRODUCER_FENCED)
+    }
+
     /// The broker's error code, if a broker gave one.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use klamm_core::{Instant, planted, probe};
+use klamm_core::{Instant, ProducerHandle, planted, probe};
 
 use klamm_protocol::Str;
 
@@ -325,6 +325,18 @@ impl Producer {
 }
 
 impl Producer {
+    pub(crate) fn handle(&self) -> ProducerHandle {
+        self.inner.pool.handle()
+    }
+
+    pub(crate) fn client(&self) -> &ClientHandle {
+        &self.inner.client
+    }
+
+    pub(crate) fn max_block(&self) -> Duration {
+        self.inner.pool.max_block()
+    }
+
     /// Sends everything that was accepted before, and waits for all outcomes; who tells of them is another matter.
     async fn await_all(&self) {
         let handle = self.inner.pool.handle();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_engine as engine;
-use klamm_engine::{Kafka, OffsetReset, StartAt};
+use klamm_engine::{CommitOffset, GroupMetadata, Isolation, Kafka, OffsetReset, StartAt};
 
 use super::convert;
 use crate::Outcome;
@@ -12,6 +12,7 @@ use crate::client::{
     Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
     Producer, ProducerSettings, Received, Told,
 };
+use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
 /// What runs futures.
 #[derive(Clone, Debug)]
@@ -121,8 +122,46 @@ impl<R> Client for AsyncClient<R> {
         if let Some(pattern) = &settings.pattern {
             builder = builder.assign_matching(pattern, StartAt::Earliest);
         }
-        let consumer = builder.build()?;
+        let consumer = builder.isolation(convert::isolation(settings)).build()?;
         Ok(Box::new(AsyncConsumer { consumer, executor: self.executor.clone() }))
+    }
+
+    fn transactional(&self, settings: &TransactionalSettings) -> Outcome<Box<dyn Transactional>> {
+        let builder = self.kafka.transactional(&settings.id).transaction_timeout(settings.timeout);
+        let producer = builder.max_block(self.timeout).build()?;
+        Ok(Box::new(AsyncTransactional { producer, executor: self.executor.clone() }))
+    }
+
+    fn copy_exactly_once(
+        &self,
+        settings: &MemberSettings,
+        transactional_id: &str,
+        to: &str,
+        is_over: &mut dyn FnMut() -> bool,
+    ) -> Outcome<()> {
+        let consumer = self
+            .kafka
+            .group(&settings.group)
+            .subscribe(&settings.topics)
+            .offset_reset(OffsetReset::Earliest)
+            .protocol(convert::protocol(settings))
+            .session_timeout(Duration::from_secs(6))
+            .heartbeat_interval(Duration::from_millis(500))
+            .isolation(Isolation::ReadCommitted)
+            .auto_commit(None)
+            .build()?;
+        let mut copy = self.kafka.exactly_once(transactional_id, consumer).max_batches(2).build()?;
+        while !is_over() {
+            let step = copy.step(async |txn, batches| {
+                for message in batches.iter().flat_map(|batch| convert::copies(batch, to)) {
+                    drop(txn.enqueue(convert::record(&message)).await?);
+                }
+                Ok::<(), engine::SendError>(())
+            });
+            self.executor.block_on_within(convert::PATIENCE, step).transpose()?;
+        }
+        self.executor.block_on(copy.close(Duration::from_secs(30)));
+        Ok(())
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -266,6 +305,10 @@ impl Member for AsyncMember {
         convert::only_offset(self.executor.block_on(self.consumer.committed([(topic, partition)]))?)
     }
 
+    fn metadata(&self) -> Option<GroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
     fn assignment(&self) -> Vec<(String, i32)> {
         convert::sorted(self.consumer.assignment())
     }
@@ -299,5 +342,53 @@ impl PartitionStream for AsyncStream {
 
     fn ended(&self) -> Option<String> {
         self.stream.ended().map(|end| end.to_string())
+    }
+}
+
+struct AsyncTransactional {
+    producer: engine::Transactional,
+    executor: Executor,
+}
+
+impl Transactional for AsyncTransactional {
+    fn init(&mut self) -> Outcome<()> {
+        Ok(self.executor.block_on(self.producer.init())?)
+    }
+
+    fn begin(&mut self) -> Outcome<Box<dyn Txn + '_>> {
+        let txn = self.executor.block_on(self.producer.begin())?;
+        Ok(Box::new(AsyncTxn { txn, executor: self.executor.clone() }))
+    }
+
+    fn close(self: Box<Self>) -> Outcome<()> {
+        Ok(self.executor.block_on(self.producer.close())?)
+    }
+}
+
+struct AsyncTxn<'a> {
+    txn: engine::Txn<'a>,
+    executor: Executor,
+}
+
+impl Txn for AsyncTxn<'_> {
+    fn send(&self, message: &Message) -> Outcome<Place> {
+        Ok(convert::place(&self.executor.block_on(self.txn.send(convert::record(message)))?))
+    }
+
+    fn enqueue(&self, message: &Message) -> Outcome<()> {
+        Ok(drop(self.executor.block_on(self.txn.enqueue(convert::record(message)))?))
+    }
+
+    fn send_offsets(&self, group: &GroupMetadata, topic: &str, offsets: &[(i32, i64)]) -> Outcome<()> {
+        let offsets = offsets.iter().map(|(at, offset)| (topic, *at, CommitOffset::new(*offset)));
+        Ok(self.executor.block_on(self.txn.send_offsets(group, offsets))?)
+    }
+
+    fn commit(self: Box<Self>) -> Outcome<()> {
+        Ok(self.executor.block_on(self.txn.commit())?)
+    }
+
+    fn abort(self: Box<Self>) -> Outcome<()> {
+        Ok(self.executor.block_on(self.txn.abort())?)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use klamm_blocking as blocking;
-use klamm_engine::{OffsetReset, StartAt};
+use klamm_engine::{CommitOffset, GroupMetadata, Isolation, OffsetReset, SendError, StartAt};
 
 use super::convert;
 use crate::Outcome;
@@ -11,6 +11,7 @@ use crate::client::{
     Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
     Producer, ProducerSettings, Received, Told,
 };
+use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
 pub(super) struct BlockingClient {
     kafka: blocking::Kafka,
@@ -85,8 +86,44 @@ impl Client for BlockingClient {
         if let Some(pattern) = &settings.pattern {
             builder = builder.assign_matching(pattern, StartAt::Earliest);
         }
-        let consumer = builder.build()?;
+        let consumer = builder.isolation(convert::isolation(settings)).build()?;
         Ok(Box::new(BlockingConsumer(consumer)))
+    }
+
+    fn transactional(&self, settings: &TransactionalSettings) -> Outcome<Box<dyn Transactional>> {
+        let builder = self.kafka.transactional(&settings.id).transaction_timeout(settings.timeout);
+        Ok(Box::new(BlockingTransactional(builder.max_block(self.timeout).build()?)))
+    }
+
+    fn copy_exactly_once(
+        &self,
+        settings: &MemberSettings,
+        transactional_id: &str,
+        to: &str,
+        is_over: &mut dyn FnMut() -> bool,
+    ) -> Outcome<()> {
+        let consumer = self
+            .kafka
+            .group(&settings.group)
+            .subscribe(&settings.topics)
+            .offset_reset(OffsetReset::Earliest)
+            .protocol(convert::protocol(settings))
+            .session_timeout(Duration::from_secs(6))
+            .heartbeat_interval(Duration::from_millis(500))
+            .isolation(Isolation::ReadCommitted)
+            .auto_commit(None)
+            .build()?;
+        let mut copy = self.kafka.exactly_once(transactional_id, consumer).max_batches(2).build()?;
+        while !is_over() {
+            copy.step_timeout(convert::PATIENCE, |txn, batches| {
+                for message in batches.iter().flat_map(|batch| convert::copies(batch, to)) {
+                    drop(txn.enqueue(convert::record(&message))?);
+                }
+                Ok::<(), SendError>(())
+            })?;
+        }
+        copy.close(Duration::from_secs(30));
+        Ok(())
     }
 
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
@@ -201,6 +238,10 @@ impl Member for BlockingMember {
         convert::only_offset(found)
     }
 
+    fn metadata(&self) -> Option<GroupMetadata> {
+        self.0.group_metadata()
+    }
+
     fn assignment(&self) -> Vec<(String, i32)> {
         convert::sorted(self.0.assignment())
     }
@@ -227,5 +268,46 @@ impl PartitionStream for BlockingStream {
 
     fn ended(&self) -> Option<String> {
         self.0.ended().map(|end| end.to_string())
+    }
+}
+
+struct BlockingTransactional(blocking::Transactional);
+
+impl Transactional for BlockingTransactional {
+    fn init(&mut self) -> Outcome<()> {
+        Ok(self.0.init()?)
+    }
+
+    fn begin(&mut self) -> Outcome<Box<dyn Txn + '_>> {
+        Ok(Box::new(BlockingTxn(self.0.begin()?)))
+    }
+
+    fn close(self: Box<Self>) -> Outcome<()> {
+        Ok(self.0.close()?)
+    }
+}
+
+struct BlockingTxn<'a>(blocking::Txn<'a>);
+
+impl Txn for BlockingTxn<'_> {
+    fn send(&self, message: &Message) -> Outcome<Place> {
+        Ok(convert::place(&self.0.send(convert::record(message))?))
+    }
+
+    fn enqueue(&self, message: &Message) -> Outcome<()> {
+        Ok(drop(self.0.enqueue(convert::record(message))?))
+    }
+
+    fn send_offsets(&self, group: &GroupMetadata, topic: &str, offsets: &[(i32, i64)]) -> Outcome<()> {
+        let offsets = offsets.iter().map(|(at, offset)| (topic, *at, CommitOffset::new(*offset)));
+        Ok(self.0.send_offsets(group, offsets)?)
+    }
+
+    fn commit(self: Box<Self>) -> Outcome<()> {
+        Ok(self.0.commit()?)
+    }
+
+    fn abort(self: Box<Self>) -> Outcome<()> {
+        Ok(self.0.abort()?)
     }
 }

@@ -1,15 +1,16 @@
 //! Between what scenarios say and what the client's types say; those are the same for every adapter.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use klamm_engine::{
-    AdminError, Compression, ConsumedRecord, Explanation, FetchedBatch, GroupEvent, GroupProtocol, NewTopic,
-    Record, RecordMetadata, StartAt, Str, Undelivered,
+    AdminError, Compression, ConsumedRecord, Explanation, FetchedBatch, GroupEvent, GroupProtocol, Isolation,
+    NewTopic, Record, RecordMetadata, StartAt, Str, Undelivered,
     assignor::{Assignor, Strategy},
 };
 
 use crate::Outcome;
-use crate::client::{Codec, MemberSettings, Message, Place, Received, Told};
+use crate::client::{Codec, ConsumerSettings, MemberSettings, Message, Place, Received, Told};
 
 pub(super) fn compression(codec: Codec) -> Compression {
     match codec {
@@ -133,6 +134,26 @@ pub(super) fn told(event: GroupEvent) -> Told {
         GroupEvent::Lost { partitions, .. } => Told::Lost(partitions.iter().map(plain).collect()),
         event => Told::Other(format!("{event:?}")),
     }
+}
+
+/// How long a copy waits for something to read before it looks whether it is over.
+pub(super) const PATIENCE: Duration = Duration::from_millis(2_000);
+
+/// The records of a batch, for another topic.
+pub(super) fn copies(batch: &FetchedBatch, to: &str) -> Vec<Message> {
+    let copy = |record: Received| Message {
+        topic: to.to_owned(),
+        partition: Some(record.partition),
+        key: record.key,
+        value: record.value,
+        headers: record.headers,
+        timestamp_ms: None,
+    };
+    received(batch).into_iter().map(copy).collect()
+}
+
+pub(super) const fn isolation(settings: &ConsumerSettings) -> Isolation {
+    if settings.read_committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
 }
 
 pub(super) fn sorted(assignment: Vec<(Str, i32)>) -> Vec<(String, i32)> {

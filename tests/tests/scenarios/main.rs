@@ -17,6 +17,7 @@ mod reading;
 mod restart;
 mod round_trip;
 mod tools;
+mod transactions;
 
 const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
 const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
@@ -38,6 +39,14 @@ const OLD_REAL: &[ClusterSpec] = &[
     ClusterSpec::new(Kind::Real, "0.10.2.2"),
     ClusterSpec::new(Kind::Real, "0.11.0.3"),
     ClusterSpec::new(Kind::Real, "1.1.1"),
+    ClusterSpec::new(Kind::Real, "2.8.2"),
+    ClusterSpec::new(Kind::Real, "3.9.1"),
+];
+
+/// Those that have transactions: from 0.11 on, by member (KIP-447) from 2.5 on, with implicit partitions (KIP-890) from
+/// 4.0 on.
+const TRANSACTIONAL_REAL: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Real, "0.11.0.3"),
     ClusterSpec::new(Kind::Real, "2.8.2"),
     ClusterSpec::new(Kind::Real, "3.9.1"),
 ];
@@ -98,6 +107,24 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
     Scenario::new("cooperative_keeps_what_it_owns", BOTH, members::cooperative_keeps).over(TWO),
     Scenario::new("rolling_upgrade_to_cooperative", BOTH, members::rolling_upgrade).over(TWO),
+    Scenario::new("transactions_end", REAL, transactions::end),
+    Scenario::new("transactions_end", TRANSACTIONAL_REAL, transactions::end).over(TWO).within_s(300),
+    Scenario::new("successor_fences", REAL, transactions::successor_fences),
+    Scenario::new("successor_fences", TRANSACTIONAL_REAL, transactions::successor_fences)
+        .over(TOOL)
+        .within_s(300),
+    Scenario::new("offsets_in_transactions", REAL, transactions::offsets),
+    Scenario::new("offsets_in_transactions", TRANSACTIONAL_REAL, transactions::offsets)
+        .over(TOOL)
+        .within_s(300),
+    Scenario::new("transaction_times_out", REAL, transactions::times_out).over(TWO),
+    Scenario::new("transaction_times_out", TRANSACTIONAL_REAL, transactions::times_out)
+        .over(TOOL)
+        .within_s(300),
+    Scenario::new("copy_exactly_once", REAL, transactions::copy_exactly_once),
+    Scenario::new("copy_exactly_once", TRANSACTIONAL_REAL, transactions::copy_exactly_once)
+        .over(TOOL)
+        .within_s(300),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
         .over(TOOL)

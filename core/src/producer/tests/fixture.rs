@@ -47,6 +47,7 @@ pub(super) struct Produced {
     pub(super) broker: BrokerId,
     pub(super) request: ProduceRequest,
     pub(super) batches: Vec<Received>,
+    pub(super) max_version: i16,
 }
 
 /// The answer for one partition.
@@ -234,7 +235,9 @@ impl Fixture {
                     AnyRequest::Produce(produce) => {
                         let crate::Target::Broker(broker) = request.to else { panic!("{:?}", request.to) };
                         let batches = read(&produce);
-                        self.requests.push_back(Produced { number, broker, request: produce, batches });
+                        let max_version = request.max_version;
+                        let produced = Produced { number, broker, request: produce, batches, max_version };
+                        self.requests.push_back(produced);
                     }
                     AnyRequest::InitProducerId(_) => {
                         self.id_requests.push_back(number);

@@ -1,4 +1,4 @@
-//! Which broker coordinates a group (FindCoordinator, key 10).
+//! Which broker coordinates a group or a transaction (FindCoordinator, key 10).
 //!
 //! ```text
 //!   unknown --wanted--> asking --answered--> known
@@ -6,18 +6,20 @@
 //!      '--- lost or refused by the broker itself ---'
 //! ```
 //!
-//! That the coordinator is unknown says nothing of the membership: it lives on at the broker until its session ends.
+//! That the coordinator is unknown says nothing of what it coordinates: a membership lives on at the broker until its
+//! session ends, a transaction until its timeout.
+
+use alloc::string::String;
 
 use klamm_protocol::{
     ErrorCode, Str,
     messages::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse},
 };
 
-use super::{GroupError, GroupStep};
 use crate::{Backoff, BrokerId, Entropy, Instant};
 
 /// From version 4 on several coordinators can be asked for at once (KIP-699), in another form: one is enough here.
-pub(super) const MAX_VERSION: i16 = 3;
+pub(crate) const MAX_VERSION: i16 = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -28,7 +30,7 @@ enum State {
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
-pub(super) struct Whereabouts {
+pub(crate) struct Whereabouts {
     state: State,
     wanted: bool,
     failures: u32,
@@ -38,22 +40,34 @@ pub(super) struct Whereabouts {
 
 /// What an answer brought.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     /// The coordinator.
     Broker,
     /// It is asked again later.
     NotYet,
     /// It will not be told.
-    Refused(GroupError),
+    Refused {
+        /// Why.
+        code: ErrorCode,
+        /// What the broker says about it; empty if nothing.
+        message: String,
+    },
+}
+
+/// What is coordinated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coordinated {
+    Group,
+    Transaction,
 }
 
 impl Whereabouts {
-    pub(super) const fn new(backoff: Backoff) -> Self {
+    pub(crate) const fn new(backoff: Backoff) -> Self {
         Self { state: State::Unknown, wanted: false, failures: 0, retry_at: None, backoff }
     }
 
     /// The coordinator, as far as is known.
-    pub(super) const fn broker(&self) -> Option<BrokerId> {
+    pub(crate) const fn broker(&self) -> Option<BrokerId> {
         match self.state {
             State::Known(broker) => Some(broker),
             State::Unknown | State::Asking(_) => None,
@@ -61,18 +75,18 @@ impl Whereabouts {
     }
 
     /// Whether it is being looked for.
-    pub(super) const fn is_wanted(&self) -> bool {
+    pub(crate) const fn is_wanted(&self) -> bool {
         self.wanted
     }
 
     /// Somebody has something to ask of the coordinator.
-    pub(super) const fn want(&mut self) {
+    pub(crate) const fn want(&mut self) {
         self.wanted = true;
     }
 
     /// The broker is not the coordinator any more, or could not be reached. The first time it is asked for again at
     /// once; if that leads nowhere, after the backoff.
-    pub(super) fn lost(&mut self, now: Instant, broker: BrokerId, entropy: &mut Entropy) {
+    pub(crate) fn lost(&mut self, now: Instant, broker: BrokerId, entropy: &mut Entropy) {
         if self.state == State::Known(broker) {
             let again = self.failures > 0;
             self.failed(now, entropy);
@@ -81,21 +95,30 @@ impl Whereabouts {
     }
 
     /// The coordinator answered as one.
-    pub(super) const fn proved(&mut self) {
+    pub(crate) const fn proved(&mut self) {
         self.failures = 0;
     }
 
     /// The request to be sent with this number, if one is due.
-    pub(super) fn ask(&mut self, now: Instant, number: u64, group: &Str) -> Option<FindCoordinatorRequest> {
+    pub(crate) fn ask(
+        &mut self,
+        now: Instant,
+        number: u64,
+        (kind, key): (Coordinated, &Str),
+    ) -> Option<FindCoordinatorRequest> {
         let due = self.wanted && self.state == State::Unknown && self.retry_at.is_none_or(|at| at <= now);
         due.then(|| {
             self.state = State::Asking(number);
             self.retry_at = None;
-            FindCoordinatorRequest { key: group.clone(), key_type: 0, ..FindCoordinatorRequest::default() }
+            let key_type = match kind {
+                Coordinated::Group => 0,
+                Coordinated::Transaction => 1,
+            };
+            FindCoordinatorRequest { key: key.clone(), key_type, ..FindCoordinatorRequest::default() }
         })
     }
 
-    pub(super) fn handle_response(
+    pub(crate) fn handle_response(
         &mut self,
         now: Instant,
         number: u64,
@@ -118,12 +141,12 @@ impl Whereabouts {
             code => {
                 self.failed(now, entropy);
                 let message = response.error_message.as_deref().unwrap_or_default();
-                Found::Refused(GroupError::because(GroupStep::FindCoordinator, code, message))
+                Found::Refused { code, message: String::from(message) }
             }
         }
     }
 
-    pub(super) fn handle_lost(&mut self, now: Instant, number: u64, entropy: &mut Entropy) {
+    pub(crate) fn handle_lost(&mut self, now: Instant, number: u64, entropy: &mut Entropy) {
         if self.state == State::Asking(number) {
             self.failed(now, entropy);
         }
@@ -136,7 +159,7 @@ impl Whereabouts {
     }
 
     /// When [`ask`](Self::ask) has something to say.
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.retry_at.filter(|_| self.wanted && self.state == State::Unknown)
     }
 }
