@@ -70,6 +70,7 @@
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
 //! | `quotas`, `handlers` | how much clients may send, and how much brokers do at once |
+//! | `sasl` | who clients are |
 //! | `release`, `features` | which Kafka release each broker runs, and what the cluster uses of it |
 //! | `events` | what happened, for observers |
 //! | `commands` | what a test may do to the cluster |
@@ -92,6 +93,7 @@ mod producing;
 mod quotas;
 mod release;
 mod replication;
+mod sasl;
 mod session;
 mod topics;
 mod transactions;
@@ -108,6 +110,7 @@ pub use config::{ClusterConfig, GroupConfig, LimitConfig, TransactionConfig};
 pub use faults::{Entry, FAULTS, Fault, FaultError, FaultKind, LegalErrors, Place, legal_errors};
 pub use links::{ConnectionId, Output};
 pub use quotas::Quota;
+pub use sasl::SaslUsers;
 
 use events::Events;
 use faults::Faults;
@@ -119,6 +122,7 @@ use producing::Purgatory;
 use quotas::Quotas;
 use release::Advertised;
 use replication::{Change, Images, Node, Peers};
+use sasl::{Sasl, Session};
 use session::Sessions;
 use topics::Topics;
 use transactions::{ProducerIds, Transactions};
@@ -128,6 +132,7 @@ mod domain {
     pub(super) const CLUSTER_ID: u64 = 1;
     pub(super) const TOPIC_IDS: u64 = 2;
     pub(super) const MEMBER_IDS: u64 = 3;
+    pub(super) const SASL: u64 = 40;
     pub(super) const MARKER_DELAYS: u64 = 4;
     /// Plus the broker's id.
     pub(super) const SESSIONS: u64 = 1 << 32;
@@ -166,6 +171,7 @@ pub struct Cluster {
     /// What brokers have to hear of.
     changes: Vec<Change>,
     faults: Faults,
+    sasl: Option<Sasl>,
     quotas: Quotas,
     features: Features,
     events: Events,
@@ -226,6 +232,7 @@ impl Cluster {
             images: Images::new(config.metadata_latency, 1..=config.brokers.max(1)),
             changes: vec![Change::Brokers],
             faults: Faults::new(config.seed),
+            sasl: config.sasl.clone().map(|users| Sasl::new(users, entropy.fork(domain::SASL))),
             quotas: Quotas::default(),
             features: Features::of_new(config.release),
             events: Events::default(),
@@ -246,6 +253,11 @@ impl Cluster {
             None => Advertised::by(self.config.release),
         };
         self.links.open(connection, broker, advertised);
+        if self.sasl.is_some()
+            && let Some(session) = self.links.session(connection)
+        {
+            *session = Session::Unknown;
+        }
         if !self.is_alive(broker) {
             self.close(connection);
         }

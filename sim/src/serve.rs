@@ -18,6 +18,7 @@
 mod clock;
 mod server;
 mod socket;
+mod stream;
 
 use std::fmt;
 use std::io;
@@ -27,9 +28,10 @@ use std::thread::JoinHandle;
 
 use klamm_core::Instant;
 
-use crate::cluster::{Cluster, ClusterConfig, CommandError, Fault, LogRecord};
+use crate::cluster::{Cluster, ClusterConfig, CommandError, Fault, LogRecord, SaslUsers};
 use crate::{Release, UnknownRelease};
 use server::{Mailbox, Server};
+use stream::ServerTls;
 
 /// Why the embedded cluster did not do something.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,9 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The certificates or the key for TLS make no sense.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The operating system refused something else.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -81,6 +86,8 @@ pub struct EmbeddedClusterBuilder {
     version: Option<String>,
     listen: SocketAddr,
     advertised_host: Option<String>,
+    tls: Option<[String; 2]>,
+    client_ca: Option<String>,
 }
 
 impl EmbeddedClusterBuilder {
@@ -141,6 +148,26 @@ impl EmbeddedClusterBuilder {
         self
     }
 
+    /// Has brokers speak TLS, with this chain of certificates and this private key, in PEM. Default: plain text.
+    pub fn tls(mut self, chain_pem: impl Into<String>, key_pem: impl Into<String>) -> Self {
+        self.tls = Some([chain_pem.into(), key_pem.into()]);
+        self
+    }
+
+    /// Demands of clients a certificate that this authority (in PEM) issued; goes with [`tls`](Self::tls). Default: none
+    /// is demanded.
+    pub fn client_ca(mut self, ca_pem: impl Into<String>) -> Self {
+        self.client_ca = Some(ca_pem.into());
+        self
+    }
+
+    /// Demands that clients authenticate themselves by SASL, as one of these users; OAUTHBEARER takes any unsecured token.
+    /// Default: nobody has to.
+    pub fn sasl(mut self, users: SaslUsers) -> Self {
+        self.config.sasl = Some(users);
+        self
+    }
+
     /// Determines topic ids and the like. Default 0.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.config.seed = seed;
@@ -163,7 +190,9 @@ impl EmbeddedClusterBuilder {
             if ip.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { ip }.to_string()
         });
         let mailbox = Arc::new(Mailbox::default());
-        let (server, addresses) = Server::bind(self.config, self.listen, &host, &mailbox)?;
+        let tls = self.tls.map(|[chain, key]| ServerTls::new(&chain, &key, self.client_ca.as_deref()));
+        let tls = tls.transpose().map_err(ServeError::Tls)?;
+        let (server, addresses) = Server::bind(self.config, self.listen, &host, tls, &mailbox)?;
         let thread =
             std::thread::Builder::new().name("klamm-brokers".to_owned()).spawn(move || server.run())?;
         let bootstrap: Vec<String> = addresses.iter().map(|address| join(&host, address.port())).collect();
@@ -194,6 +223,8 @@ impl EmbeddedCluster {
             version: None,
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             advertised_host: None,
+            tls: None,
+            client_ca: None,
         }
     }
 

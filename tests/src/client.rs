@@ -420,6 +420,9 @@ pub trait Client: Send + Sync {
     /// What the cluster says.
     fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()>;
 
+    /// Why brokers cannot be reached, if one cannot.
+    fn diagnosis(&self) -> Option<String>;
+
     /// Deletes a topic.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ pub mod input;
 pub mod program;
 pub mod real;
 pub mod scenario;
+pub mod security;
 pub mod transactions;
 pub mod wire;
 

@@ -10,6 +10,7 @@ use crate::adapters::Adapter;
 use crate::client::Client;
 use crate::cluster::{Cluster, ClusterSpec};
 use crate::real;
+use crate::security::Credentials;
 
 /// A scenario: its text, and what it runs on.
 #[derive(Clone, Copy)]
@@ -120,7 +121,19 @@ impl Stage {
     /// When it cannot connect.
     pub fn connect(&self) -> Outcome<Box<dyn Client>> {
         // A machine that compiles or starts brokers meanwhile takes its time.
-        self.adapter.connect_within(&self.cluster.bootstrap(), Duration::from_secs(60))
+        self.connect_through(&self.cluster.bootstrap(), Credentials::default())
+    }
+
+    /// A new client of the adapter under test, connected to these addresses with these credentials.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub fn connect_through(
+        &self,
+        bootstrap: &[String],
+        credentials: Credentials,
+    ) -> Outcome<Box<dyn Client>> {
+        self.adapter.connect_within(bootstrap, credentials, Duration::from_secs(60))
     }
 
     /// A topic name that no other run uses.

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use bytes::BytesMut;
-use klamm_core::{
-    Instant,
-    connection::{Connection, TransportEnd},
-};
+#[cfg(feature = "tls")]
+use klamm_core::connection::TransportEnd;
+use klamm_core::{Instant, connection::Connection};
+#[cfg(feature = "tls")]
 use klamm_protocol::Str;
 
 #[cfg(feature = "tls")]
@@ -42,6 +42,7 @@ pub(crate) enum Transport {
     Tls(Box<TlsPipe>),
 }
 
+#[cfg_attr(not(feature = "tls"), expect(unused_variables, reason = "they are for TLS"))]
 impl Transport {
     pub(crate) fn new(security: Security) -> Self {
         match security {

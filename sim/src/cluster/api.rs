@@ -53,6 +53,7 @@ use klamm_protocol::{ApiKey, ErrorCode, Message, Request, Str};
 
 pub(crate) use answers::Answer;
 use parts::Parts;
+pub(in crate::cluster) use respond::encode;
 
 use super::links::{Call, ConnectionId};
 use super::{Cluster, Origin};
@@ -152,8 +153,9 @@ apis! {
 /// The APIs of a release, as far as they are served here: key, lowest and highest version.
 pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
     let served = |key: i16| SERVED.iter().find(|api| api.0 == key);
+    let authentication = [ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE];
     let range = |(key, min, max): (i16, i16, i16)| {
-        let known = served(key)?.max_version()?;
+        let known = served(key).or_else(|| authentication.iter().find(|api| api.0 == key))?.max_version()?;
         Some((key, min, max.min(known)))
     };
     release.apis().filter_map(range).collect()
@@ -162,6 +164,9 @@ pub(crate) fn advertised(release: Release) -> Vec<(i16, i16, i16)> {
 impl Cluster {
     /// Serves one frame.
     pub(super) fn serve(&mut self, now: Instant, connection: ConnectionId, broker: i32, frame: Bytes) {
+        if self.expects_bare(connection) {
+            return self.handle_bare(now, connection, &frame);
+        }
         let (call, client_id, reader) = match self.accept(connection, frame) {
             Ok(accepted) => accepted,
             Err(reason) => return self.reject(connection, reason),
@@ -175,11 +180,11 @@ impl Cluster {
     }
 
     /// Looks at a request whose header has been read.
-    pub(super) fn start(&mut self, origin: &Origin, call: Call, reader: Reader) {
-        if self.supports(origin.connection, call) {
-            self.dispatch(origin, call, reader);
-        } else {
+    pub(super) fn start(&mut self, origin: &Origin, call: Call, mut reader: Reader) {
+        if !self.supports(origin.connection, call) {
             self.refuse_version(origin, call);
+        } else if self.admits(origin, call, &mut reader) {
+            self.dispatch(origin, call, reader);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::SaslUsers;
 use crate::Release;
 
 /// What a [`Cluster`](super::Cluster) is made with.
@@ -43,6 +44,8 @@ pub struct ClusterConfig {
     /// How often brokers flush their logs: what was appended since is lost in a
     /// [`Crash`](super::Crash) without the unflushed tail. Default 5 seconds; 0: whenever something is appended.
     pub flush_interval: Duration,
+    /// Whom brokers let in. Default: everybody, without SASL.
+    pub sasl: Option<SaslUsers>,
     /// What coordinators of groups allow.
     pub groups: GroupConfig,
     /// What coordinators of transactions allow.
@@ -68,6 +71,7 @@ impl Default for ClusterConfig {
             replica_max_lag: Duration::from_secs(30),
             metadata_latency: Duration::ZERO,
             flush_interval: Duration::from_secs(5),
+            sasl: None,
             groups: GroupConfig::default(),
             transactions: TransactionConfig::default(),
             limits: LimitConfig::default(),

@@ -13,6 +13,7 @@ use klamm_protocol::{ApiKey, Str};
 
 use super::fetching::{Fetch, Grown};
 use super::release::Advertised;
+use super::sasl::Session;
 use link::{Link, Wait};
 use pauses::Pauses;
 
@@ -86,6 +87,11 @@ impl Links {
 
     pub(crate) fn open(&mut self, connection: ConnectionId, broker: i32, advertised: Advertised) {
         self.by_id.insert(connection, Link::new(broker, advertised));
+    }
+
+    /// What a connection has proved.
+    pub(crate) fn session(&mut self, connection: ConnectionId) -> Option<&mut Session> {
+        self.by_id.get_mut(&connection).map(|link| &mut link.session)
     }
 
     /// Forgets a connection.

@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use super::ServeError;
 use super::clock::Clock;
 use super::socket::{Read1, Socket};
+use super::stream::{ServerTls, Stream};
 use crate::cluster::{Cluster, ClusterConfig, ConnectionId, Output};
 
 const WAKER: Token = Token(0);
@@ -95,6 +96,7 @@ pub(crate) struct Server {
     clock: Clock,
     cluster: Cluster,
     addresses: Vec<SocketAddr>,
+    tls: Option<ServerTls>,
     ports: Vec<Port>,
     sockets: BTreeMap<ConnectionId, Socket>,
     /// Connections with something to do.
@@ -111,6 +113,7 @@ impl Server {
         config: ClusterConfig,
         listen: SocketAddr,
         host: &str,
+        tls: Option<ServerTls>,
         mailbox: &Arc<Mailbox>,
     ) -> Result<(Self, Vec<SocketAddr>), ServeError> {
         let brokers = config.brokers;
@@ -134,6 +137,7 @@ impl Server {
             clock: Clock::new(),
             cluster,
             addresses: addresses.clone(),
+            tls,
             ports,
             sockets: BTreeMap::new(),
             ready: VecDeque::new(),
@@ -230,6 +234,7 @@ impl Server {
             }
             // Without it small responses would be slower, nothing else.
             drop(stream.set_nodelay(true));
+            let Ok(stream) = Stream::new(stream, self.tls.as_ref()) else { continue };
             self.sockets.insert(connection, Socket::new(stream));
             let id = i32::try_from(broker).map_or(-1, |index| index + 1);
             self.cluster.handle_opened(connection, id);

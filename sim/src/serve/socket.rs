@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
 
+use super::stream::Stream;
+
 /// The largest request (`socket.request.max.bytes`).
 const MAX_FRAME: usize = 100 << 20;
 /// What is read without knowing how long the next frame is.
@@ -25,7 +27,7 @@ pub(crate) enum Read1 {
 }
 
 pub(crate) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     /// Bytes read and not handed out: those from `start` on.
     buffer: Vec<u8>,
     start: usize,
@@ -37,13 +39,13 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) const fn new(stream: TcpStream) -> Self {
+    pub(crate) const fn new(stream: Stream) -> Self {
         let output = VecDeque::new();
         Self { stream, buffer: Vec::new(), start: 0, output, may_read: true, is_closing: false }
     }
 
     pub(crate) const fn stream_mut(&mut self) -> &mut TcpStream {
-        &mut self.stream
+        self.stream.tcp_mut()
     }
 
     pub(crate) fn push(&mut self, segments: Vec<Bytes>) {
@@ -51,7 +53,7 @@ impl Socket {
     }
 
     pub(crate) fn has_output(&self) -> bool {
-        !self.output.is_empty()
+        !self.output.is_empty() || self.stream.has_unwritten()
     }
 
     /// Sends as much as the client takes.
@@ -67,7 +69,12 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn sent(&mut self, mut count: usize) {

@@ -81,6 +81,10 @@ impl<R> Client for AsyncClient<R> {
         Ok(Box::new(AsyncProducer { producer, executor: self.executor.clone() }))
     }
 
+    fn diagnosis(&self) -> Option<String> {
+        self.kafka.diagnosis()
+    }
+
     fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
         let assignment = convert::assignment(topic, partitions);
         let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;

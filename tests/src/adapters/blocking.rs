@@ -45,6 +45,10 @@ impl Client for BlockingClient {
         Ok(Box::new(BlockingProducer(producer)))
     }
 
+    fn diagnosis(&self) -> Option<String> {
+        self.kafka.diagnosis()
+    }
+
     fn consumer_in(&self, rack: &str, topic: &str, partitions: &[i32]) -> Outcome<Box<dyn Consumer>> {
         let assignment = convert::assignment(topic, partitions);
         let consumer = self.kafka.consumer().assign(assignment).client_rack(rack).build()?;

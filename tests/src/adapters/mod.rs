@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::Outcome;
 use crate::client::Client;
+use crate::security::Credentials;
 use asynchronous::{AsyncClient, Executor};
 use blocking::BlockingClient;
 
@@ -49,17 +50,29 @@ impl Adapter {
     ///
     /// # Errors
     /// When it did not.
-    pub fn connect_within(self, bootstrap: &[String], timeout: Duration) -> Outcome<Box<dyn Client>> {
+    pub fn connect_within(
+        self,
+        bootstrap: &[String],
+        credentials: Credentials,
+        timeout: Duration,
+    ) -> Outcome<Box<dyn Client>> {
         macro_rules! configured {
-            ($kafka:ty) => {
-                <$kafka>::builder(bootstrap)
+            ($kafka:ty) => {{
+                let mut builder = <$kafka>::builder(bootstrap)
                     .connect_timeout(timeout)
                     .connection_setup_timeout(timeout.min(Duration::from_secs(10)))
                     .request_timeout(timeout)
                     .unknown_topic_timeout(timeout)
                     // Scenarios make their topics themselves.
-                    .allow_auto_topic_creation(false)
-            };
+                    .allow_auto_topic_creation(false);
+                if let Some(tls) = credentials.tls {
+                    builder = builder.tls(tls);
+                }
+                if let Some(sasl) = credentials.sasl {
+                    builder = builder.sasl(sasl);
+                }
+                builder
+            }};
         }
         macro_rules! asynchronous {
             ($kafka:ty, $executor:expr) => {{

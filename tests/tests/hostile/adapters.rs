@@ -6,6 +6,7 @@ use klamm_tests::Outcome;
 use klamm_tests::adapters::Adapter;
 use klamm_tests::hostile::{HostileServer, Misbehaviour};
 use klamm_tests::scenario::within;
+use klamm_tests::security::Credentials;
 use libtest_mimic::Trial;
 
 use crate::memory;
@@ -26,7 +27,7 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
 fn meet(adapter: Adapter, misbehaviour: Misbehaviour) -> Outcome<()> {
     let server = HostileServer::start(misbehaviour)?;
     let attempt = adapter
-        .connect_within(&[server.address()], TIMEOUT)
+        .connect_within(&[server.address()], Credentials::default(), TIMEOUT)
         .and_then(|client| client.create_topic("t", 1, 1));
     let Err(error) = attempt else { return Err("a topic was created by no Kafka".into()) };
     let said = error.to_string();

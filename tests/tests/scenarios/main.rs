@@ -16,6 +16,7 @@ mod producing;
 mod reading;
 mod restart;
 mod round_trip;
+mod security;
 mod tools;
 mod transactions;
 
@@ -125,6 +126,13 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("copy_exactly_once", TRANSACTIONAL_REAL, transactions::copy_exactly_once)
         .over(TOOL)
         .within_s(300),
+    Scenario::new("tls", BOTH, security::tls),
+    Scenario::new("mutual_tls", BOTH, security::mutual_tls),
+    Scenario::new("sasl", BOTH, security::sasl).within_s(300),
+    Scenario::new("wrong_credentials", BOTH, security::wrong_credentials),
+    Scenario::new("wrong_certificates", BOTH, security::wrong_certificates),
+    Scenario::new("wrong_doors", BOTH, security::wrong_doors),
+    Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
         .over(TOOL)

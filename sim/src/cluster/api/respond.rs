@@ -145,7 +145,7 @@ const USUAL_RESPONSE: usize = 192;
 
 /// A response as it goes over the wire, the four bytes of its length first. `None`: it cannot be said in the
 /// version of the request.
-fn encode<M: Message>(call: Call, response: &M) -> Option<Vec<Bytes>> {
+pub(in crate::cluster) fn encode<M: Message>(call: Call, response: &M) -> Option<Vec<Bytes>> {
     let mut writer = Writer::with_capacity(USUAL_RESPONSE);
     let length = writer.begin_length();
     let header = ResponseHeader { correlation_id: call.correlation_id, ..ResponseHeader::default() };

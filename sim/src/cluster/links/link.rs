@@ -12,6 +12,7 @@ use super::Call;
 use crate::cluster::faults::{Orders, Spot};
 use crate::cluster::fetching::Fetch;
 use crate::cluster::release::Advertised;
+use crate::cluster::sasl::Session;
 
 /// The request that a connection works on, and what is to go wrong with it.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(super) enum Wait {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) broker: i32,
+    /// What it has proved.
+    pub(super) session: Session,
     pub(super) advertised: Advertised,
     /// As its last request said.
     pub(super) client_id: Str,
@@ -66,6 +69,7 @@ impl Link {
     pub(super) fn new(broker: i32, advertised: Advertised) -> Self {
         Self {
             broker,
+            session: Session::default(),
             advertised,
             client_id: Str::default(),
             work: None,
