@@ -35,6 +35,7 @@ impl AddressFailure {
         let doubtful = self.reason.suggests_older_api_versions()
             || self.reason.suggests_wrong_credentials()
             || self.reason.suggests_no_tls()
+            || self.reason.suggests_authentication()
             || matches!(self.reason, CloseReason::Unresolved(_));
         self.reason.is_misconfiguration() || (doubtful && self.attempts >= DOUBTFUL)
     }

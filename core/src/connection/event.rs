@@ -242,6 +242,12 @@ impl CloseReason {
         matches!(self, Self::PeerClosed(Progress::Securing) | Self::Broken(Progress::Securing, _))
     }
 
+    /// Whether a broker that requires authentication would have ended the connection in this way.
+    #[must_use]
+    pub const fn suggests_authentication(&self) -> bool {
+        matches!(self, Self::PeerClosed(Progress::FirstRequest) | Self::Broken(Progress::FirstRequest, _))
+    }
+
     /// Whether a broker would have ended the connection in this way if it did not accept the credentials and has no
     /// words for that; a broker that is being shut down does so, too.
     #[must_use]
