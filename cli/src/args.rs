@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Produce(Produce),
     /// Print the records of a topic
     Consume(Consume),
+    /// Copy a topic to another one, each record exactly once
+    Copy(crate::copy::args::Copy),
     /// Test the client in simulated worlds: run seeds, replay, minimise and explain failures
     #[command(subcommand)]
     Sim(crate::sim::args::Sim),

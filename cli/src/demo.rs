@@ -1,5 +1,6 @@
 //! `klamm demo`: the main job, from end to end, in front of your eyes.
 
+mod copy;
 mod group;
 mod input;
 mod report;
@@ -47,7 +48,8 @@ pub(crate) fn run(args: &Demo) -> Outcome {
     let consumed = work::consume(&kafka, &produced, args, patience)?;
     report::print(&mut output, &[Phase::new("produce", &produced), Phase::new("consume", &consumed)])?;
     verify(&mut output, &produced, &consumed)?;
-    group::run(&mut output, &kafka, cluster.bootstrap(), args)
+    group::run(&mut output, &kafka, cluster.bootstrap(), args)?;
+    copy::run(&mut output, &kafka, &cluster, group::TOPIC, args)
 }
 
 fn create_topic(kafka: &Kafka, name: &str, partitions: i32) -> Outcome {

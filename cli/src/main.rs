@@ -7,6 +7,7 @@ mod args;
 mod broker;
 mod connect;
 mod consume;
+mod copy;
 mod demo;
 mod error;
 mod escape;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Group(args) => group::run(&args),
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
+        Command::Copy(args) => copy::run(&args),
         Command::Sim(args) => sim::run(&args),
     };
     match outcome {

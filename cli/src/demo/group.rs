@@ -22,7 +22,7 @@ use crate::{
     output::Output,
 };
 
-const TOPIC: &str = "demo-group";
+pub(super) const TOPIC: &str = "demo-group";
 const GROUP: &str = "demo";
 /// A member that is killed is taken for dead after this: the least that brokers allow.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);

@@ -380,7 +380,8 @@ impl Txn for AsyncTxn<'_> {
     }
 
     fn enqueue(&self, message: &Message) -> Outcome<()> {
-        Ok(drop(self.executor.block_on(self.txn.enqueue(convert::record(message)))?))
+        drop(self.executor.block_on(self.txn.enqueue(convert::record(message)))?);
+        Ok(())
     }
 
     fn send_offsets(&self, group: &GroupMetadata, topic: &str, offsets: &[(i32, i64)]) -> Outcome<()> {

@@ -299,7 +299,8 @@ impl Txn for BlockingTxn<'_> {
     }
 
     fn enqueue(&self, message: &Message) -> Outcome<()> {
-        Ok(drop(self.0.enqueue(convert::record(message))?))
+        drop(self.0.enqueue(convert::record(message))?);
+        Ok(())
     }
 
     fn send_offsets(&self, group: &GroupMetadata, topic: &str, offsets: &[(i32, i64)]) -> Outcome<()> {

@@ -46,7 +46,10 @@ const OLD_REAL: &[ClusterSpec] = &[
 
 /// Those that have transactions: from 0.11 on, by member (KIP-447) from 2.5 on, with implicit partitions (KIP-890) from
 /// 4.0 on.
-const TRANSACTIONAL_REAL: &[ClusterSpec] = &[
+const TRANSACTIONAL: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Embedded, "0.11.0"),
+    ClusterSpec::new(Kind::Embedded, "2.8"),
+    ClusterSpec::new(Kind::Embedded, "3.9"),
     ClusterSpec::new(Kind::Real, "0.11.0.3"),
     ClusterSpec::new(Kind::Real, "2.8.2"),
     ClusterSpec::new(Kind::Real, "3.9.1"),
@@ -108,22 +111,16 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
     Scenario::new("cooperative_keeps_what_it_owns", BOTH, members::cooperative_keeps).over(TWO),
     Scenario::new("rolling_upgrade_to_cooperative", BOTH, members::rolling_upgrade).over(TWO),
-    Scenario::new("transactions_end", REAL, transactions::end),
-    Scenario::new("transactions_end", TRANSACTIONAL_REAL, transactions::end).over(TWO).within_s(300),
-    Scenario::new("successor_fences", REAL, transactions::successor_fences),
-    Scenario::new("successor_fences", TRANSACTIONAL_REAL, transactions::successor_fences)
-        .over(TOOL)
-        .within_s(300),
-    Scenario::new("offsets_in_transactions", REAL, transactions::offsets),
-    Scenario::new("offsets_in_transactions", TRANSACTIONAL_REAL, transactions::offsets)
-        .over(TOOL)
-        .within_s(300),
-    Scenario::new("transaction_times_out", REAL, transactions::times_out).over(TWO),
-    Scenario::new("transaction_times_out", TRANSACTIONAL_REAL, transactions::times_out)
-        .over(TOOL)
-        .within_s(300),
-    Scenario::new("copy_exactly_once", REAL, transactions::copy_exactly_once),
-    Scenario::new("copy_exactly_once", TRANSACTIONAL_REAL, transactions::copy_exactly_once)
+    Scenario::new("transactions_end", BOTH, transactions::end),
+    Scenario::new("transactions_end", TRANSACTIONAL, transactions::end).over(TWO).within_s(300),
+    Scenario::new("successor_fences", BOTH, transactions::successor_fences),
+    Scenario::new("successor_fences", TRANSACTIONAL, transactions::successor_fences).over(TOOL).within_s(300),
+    Scenario::new("offsets_in_transactions", BOTH, transactions::offsets),
+    Scenario::new("offsets_in_transactions", TRANSACTIONAL, transactions::offsets).over(TOOL).within_s(300),
+    Scenario::new("transaction_times_out", BOTH, transactions::times_out).over(TWO),
+    Scenario::new("transaction_times_out", TRANSACTIONAL, transactions::times_out).over(TOOL).within_s(300),
+    Scenario::new("copy_exactly_once", BOTH, transactions::copy_exactly_once),
+    Scenario::new("copy_exactly_once", TRANSACTIONAL, transactions::copy_exactly_once)
         .over(TOOL)
         .within_s(300),
     Scenario::new("tls", BOTH, security::tls),

@@ -38,7 +38,8 @@ struct Lookup {
     open: BTreeSet<TopicPartition>,
     found: CommittedOffsets,
     deadline: Instant,
-    sent: Option<u64>,
+    /// The number of the request under way, and the form that it has.
+    sent: Option<(u64, Form)>,
     retry_at: Option<Instant>,
     failures: u32,
     last: ErrorCode,
@@ -103,14 +104,17 @@ impl Lookups {
         timeout: core::time::Duration,
     ) -> Option<Ask> {
         let lookup = self.all.values_mut().find(|lookup| lookup.is_due(now))?;
-        lookup.sent = Some(number);
+        lookup.sent = Some((number, self.form));
         lookup.retry_at = None;
         let request = fetch_request(&self.group_id, identity, &lookup.open, self.form);
         Some(Ask { max_version: self.form.max_version(), ..Ask::new(request, timeout) })
     }
 
     fn sent(&self, number: u64) -> Option<LookupId> {
-        self.all.iter().find(|(_, lookup)| lookup.sent == Some(number)).map(|(id, _)| *id)
+        self.all
+            .iter()
+            .find(|(_, lookup)| lookup.sent.is_some_and(|(sent, _)| sent == number))
+            .map(|(id, _)| *id)
     }
 
     pub(in crate::group) fn handle_response(
@@ -177,8 +181,10 @@ impl Lookups {
     ) {
         let Some(id) = self.sent(number) else { return };
         let Some(lookup) = self.all.get_mut(&id) else { return };
-        lookup.sent = None;
+        let form = lookup.sent.take().map_or(self.form, |(_, form)| form);
         match (unsupported, self.form.older()) {
+            // Several may be under way in the same form: that one of them is not understood says it all.
+            (true, _) if form != self.form => {}
             (true, Some(older)) => self.form = older,
             (true, None) => self.fail(id, CommitErrorKind::Unsupported),
             (false, _) => lookup.retry(now, self.backoff, entropy),

@@ -232,3 +232,22 @@ fn older_brokers_are_asked_in_their_own_form() {
     let Some(LookupOutput::Done(_, Err(error))) = lookups.poll() else { panic!() };
     assert_eq!(error.kind, CommitErrorKind::Unsupported);
 }
+
+/// Each older form says less: a look-up that transactions may still change must not be asked in the oldest one only
+/// because two at once were not understood.
+#[test]
+fn look_ups_at_once_find_the_form_together() {
+    let mut lookups = Lookups::new("g".into(), Backoff::RETRY);
+    let mut entropy = Entropy::new(1);
+    lookups.push(LookupId::Adoption(1), [partition(0)], Instant::MAX);
+    lookups.push(LookupId::Adoption(2), [partition(1)], Instant::MAX);
+    for number in [1, 2] {
+        assert_eq!(lookups.ask(NOW, number, None, TIMEOUT).unwrap().max_version, 9);
+    }
+    for number in [1, 2] {
+        lookups.handle_lost(NOW, number, true, &mut entropy);
+    }
+    let ask = lookups.ask(NOW, 3, None, TIMEOUT).unwrap();
+    assert_eq!(ask.max_version, 7);
+    assert!(matches!(ask.request, AnyRequest::OffsetFetch(request) if request.require_stable));
+}
