@@ -40,6 +40,9 @@ fn run() -> Outcome<()> {
             Scenario::ProduceLatency => scenarios::produce_latency(&flags).await,
             Scenario::Consume => scenarios::consume(&flags).await,
             Scenario::EndToEndLatency => scenarios::end_to_end_latency(&flags).await,
+            Scenario::ConsumeGroup => scenarios::consume_group(&flags).await,
+            Scenario::Rebalance => scenarios::rebalance(&flags).await,
+            Scenario::Idle => scenarios::idle(&flags).await,
         };
         line.map_err(|error| error.to_string())
     });

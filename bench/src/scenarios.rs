@@ -2,6 +2,7 @@
 
 mod consume;
 mod end_to_end;
+mod groups;
 mod latency;
 mod pace;
 mod produce;
@@ -13,6 +14,7 @@ use crate::Outcome;
 
 pub(crate) use consume::consume;
 pub(crate) use end_to_end::end_to_end_latency;
+pub(crate) use groups::{consume_group, idle, rebalance};
 pub(crate) use latency::produce_latency;
 pub(crate) use produce::produce;
 

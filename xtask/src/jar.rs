@@ -3,7 +3,7 @@
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The release that still has the versions that 4.0 removed, and the newest one.
 pub(crate) const RELEASES: [&str; 2] = ["3.9.1", "4.4.0"];
@@ -37,6 +37,26 @@ fn one(release: &str, fetch: Fetch) -> Result<PathBuf, Box<dyn Error>> {
         }
     }
     if path.exists() { Ok(path) } else { Err(format!("no {}", path.display()).into()) }
+}
+
+/// The class path of the newest release's client: its jar, and what that needs.
+pub(crate) fn class_path() -> Result<String, Box<dyn Error>> {
+    let [_, newest] = RELEASES;
+    let file = env::temp_dir().join(format!("klamm-class-path-{}", std::process::id()));
+    // Without the network first: it is faster, and often there is none.
+    let found = [true, false].into_iter().any(|offline| {
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "dependency:build-classpath"]).args(offline.then_some("-o"));
+        maven.arg(format!("-Dkafka.version={newest}")).arg(format!("-Dmdep.outputFile={}", file.display()));
+        maven.arg("-f").arg(crate::root().join("protocol/tests/java/pom.xml"));
+        maven.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+    });
+    if !found {
+        return Err(format!("Maven does not find kafka-clients {newest}").into());
+    }
+    let class_path = std::fs::read_to_string(&file)?;
+    std::fs::remove_file(file)?;
+    Ok(class_path)
 }
 
 fn local_repository() -> PathBuf {

@@ -3,7 +3,10 @@
 //! - `cargo xtask schemas`: reads the message schemas out of the official `kafka-clients` jars (through Maven) and
 //!   writes `protocol/schema/`.
 //! - `cargo xtask generate`: writes `protocol/src/messages/` from `protocol/schema/`.
+//! - `cargo xtask assignors`: has the Java client's assignors assign to random groups, and writes what they make of them to
+//!   `core/tests/vectors/assignors.json`.
 
+mod assignors;
 mod generate;
 mod import;
 mod jar;
@@ -35,7 +38,8 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["schemas"] => write_schemas(),
         ["generate"] => write_messages(),
-        _ => Err("usage: cargo xtask schemas | generate".into()),
+        ["assignors"] => assignors::write(),
+        _ => Err("usage: cargo xtask schemas | generate | assignors".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

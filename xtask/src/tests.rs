@@ -73,3 +73,18 @@ fn malformed_schemas_name_the_line() {
     assert_eq!(line("request A versions=0 flexible=none\nB int32 0+\n    C int32 0+"), 3);
     assert_eq!(line("request A versions=0 flexible=none\nB int32 0+ colour=red"), 2);
 }
+
+#[test]
+fn assignors_vectors_are_what_java_makes() {
+    if let Err(missing) = jar::both(jar::Fetch::Never) {
+        println!("SKIPPED: {missing} (cargo xtask schemas fetches it)");
+        return;
+    }
+    match crate::assignors::make() {
+        Ok(made) => {
+            let kept = fs::read(crate::root().join("core/tests/vectors/assignors.json")).unwrap();
+            assert!(made == kept, "run cargo xtask assignors");
+        }
+        Err(reason) => println!("SKIPPED: {reason}"),
+    }
+}

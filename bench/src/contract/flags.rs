@@ -13,6 +13,12 @@ pub enum Scenario {
     Consume,
     /// Time from the call of send to the delivery to a consumer in the same process.
     EndToEndLatency,
+    /// Consume through a subscription, as the only member of a group.
+    ConsumeGroup,
+    /// Time from a member's making until all members have their share.
+    Rebalance,
+    /// What a member costs to which nothing comes.
+    Idle,
 }
 
 impl Scenario {
@@ -24,6 +30,9 @@ impl Scenario {
             Self::ProduceLatency => "produce-latency",
             Self::Consume => "consume",
             Self::EndToEndLatency => "e2e-latency",
+            Self::ConsumeGroup => "consume-group",
+            Self::Rebalance => "rebalance",
+            Self::Idle => "idle",
         }
     }
 }
@@ -32,8 +41,16 @@ impl FromStr for Scenario {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Produce, Self::ProduceLatency, Self::Consume, Self::EndToEndLatency]
-            .into_iter()
+        let all = [
+            Self::Produce,
+            Self::ProduceLatency,
+            Self::Consume,
+            Self::EndToEndLatency,
+            Self::ConsumeGroup,
+            Self::Rebalance,
+            Self::Idle,
+        ];
+        all.into_iter()
             .find(|scenario| scenario.name() == text)
             .ok_or_else(|| format!("no such scenario: {text}"))
     }

@@ -44,10 +44,12 @@ impl Claims {
                 }
             });
         }
-        for (topic, topic_of) in problem.topics.iter().enumerate() {
-            for claimant in &mut claimants[topic_of.first..topic_of.first + topic_of.count] {
-                if *claimant != NOBODY && (*claimant == DISPUTED || !problem.is_subscribed(*claimant, topic))
-                {
+        // By member: the last topic to which it subscribes, of those that were looked at.
+        let mut subscribes = vec![usize::MAX; problem.members()];
+        for (topic, (of, subscribers)) in problem.topics.iter().zip(problem.subscribers()).enumerate() {
+            subscribers.iter().for_each(|member| subscribes[*member as usize] = topic);
+            for claimant in &mut claimants[of.first..of.first + of.count] {
+                if subscribes.get(*claimant as usize) != Some(&topic) {
                     *claimant = NOBODY;
                 }
             }

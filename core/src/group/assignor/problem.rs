@@ -100,10 +100,6 @@ impl<'a> Problem<'a> {
         &self.lists[self.list_of[member as usize]]
     }
 
-    pub(super) fn is_subscribed(&self, member: MemberNo, topic: usize) -> bool {
-        self.topics_of(member).binary_search(&topic).is_ok()
-    }
-
     /// Whether all members subscribe to the same topics.
     pub(super) fn is_uniform(&self) -> bool {
         self.lists.len() <= 1

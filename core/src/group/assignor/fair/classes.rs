@@ -24,10 +24,41 @@ pub(super) struct Class {
     local: Vec<bool>,
     /// Who had them.
     pub(super) owner: MemberNo,
-    /// Their numbers, ascending.
+    /// How many they are.
+    size: usize,
+    /// Their numbers, ascending; none in an outline.
     pub(super) partitions: Vec<usize>,
     /// Who holds how many of them, at least one.
     pub(super) holders: BTreeMap<MemberNo, usize>,
+}
+
+impl Class {
+    const fn new(set: usize, local: Vec<bool>, owner: MemberNo) -> Self {
+        Self { set, local, owner, size: 0, partitions: Vec::new(), holders: BTreeMap::new() }
+    }
+}
+
+/// The different lists of subscribers.
+struct Sets {
+    lists: Vec<Vec<MemberNo>>,
+    /// By topic: which of them.
+    of_topic: Vec<usize>,
+}
+
+impl Sets {
+    fn new(subscribers: &[Vec<MemberNo>]) -> Self {
+        let mut numbers: BTreeMap<&[MemberNo], usize> = BTreeMap::new();
+        let mut of_topic = Vec::with_capacity(subscribers.len());
+        for members in subscribers {
+            let next = numbers.len();
+            of_topic.push(*numbers.entry(members).or_insert(next));
+        }
+        let mut lists = vec![Vec::new(); numbers.len()];
+        for (members, number) in numbers {
+            lists[number] = members.to_vec();
+        }
+        Self { lists, of_topic }
+    }
 }
 
 /// All classes, and what members hold of them.
@@ -51,35 +82,59 @@ impl Classes {
         claims: &Claims,
         racks: Option<&Racks>,
     ) -> Self {
-        let mut set_numbers: BTreeMap<&[MemberNo], usize> = BTreeMap::new();
+        let Sets { lists: sets, of_topic } = Sets::new(subscribers);
+        let mut topics: Vec<usize> = (0..problem.topics.len()).collect();
+        topics.sort_by_key(|topic| of_topic[*topic]);
         let mut numbers: BTreeMap<(usize, u32, MemberNo), usize> = BTreeMap::new();
-        let mut sets = Vec::new();
         let mut all: Vec<Class> = Vec::new();
-        for (topic, members) in problem.topics.iter().zip(subscribers) {
-            let next = sets.len();
-            let set = *set_numbers.entry(members).or_insert_with(|| {
-                sets.push(members.clone());
-                next
-            });
-            for partition in topic.first..topic.first + topic.count {
+        let mut number_of = |set: usize, in_racks: u32, owner: MemberNo, all: &mut Vec<Class>| {
+            *numbers.entry((set, in_racks, owner)).or_insert_with(|| {
+                let local =
+                    |racks: &Racks| sets[set].iter().map(|it| racks.set_matches(*it, in_racks)).collect();
+                all.push(Class::new(set, racks.map(local).unwrap_or_default(), owner));
+                all.len() - 1
+            })
+        };
+        let mut class_of = vec![0; problem.partitions()];
+        // By owner, nobody being the last: the class that was found for it last. There are far more partitions than classes.
+        let mut found = vec![(usize::MAX, 0, 0); problem.members() + 1];
+        for topic in topics {
+            let (set, topic) = (of_topic[topic], &problem.topics[topic]);
+            let places = class_of.iter_mut().enumerate().skip(topic.first).take(topic.count);
+            for (partition, class_of) in places {
                 let owner = claims.owners[partition];
                 let in_racks = racks.map_or(0, |racks| racks.set_of(partition));
-                let class = *numbers.entry((set, in_racks, owner)).or_insert_with(|| {
-                    let local =
-                        |racks: &Racks| members.iter().map(|it| racks.set_matches(*it, in_racks)).collect();
-                    let local = racks.map(local).unwrap_or_default();
-                    all.push(Class { set, local, owner, partitions: Vec::new(), holders: BTreeMap::new() });
-                    all.len() - 1
-                });
-                all[class].partitions.push(partition);
+                let found = &mut found[problem.members().min(owner as usize)];
+                if (found.0, found.1) != (set, in_racks) {
+                    *found = (set, in_racks, number_of(set, in_racks, owner, &mut all));
+                }
+                *class_of = found.2;
+                all[found.2].size += 1;
             }
         }
-        let mut open_to = vec![Vec::new(); problem.members()];
+        all.iter_mut().for_each(|class| class.partitions.reserve_exact(class.size));
+        for (partition, class) in class_of.into_iter().enumerate() {
+            all[class].partitions.push(partition);
+        }
+        Self::of(all, sets, problem.members())
+    }
+
+    /// What there is if nobody had anything and racks do not matter: only how many of a class there are is known.
+    pub(super) fn outline(problem: &Problem<'_>, subscribers: &[Vec<MemberNo>]) -> Self {
+        let Sets { lists: sets, of_topic } = Sets::new(subscribers);
+        let mut all: Vec<Class> = (0..sets.len()).map(|set| Class::new(set, Vec::new(), NOBODY)).collect();
+        for (topic, set) in problem.topics.iter().zip(of_topic) {
+            all[set].size += topic.count;
+        }
+        Self::of(all, sets, problem.members())
+    }
+
+    fn of(all: Vec<Class>, sets: Vec<Vec<MemberNo>>, members: usize) -> Self {
+        let mut open_to = vec![Vec::new(); members];
         for (number, class) in all.iter().enumerate() {
             sets[class.set].iter().for_each(|member| open_to[*member as usize].push(number));
         }
-        let held = vec![BTreeSet::new(); problem.members()];
-        Self { all, sets, open_to, held, loads: vec![0; problem.members()] }
+        Self { all, sets, open_to, held: vec![BTreeSet::new(); members], loads: vec![0; members] }
     }
 
     /// Who may hold some of a class, with the cost of each.
@@ -143,7 +198,7 @@ impl Classes {
             let cheapest: Vec<MemberNo> =
                 self.candidates(class).filter(|(_, cost)| *cost == least).map(|(member, _)| member).collect();
             match cheapest.as_slice() {
-                [only] => self.give(class, *only, self.all[class].partitions.len()),
+                [only] => self.give(class, *only, self.all[class].size),
                 _ => choices.push((class, cheapest)),
             }
         }
@@ -162,7 +217,7 @@ impl Classes {
         let mut heights: Vec<(i64, MemberNo)> =
             members.iter().map(|member| (height(*member), *member)).collect();
         heights.sort_unstable();
-        let amount = self.all[class].partitions.len() as i64;
+        let amount = self.all[class].size as i64;
         // The lowest `wet` members come to stand at one level.
         let mut wet = 0;
         let mut below = 0;

@@ -26,7 +26,7 @@ use classes::Classes;
 
 use super::{
     claims::Claims,
-    problem::{MemberNo, NOBODY, Problem, Solution},
+    problem::{MemberNo, Problem, Solution},
     racks::Racks,
 };
 
@@ -52,8 +52,7 @@ impl Budget {
 /// The best assignment, given who owned what, and racks if they matter.
 pub(super) fn assign(problem: &Problem<'_>, claims: &Claims, racks: Option<&Racks>) -> Solution {
     let subscribers = problem.subscribers();
-    let nobody = Claims { owners: alloc::vec![NOBODY; problem.partitions()] };
-    let mut outline = Classes::new(problem, &subscribers, &nobody, None);
+    let mut outline = Classes::outline(problem, &subscribers);
     outline.pour_all();
     level::level(&mut outline, &mut Budget(Budget::STAGE));
     let mut classes = Classes::new(problem, &subscribers, claims, racks);
@@ -83,7 +82,9 @@ fn hand_out(problem: &Problem<'_>, classes: &Classes) -> Solution {
         let mut partitions = class.partitions.clone();
         let mut holders: Vec<(MemberNo, usize)> = Vec::new();
         for (member, count) in &class.holders {
-            if *member == class.owner {
+            if *member == class.owner && *count == partitions.len() {
+                partitions.drain(..).for_each(|partition| solution.owners[partition] = *member);
+            } else if *member == class.owner {
                 let (kept, rest) = problem.spread(&partitions, *count);
                 kept.iter().for_each(|partition| solution.owners[*partition] = *member);
                 partitions = rest;
