@@ -51,8 +51,8 @@ pub use consumer::{
 };
 pub use control_task::ControlTask;
 pub use group::{
-    AssignmentRequest, GroupBatch, GroupConsumer, GroupConsumerBuilder, GroupEvent, GroupReadError,
-    PendingCommit, RebalanceListener, Revocation,
+    AssignmentRequest, GroupBatch, GroupConsumer, GroupConsumerBuilder, GroupEvent, GroupPartitionStream,
+    GroupReadError, PendingCommit, RebalanceListener, Revocation,
 };
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
 pub use observe::{ClientEvent, EventOptions, Events, GroupChange, Peer};

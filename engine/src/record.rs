@@ -245,8 +245,16 @@ impl<'a> Record<'a> {
         self.timestamp
     }
 
-    pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
+    /// The key's bytes, as a partitioner of the application's own wants them.
+    #[must_use]
+    pub fn key_bytes(&self) -> Option<&[u8]> {
         self.key.as_ref().map(Value::as_bytes)
+    }
+
+    /// The value's bytes.
+    #[must_use]
+    pub fn value_bytes(&self) -> Option<&[u8]> {
+        self.value.as_ref().map(Value::as_bytes)
     }
 
     /// The bytes of key, value and headers, as [`Producer::reserve`](crate::Producer::reserve) counts them: each header

@@ -25,7 +25,7 @@ use klamm_protocol::Str;
 
 use crate::{
     clock::Clock,
-    consumer::{Inbox, Item as Unread},
+    consumer::{Inbox, Item as Unread, StreamEnd},
     group::GroupInbox,
     mailbox::{Item, Mailbox, WakeFlag},
     observe::Watch,
@@ -194,6 +194,22 @@ impl Shared {
         })
     }
 
+    /// As [`operate`](Self::operate), where it may turn out that there is nothing to start: then `None`.
+    pub(crate) fn try_operate(
+        &self,
+        start: impl FnOnce(&mut Client, Instant, OperationId) -> Option<()>,
+    ) -> Option<Arc<Operation>> {
+        let (mut started, mut used) = (true, None);
+        let operation = self.operate(|client, now, operation| {
+            used = Some(operation);
+            started = start(client, now, operation).is_some();
+        });
+        if let Some(operation) = used.filter(|_| !started) {
+            self.change(|state| state.operations.remove(&operation));
+        }
+        started.then_some(operation)
+    }
+
     /// Begins to close the client. Consumers end at once; producers deliver what they have, within `timeout`.
     pub(crate) fn close(&self, timeout: Duration) {
         let inboxes = self.with(|state, now| {
@@ -344,6 +360,26 @@ impl State {
                 if let Some(inbox) = self.consumers.get(&consumer) {
                     inbox.event(epoch, event, wakers);
                 }
+            }
+            Action::Unassigned { consumer, partitions, why } => {
+                let Some(inbox) = self.consumers.get(&consumer) else { return };
+                let left = inbox.end_lanes(&partitions, StreamEnd::of(why), wakers);
+                if let Some(consumer) = self.client.consumer_mut(consumer) {
+                    left.iter()
+                        .filter_map(Unread::ticket)
+                        .for_each(|ticket| consumer.handle_consumed(now, ticket));
+                }
+                self.discarded.extend(left);
+            }
+            Action::MakeRoom { consumer, bytes } => {
+                let inbox = self.consumers.get(&consumer);
+                let Some((inbox, consumer)) = inbox.zip(self.client.consumer_mut(consumer)) else { return };
+                let (partitions, left) = inbox.make_room(bytes);
+                consumer.set_aside(now, &partitions);
+                left.iter()
+                    .filter_map(Unread::ticket)
+                    .for_each(|ticket| consumer.handle_consumed(now, ticket));
+                self.discarded.extend(left);
             }
             Action::Relieve { consumer } => {
                 let inbox = self.consumers.get(&consumer);

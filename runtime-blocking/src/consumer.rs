@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use klamm_engine::{
-    AdminError, ConsumeError, Event, Explanation, FetchedBatch, InvalidConfig, Isolation, ListedOffset,
-    NotAssigned, NotStreamed, OffsetReset, PerItem, SeekError, StartAt, Str, block_on, block_on_until,
+    AdminError, CommitError, CommitOffset, CommittedOffsets, ConsumeError, Event, Explanation, FetchedBatch,
+    InvalidConfig, Isolation, ListedOffset, NotAssigned, NotStreamed, OffsetReset, PendingCommit, PerItem,
+    SeekError, StartAt, Str, block_on, block_on_until,
 };
 
 use crate::{Batches, PartitionStream, Records, options};
@@ -188,6 +189,45 @@ impl Consumer {
         block_on(self.inner.end_offsets(of))
     }
 
+    /// Commits the positions of all partitions for the group of
+    /// [`group_id`](klamm_engine::ConsumerBuilder::group_id), which must have no members.
+    ///
+    /// # Errors
+    ///
+    /// The consumer has no group, its coordinator refused, or did not answer within 60 s.
+    pub fn commit(&self) -> Result<(), CommitError> {
+        block_on(self.inner.commit())
+    }
+
+    /// As [`commit`](Self::commit), without waiting.
+    pub fn commit_later(&self) -> PendingCommit {
+        self.inner.commit()
+    }
+
+    /// Commits these offsets: each is that of the next record to read.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub fn commit_offsets<T: AsRef<str>>(
+        &self,
+        offsets: impl IntoIterator<Item = (T, i32, CommitOffset)>,
+    ) -> Result<(), CommitError> {
+        block_on(self.inner.commit_offsets(offsets))
+    }
+
+    /// Looks up what the group has committed.
+    ///
+    /// # Errors
+    ///
+    /// The consumer has no group, or its coordinator did not answer within 60 s, or refused.
+    pub fn committed<T: AsRef<str>>(
+        &self,
+        partitions: impl IntoIterator<Item = (T, i32)> + Send,
+    ) -> Result<CommittedOffsets, CommitError> {
+        block_on(self.inner.committed(partitions))
+    }
+
     /// Closes the consumer. Calls that wait for records end with [`ConsumeError::Closed`].
     pub fn close(&self) {
         self.inner.close();
@@ -220,6 +260,7 @@ impl ConsumerBuilder {
         max_poll_records(records: usize);
         max_poll_bytes(bytes: usize);
         control_records(keep: bool);
+        group_id(id: impl AsRef<str>);
     }
 
     /// Where this client is (`client.rack`), to read from a replica in the same rack (KIP-392). Default: none.

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use klamm_engine::{
     CommitError, CommitOffset, CommittedOffsets, ConsumerBuilder, Explanation, GroupBatch, GroupEvent,
-    GroupMetadata, GroupProtocol, GroupReadError, InvalidConfig, Isolation, NotAssigned, OffsetReset,
-    PendingCommit, StartAt, Str, assignor::Strategy, block_on, block_on_until,
+    GroupMetadata, GroupProtocol, GroupReadError, InvalidConfig, Isolation, NotAssigned, NotStreamed,
+    OffsetReset, PendingCommit, StartAt, Str, assignor::Strategy, block_on, block_on_until,
 };
 
-use crate::options;
+use crate::{GroupPartitionStream, options};
 
 /// Reads, as a member of a group, the partitions that the group assigns to it. See [`klamm_engine::GroupConsumer`].
 #[derive(Debug)]
@@ -129,6 +129,15 @@ impl GroupConsumer {
         partitions: impl IntoIterator<Item = (T, i32)> + Send,
     ) -> Result<CommittedOffsets, CommitError> {
         block_on(self.inner.committed(partitions))
+    }
+
+    /// Reads an assigned partition for itself. It ends when the group takes the partition away.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or has a stream already.
+    pub fn partition_stream(&self, topic: &str, partition: i32) -> Result<GroupPartitionStream, NotStreamed> {
+        self.inner.partition_stream(topic, partition).map(|inner| GroupPartitionStream { inner })
     }
 
     /// Moves the position of a partition that is assigned.

@@ -30,6 +30,7 @@ mod consumer;
 mod driver;
 mod events;
 mod group;
+mod group_stream;
 mod kafka;
 mod producer;
 mod stream;
@@ -39,6 +40,7 @@ pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use events::Events;
 pub use group::{GroupConsumer, GroupConsumerBuilder};
+pub use group_stream::GroupPartitionStream;
 pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
 #[cfg(feature = "tls")]
 pub use klamm_engine::Tls;

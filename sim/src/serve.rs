@@ -25,6 +25,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use klamm_core::Instant;
 
@@ -131,6 +132,25 @@ impl EmbeddedClusterBuilder {
     /// How many replicas must be in sync for `acks=all`. Default 1.
     pub const fn min_insync_replicas(mut self, replicas: i32) -> Self {
         self.config.min_insync_replicas = replicas;
+        self
+    }
+
+    /// After how long of silence a member of a KIP-848 group is taken for dead (`group.consumer.session.timeout.ms`). Default
+    /// 45 s. Members of classic groups say that themselves.
+    pub const fn consumer_session_timeout(mut self, timeout: Duration) -> Self {
+        self.config.groups.consumer_session_timeout = timeout;
+        self
+    }
+
+    /// How often members of a KIP-848 group are to be heard from (`group.consumer.heartbeat.interval.ms`). Default 5 s.
+    pub const fn consumer_heartbeat_interval(mut self, interval: Duration) -> Self {
+        self.config.groups.consumer_heartbeat_interval = interval;
+        self
+    }
+
+    /// How many members a classic group may have (`group.max.size`). Default: no limit.
+    pub const fn max_group_size(mut self, members: usize) -> Self {
+        self.config.groups.max_size = members;
         self
     }
 

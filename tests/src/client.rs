@@ -48,6 +48,12 @@ pub struct ProducerSettings {
     pub buffer_memory: usize,
     /// How long handing over waits for metadata and room.
     pub max_block: Duration,
+    /// Codecs by preference, instead of the one.
+    pub codecs: Vec<Codec>,
+    /// Where it is: records without a key go to leaders there.
+    pub rack: &'static str,
+    /// The application's own partitioner: where records without a key go.
+    pub pick: Option<i32>,
 }
 
 impl Default for ProducerSettings {
@@ -60,6 +66,9 @@ impl Default for ProducerSettings {
             partitioner: "murmur2_random",
             buffer_memory: 32 << 20,
             max_block: Duration::from_secs(60),
+            codecs: Vec::new(),
+            rack: "",
+            pick: None,
         }
     }
 }
@@ -160,6 +169,25 @@ pub trait Pending: Send {
     fn wait(self: Box<Self>) -> Outcome<Place>;
 }
 
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition.
+    pub partition: i32,
+    /// How many records.
+    pub records: u32,
+    /// What they took in memory, compressed if they are.
+    pub bytes: usize,
+    /// The offset of the first; none if they were not acknowledged.
+    pub offset: Option<i64>,
+}
+
+/// Looks on at what becomes of a producer's batches.
+pub trait Deliveries {
+    /// The next; none when the producer is closed.
+    fn next(&mut self) -> Option<Delivered>;
+}
+
 /// A producer, usable from several threads.
 pub trait Producer: Send + Sync {
     /// Sends a record and waits for its acknowledgement.
@@ -182,6 +210,9 @@ pub trait Producer: Send + Sync {
     /// # Errors
     /// When there is no room.
     fn reserve(&self, topic: &str, bytes: usize, make: &dyn Fn() -> Message) -> Outcome<Box<dyn Pending>>;
+
+    /// Looks on at what becomes of batches from now on.
+    fn deliveries(&self) -> Box<dyn Deliveries>;
 
     /// Gives up what is not acknowledged; how many records that were.
     fn abort(&self) -> u64;
@@ -211,6 +242,10 @@ pub struct ConsumerSettings {
     pub pattern: Option<String>,
     /// Whether only records of committed transactions are read.
     pub read_committed: bool,
+    /// The group that it commits for, without being a member.
+    pub group: Option<String>,
+    /// Its memory in bytes, if it is not to be as by default.
+    pub buffer_memory: Option<usize>,
 }
 
 /// One partition of a consumer.
@@ -229,6 +264,14 @@ pub trait PartitionStream: Send {
 
     /// Why it is over, if it is.
     fn ended(&self) -> Option<String>;
+
+    /// Commits what it gave.
+    ///
+    /// # Errors
+    /// When it was not committed, among others because it is over or of no group.
+    fn commit(&mut self) -> Outcome<()> {
+        Err("it is of no group".into())
+    }
 }
 
 /// A consumer of the partitions it was given.
@@ -265,6 +308,18 @@ pub trait Consumer: Send {
 
     /// Takes a partition away.
     fn unassign(&mut self, topic: &str, partition: i32);
+
+    /// Commits where it is in all partitions.
+    ///
+    /// # Errors
+    /// When it was not committed.
+    fn commit(&mut self) -> Outcome<()>;
+
+    /// What its group has committed of a partition.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>>;
 
     /// The broker that the next records of a partition will come from; none while that is open.
     fn source(&self, topic: &str, partition: i32) -> Option<i32>;
@@ -345,6 +400,12 @@ pub trait Member: Send {
 
     /// What a transaction has to know of it.
     fn metadata(&self) -> Option<GroupMetadata>;
+
+    /// Reads a partition for itself.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>>;
 
     /// The partitions that it reads, in order.
     fn assignment(&self) -> Vec<(String, i32)>;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use crate::Outcome;
 use crate::embedded::Embedded;
@@ -27,6 +28,8 @@ pub struct ClusterSpec {
     pub brokers: u32,
     /// Whether each run has the cluster for itself, because it breaks it.
     pub exclusive: bool,
+    /// The most members that a classic group may have, if there is to be a bound.
+    pub max_group_size: Option<u32>,
 }
 
 impl ClusterSpec {
@@ -42,13 +45,19 @@ impl ClusterSpec {
     /// One broker of this kind and version, shared by the scenarios of this process.
     #[must_use]
     pub const fn new(kind: Kind, version: &'static str) -> Self {
-        Self { kind, version, brokers: 1, exclusive: false }
+        Self { kind, version, brokers: 1, exclusive: false, max_group_size: None }
     }
 
     /// Three such brokers, for one run at a time.
     #[must_use]
     pub const fn trio(self) -> Self {
         Self { brokers: 3, exclusive: true, ..self }
+    }
+
+    /// For one run at a time, which may break it.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Self { exclusive: true, ..self }
     }
 
     /// The part of a test's name that tells the cluster.
@@ -58,8 +67,12 @@ impl ClusterSpec {
             Kind::Embedded => "embedded",
             Kind::Real => "real",
         };
-        let trio = if self.brokers == 1 { String::new() } else { format!("-x{}", self.brokers) };
-        format!("{kind}-{}{trio}", self.version)
+        let which = match (self.brokers, self.exclusive) {
+            (1, false) => String::new(),
+            (1, true) => "-alone".into(),
+            (brokers, _) => format!("-x{brokers}"),
+        };
+        format!("{kind}-{}{which}", self.version)
     }
 
     /// Why there can be no such cluster on this machine.
@@ -162,13 +175,27 @@ impl Cluster {
     }
 }
 
+/// Where members are killed, those by KIP-848 are missed as soon as classic ones that ask for it: after how long of silence,
+/// and how often they are to be heard from.
+const SHORT_SESSION: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(1));
+
 fn open(spec: ClusterSpec) -> Outcome<Brokers> {
+    let session = spec.exclusive.then_some(SHORT_SESSION);
     match spec.kind {
-        Kind::Embedded => Embedded::start(spec.version, spec.brokers).map(Brokers::Embedded),
+        Kind::Embedded => Embedded::start(&spec, session).map(Brokers::Embedded),
         Kind::Real => {
+            let settings = |(timeout, heartbeat): (Duration, Duration)| {
+                [("session.timeout", timeout), ("heartbeat.interval", heartbeat)]
+                    .map(|(what, time)| format!("group.consumer.{what}.ms={}", time.as_millis()))
+            };
             let options = RealKafkaOptions {
                 version: spec.version.into(),
                 brokers: spec.brokers,
+                settings: session
+                    .into_iter()
+                    .flat_map(settings)
+                    .chain(spec.max_group_size.map(|members| format!("group.max.size={members}")))
+                    .collect(),
                 ..RealKafkaOptions::default()
             };
             RealKafka::start(&spec.name(), options).map(Brokers::Real)

@@ -8,6 +8,7 @@ pub mod hostile;
 pub mod input;
 pub mod program;
 pub mod real;
+pub mod running;
 pub mod scenario;
 pub mod security;
 pub mod transactions;

@@ -102,7 +102,7 @@ pub fn klamm_until(arguments: &[&str], lines: usize, signal: &str) -> Outcome<Ra
 }
 
 /// The tool: what `KLAMM_BIN` names, or else built now, in the profile of the tests themselves.
-fn path() -> Outcome<&'static Path> {
+pub(crate) fn path() -> Outcome<&'static Path> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     PATH.get_or_init(|| {
         if let Some(path) = std::env::var_os("KLAMM_BIN") {

@@ -125,7 +125,9 @@ impl Stage<'_> {
             let partitions: Vec<i32> =
                 member.assigned.iter().flat_map(|each| each.partitions.iter().copied()).collect();
             total += partitions.len();
-            shown[number - 1] = ranges(&partitions);
+            if !partitions.is_empty() {
+                shown[number - 1] = ranges(&partitions);
+            }
         }
         let column = |(at, text): (usize, &String)| format!("{}: {text:<9}", at + 1);
         (i32::try_from(total) == Ok(self.args.partitions))

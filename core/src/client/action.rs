@@ -1,6 +1,6 @@
 //! What a client wants done.
 
-use alloc::{string::String, sync::Arc};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use klamm_protocol::Str;
 
@@ -11,7 +11,7 @@ use crate::{
     cluster::{Address, TopicError},
     connection::{ConnectionConfig, Outgoing},
     consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
-    group::{CommitError, CommitResult, CommittedOffsets, GroupEvent},
+    group::{CommitError, CommitResult, CommittedOffsets, GroupEvent, Parting},
     producer::{BatchId, Outcome, Seal},
     sasl::Credentials,
     transaction::TransactionError,
@@ -93,6 +93,15 @@ pub enum Action {
         /// What happened.
         event: ConsumerEvent,
     },
+    /// A group took partitions away from a consumer: what was fetched of them and not handed out is not to be.
+    Unassigned {
+        /// Which.
+        consumer: ConsumerId,
+        /// The partitions.
+        partitions: Vec<PartitionIndex>,
+        /// Why.
+        why: Parting,
+    },
     /// Tell the reader of a consumer that is in a group.
     GroupEvent {
         /// Which.
@@ -105,6 +114,14 @@ pub enum Action {
     MatchTopics {
         /// Which consumer.
         consumer: ConsumerId,
+    },
+    /// Set partitions aside that have readers of their own who do not read: see
+    /// [`ConsumerOutput::MakeRoom`](crate::consumer::ConsumerOutput::MakeRoom).
+    MakeRoom {
+        /// Of which consumer.
+        consumer: ConsumerId,
+        /// About so many bytes.
+        bytes: usize,
     },
     /// Copy out the chunks that wait for a reader of their own: see
     /// [`ConsumerOutput::Relieve`](crate::consumer::ConsumerOutput::Relieve).

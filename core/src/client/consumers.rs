@@ -199,6 +199,9 @@ impl Client {
             ConsumerOutput::RefreshTopic(_) => self.cluster.request_refresh(),
             ConsumerOutput::LeaderHint(hint) => self.consumer_hint(&hint),
             ConsumerOutput::Relieve => self.actions.push_back(Action::Relieve { consumer }),
+            ConsumerOutput::MakeRoom { bytes } => {
+                self.actions.push_back(Action::MakeRoom { consumer, bytes });
+            }
         }
         true
     }

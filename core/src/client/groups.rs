@@ -144,14 +144,15 @@ impl Client {
         match output {
             GroupOutput::Request(request) => self.route(now, *request),
             GroupOutput::Assign(partitions) => self.assign_for_group(now, consumer, partitions),
-            GroupOutput::Unassign(partitions) => {
+            GroupOutput::Unassign(partitions, why) => {
                 let indices = partitions
                     .iter()
                     .filter_map(|(topic, partition)| self.cluster.partitions().get(topic, *partition));
-                let indices: Vec<PartitionIndex> = indices.collect();
+                let partitions: Vec<PartitionIndex> = indices.collect();
                 if let Some(consumer) = self.consumer_mut(consumer) {
-                    consumer.unassign(now, &indices);
+                    consumer.unassign(now, &partitions);
                 }
+                self.actions.push_back(Action::Unassigned { consumer, partitions, why });
             }
             GroupOutput::Event(event) => self.actions.push_back(Action::GroupEvent { consumer, event }),
             GroupOutput::WantTopic(topic) => self.want_for_group(now, consumer, topic),

@@ -86,6 +86,11 @@ impl Budget {
         (self.requested.saturating_add(self.held), self.limit)
     }
 
+    /// Whether less than `bytes` are free.
+    pub(super) const fn lacks(&self, bytes: usize) -> bool {
+        self.limit.saturating_sub(self.used()) < bytes
+    }
+
     /// Who is the next to try again when bytes are free.
     pub(super) fn next_waiting(&self) -> Option<BrokerId> {
         self.waiting.front().copied()

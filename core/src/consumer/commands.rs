@@ -159,6 +159,28 @@ impl Consumer {
         }
     }
 
+    /// Drops what was fetched of partitions and not taken, so that there is memory for others: see
+    /// [`ConsumerOutput::MakeRoom`]. They are fetched again, from where they were, once they are [wanted](Self::want).
+    /// Partitions that are not assigned are ignored.
+    pub fn set_aside(&mut self, _now: Instant, partitions: &[PartitionIndex]) {
+        probe!(SetAside, !partitions.is_empty());
+        self.purge(partitions, Events::Hold);
+        for index in partitions {
+            if let Ok(partition) = self.begin(*index) {
+                partition.intake.aside = true;
+                partition.position.rewind();
+            }
+        }
+    }
+
+    /// The reader of a partition that was [set aside](Self::set_aside) waits for it now. Ignored if it was not.
+    pub fn want(&mut self, _now: Instant, index: PartitionIndex) {
+        if let Some(partition) = self.partitions.get_mut(&index).filter(|partition| partition.intake.aside) {
+            partition.intake.aside = false;
+            self.touch(index);
+        }
+    }
+
     /// Hands out what was fetched up to `next_offset`: returns whether that is still wanted, and if so moves the
     /// position there. `epoch` is that of the chunk's ticket, `leader_epoch` that of the batch before
     /// `next_offset`.

@@ -58,7 +58,8 @@ pub enum Explanation {
         /// The leader.
         broker: BrokerId,
     },
-    /// As much of it is fetched as may be, and waits to be read or is not given back.
+    /// As much of it is fetched as may be, and waits to be read or is not given back; or it was, for long, and was dropped
+    /// when others needed the memory: it is fetched again when its reader asks for it.
     Unread {
         /// In bytes.
         bytes: usize,
@@ -112,6 +113,9 @@ impl Consumer {
         }
         if partition.paused {
             return Explanation::Paused;
+        }
+        if partition.intake.aside {
+            return Explanation::Unread { bytes: partition.intake.held };
         }
         let (Some(leader), Some(source)) = (partition.leader, partition.source()) else {
             return Explanation::NoLeader { why };

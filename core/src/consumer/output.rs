@@ -59,6 +59,12 @@ pub enum ConsumerOutput {
     /// Memory is short, and chunks that wait hold more of it than they need: each is to be given to
     /// [`Consumer::relieve`](super::Consumer::relieve).
     Relieve,
+    /// Partitions of which nothing is fetched wait for memory. If others have readers of their own who leave what was fetched
+    /// unread, some of those are to be [set aside](super::Consumer::set_aside): about so many bytes.
+    MakeRoom {
+        /// How many.
+        bytes: usize,
+    },
     /// A broker that is not the leader said who is (KIP-951).
     LeaderHint(LeaderHint),
 }

@@ -51,6 +51,8 @@ pub(super) struct Intake {
     pub(super) held: usize,
     /// The most to ask for at once; larger than configured when a batch of an old broker did not fit.
     pub(super) max_bytes: i32,
+    /// Nothing more is, until its reader wants it: what was fetched and not read was dropped, for lack of memory.
+    pub(super) aside: bool,
 }
 
 /// The ends of the log as the last response had them; -1 if it did not say.
@@ -148,7 +150,7 @@ impl Partition {
             heard: 0,
             slot: Slot::default(),
             failures: Failures::default(),
-            intake: Intake { held: 0, max_bytes: config.max_partition_fetch_bytes },
+            intake: Intake { held: 0, max_bytes: config.max_partition_fetch_bytes, aside: false },
             ends: Ends::UNKNOWN,
         }
     }
@@ -208,10 +210,10 @@ impl Partition {
     }
 
     /// What is to be done about it. What is read ahead is at most about two fetches, and nothing once the budget is
-    /// `tight`. A paused partition finds its position nevertheless.
+    /// `tight`. A partition that is paused or set aside finds its position nevertheless.
     pub(super) fn standing(&self, tight: bool) -> Standing {
         let placed = self.position.to_fetch().is_some();
-        if self.position.state() == PositionState::Stopped || (self.paused && placed) {
+        if self.position.state() == PositionState::Stopped || (placed && (self.paused || self.intake.aside)) {
             return Standing::Idle;
         }
         if let Some(at) = self.failures.retry_at {

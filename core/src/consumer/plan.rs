@@ -71,7 +71,13 @@ impl Consumer {
         }
         let wanted_bytes = node.roster.ready_bytes.min(bytes(self.config.fetch_max_bytes));
         let least = bytes(self.config.max_partition_fetch_bytes);
-        let Some(granted) = self.budget.request(broker, wanted_bytes, least) else { return };
+        let Some(granted) = self.budget.request(broker, wanted_bytes, least) else {
+            if self.budget.lacks(least) {
+                let bytes = self.config.buffer_bytes / 4;
+                self.outputs.push_back(ConsumerOutput::MakeRoom { bytes });
+            }
+            return;
+        };
         self.send_fetch(now, broker, granted);
         self.feed();
     }

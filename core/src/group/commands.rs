@@ -9,7 +9,7 @@ use klamm_protocol::Str;
 
 use super::{
     AUTO_COMMIT_TIMEOUT, Close, CommitError, CommitErrorKind, CommitOffset, Group, GroupOutput, HandedOut,
-    RevocationId, TopicPartition,
+    Parting, RevocationId, TopicPartition,
     commits::{Commit, LookupId},
     interest::Wish,
     progress::Progress,
@@ -66,7 +66,7 @@ impl Group {
         }
         self.interest.clear(&mut self.outputs);
         self.commits.give_up(CommitErrorKind::NotAssigned);
-        self.drop_all();
+        self.drop_all(Parting::Unsubscribed);
         self.membership.unsubscribe(now);
         self.clocks.idle_since = None;
         self.clocks.expired = false;
@@ -110,6 +110,17 @@ impl Group {
         self.possession.progress.give_back(partition, id);
     }
 
+    /// A partition is read for itself from now on, or no longer. What was handed out of it is then done with when it was
+    /// given back and the application [asked](Self::ask_apart) for more of this partition.
+    pub fn read_apart(&mut self, partition: &TopicPartition, apart: bool) {
+        self.possession.progress.read_apart(partition, apart);
+    }
+
+    /// The application asks for more of a partition that is read for itself.
+    pub fn ask_apart(&mut self, partition: &TopicPartition) {
+        self.possession.progress.ask_apart(partition);
+    }
+
     /// The application goes on elsewhere in a partition: at `offset`, if that is known.
     pub fn sought(&mut self, now: Instant, partition: &TopicPartition, offset: Option<i64>) {
         self.possession.progress.seek(partition, offset);
@@ -121,7 +132,7 @@ impl Group {
         let current = self.possession.ownership.revocation.take_if(|each| each.id == id);
         if let Some(revocation) = current {
             // It says so: what it was handed of them is done with, as far as it was given back.
-            self.possession.progress.ask();
+            self.possession.progress.ask_all();
             self.possession.ownership.give_up(revocation.partitions);
             self.settle(now);
             self.absorb(now, None);
@@ -150,8 +161,7 @@ impl Group {
             None
         };
         if let Some(kind) = refused {
-            let error = CommitError::new(kind, Effect::None);
-            self.outputs.push_back(GroupOutput::Committed(operation, Err(error)));
+            self.refuse_commit(operation, kind);
         } else if offsets.is_empty() && self.commits.is_idle() {
             self.outputs.push_back(GroupOutput::Committed(operation, Ok(())));
         } else {
@@ -159,6 +169,24 @@ impl Group {
             self.commits.push(Commit { operation: Some(operation), offsets, deadline });
             self.absorb(now, None);
         }
+    }
+
+    /// Answers a commit that is not to be sent.
+    pub fn refuse_commit(&mut self, operation: OperationId, kind: CommitErrorKind) {
+        let error = CommitError::new(kind, Effect::None);
+        self.outputs.push_back(GroupOutput::Committed(operation, Err(error)));
+    }
+
+    /// Commits everything that was handed out of one partition so far, whether or not it was given back.
+    pub fn commit_partition(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        partition: &TopicPartition,
+        deadline: Instant,
+    ) {
+        let offsets = self.possession.progress.handed_out_of(partition);
+        self.commit(now, operation, offsets, deadline);
     }
 
     /// Commits everything that was handed out so far, whether or not it was given back.
@@ -186,12 +214,12 @@ impl Group {
             close.deadline = close.deadline.min(deadline);
             return self.move_on_closing(now);
         }
-        self.possession.progress.ask();
+        self.possession.progress.ask_all();
         self.flush(now);
         let owned: Vec<TopicPartition> = self.possession.ownership.owned.iter().cloned().collect();
         self.possession.ownership.adoptions.clear();
         self.possession.ownership.revocation = None;
-        self.unassign(owned);
+        self.unassign(owned, Parting::Closed);
         self.clocks.commit_at = None;
         self.clocks.close = Some(Close { deadline, leave, parting: false, over: false });
         self.absorb(now, None);

@@ -84,6 +84,12 @@ impl GroupConfig {
         }
     }
 
+    /// For committing only, without being a member: nothing is committed by itself.
+    #[must_use]
+    pub fn committing(group_id: Str) -> Self {
+        Self { auto_commit: None, ..Self::new(group_id) }
+    }
+
     /// Checks that the values make sense together.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ pub use self::{
     config::{GroupConfig, GroupProtocol, InvalidGroupConfig},
     output::{
         AssignedPartition, AssignmentTask, CommitError, CommitErrorKind, CommitOffset, CommitResult,
-        CommittedOffsets, GroupError, GroupEvent, GroupOutput, GroupStep, LostReason, RevocationId,
+        CommittedOffsets, GroupError, GroupEvent, GroupOutput, GroupStep, LostReason, Parting, RevocationId,
         TopicPartition,
     },
     progress::HandedOut,

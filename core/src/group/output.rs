@@ -115,6 +115,19 @@ pub struct AssignmentTask {
     pub topics: Topics,
 }
 
+/// Why a member does not read partitions any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// The group gives them to others, in good order.
+    Revoked,
+    /// Others may have them already.
+    Lost,
+    /// The application subscribes to nothing any more.
+    Unsubscribed,
+    /// The member is closed.
+    Closed,
+}
+
 /// What a member wants done. Outputs are in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum GroupOutput {
@@ -124,7 +137,7 @@ pub enum GroupOutput {
     /// Read these partitions from now on; those without a place only once the application sought them.
     Assign(Vec<(Str, i32, Option<StartAt>)>),
     /// Read these partitions no longer, and hand out nothing of them any more.
-    Unassign(Vec<TopicPartition>),
+    Unassign(Vec<TopicPartition>, Parting),
     /// Tell the application.
     Event(GroupEvent),
     /// The metadata of this topic are wanted from now on.

@@ -45,6 +45,8 @@ struct Partition {
     /// What was last asked to be committed since the application began here: what is done with is not committed by
     /// itself before the application is done with more than that, which it may still hold.
     asked_for: Option<i64>,
+    /// It is read for itself: batches with a greater number were handed out since the application asked for more of it.
+    own_asked: Option<u64>,
 }
 
 /// See the [module](self).
@@ -108,9 +110,34 @@ impl Progress {
         each.advance(self.asked);
     }
 
-    /// The application asks for more.
+    /// The application asks for more, of all partitions but those that are read for themselves.
     pub(super) fn ask(&mut self) {
         self.asked = self.last;
+    }
+
+    /// A partition is read for itself from now on, or no longer.
+    pub(super) fn read_apart(&mut self, partition: &TopicPartition, apart: bool) {
+        if let Some(each) = self.partitions.get_mut(partition) {
+            each.own_asked = apart.then_some(self.asked);
+        }
+    }
+
+    /// The application asks for more of a partition that is read for itself.
+    pub(super) fn ask_apart(&mut self, partition: &TopicPartition) {
+        let last = self.last;
+        if let Some(asked) = self.partitions.get_mut(partition).and_then(|each| each.own_asked.as_mut()) {
+            *asked = last;
+        }
+    }
+
+    /// The application is done with everything that it gave back.
+    pub(super) fn ask_all(&mut self) {
+        self.ask();
+        let last = self.last;
+        self.partitions
+            .values_mut()
+            .filter_map(|each| each.own_asked.as_mut())
+            .for_each(|asked| *asked = last);
     }
 
     /// What may be committed by itself and is not yet.
@@ -130,11 +157,14 @@ impl Progress {
 
     /// Everything that was handed out, whether or not it was given back.
     pub(super) fn handed_out(&self) -> BTreeMap<TopicPartition, CommitOffset> {
-        let all = self.partitions.iter().filter_map(|(partition, each)| {
-            let last = each.out.back().map(|batch| batch.next).or(each.done)?;
-            Some((partition.clone(), last.commit()))
-        });
-        all.collect()
+        let all = self.partitions.iter();
+        all.filter_map(|(partition, each)| Some((partition.clone(), each.handed_out()?))).collect()
+    }
+
+    /// The same of one partition.
+    pub(super) fn handed_out_of(&self, partition: &TopicPartition) -> BTreeMap<TopicPartition, CommitOffset> {
+        let last = self.partitions.get(partition).and_then(Partition::handed_out);
+        last.map(|last| (partition.clone(), last)).into_iter().collect()
     }
 
     /// The application commits this.
@@ -168,6 +198,10 @@ impl Progress {
 }
 
 impl Partition {
+    fn handed_out(&self) -> Option<CommitOffset> {
+        self.out.back().map(|batch| batch.next).or(self.done).map(At::commit)
+    }
+
     /// What is done with, if that is to be committed.
     fn uncommitted(&self) -> Option<At> {
         let is_more = |done: &At| self.asked_for.is_none_or(|asked_for| done.offset > asked_for);
@@ -175,6 +209,7 @@ impl Partition {
     }
 
     fn advance(&mut self, asked: u64) {
+        let asked = self.own_asked.unwrap_or(asked);
         while let Some(batch) = self.out.front()
             && (batch.returned && batch.id.0 <= asked || crate::planted!(CommitHeld))
         {

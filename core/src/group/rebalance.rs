@@ -7,7 +7,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::{
     Agenda, AssignedPartition, CommittedOffsets, Group, GroupConfig, GroupError, GroupEvent, GroupOutput,
-    GroupProtocol, GroupStep, Lead, LostReason, RevocationId, TopicPartition,
+    GroupProtocol, GroupStep, Lead, LostReason, Parting, RevocationId, TopicPartition,
     assignor::{Assignment, Joining, Strategy, sorted},
     commits::LookupId,
     membership::{Membership, MembershipOutput},
@@ -133,7 +133,7 @@ impl Group {
 
     /// Asks the application to give partitions up.
     pub(super) fn revoke(&mut self, now: Instant, partitions: Vec<TopicPartition>) {
-        self.unassign(partitions.clone());
+        self.unassign(partitions.clone(), Parting::Revoked);
         if crate::planted!(RevokeUntold) {
             for partition in &partitions {
                 self.possession.ownership.owned.remove(partition);
@@ -162,14 +162,14 @@ impl Group {
     }
 
     /// Reading ends.
-    pub(super) fn unassign(&mut self, partitions: Vec<TopicPartition>) {
+    pub(super) fn unassign(&mut self, partitions: Vec<TopicPartition>, why: Parting) {
         if !partitions.is_empty() {
-            self.outputs.push_back(GroupOutput::Unassign(partitions));
+            self.outputs.push_back(GroupOutput::Unassign(partitions, why));
         }
     }
 
     /// Gives everything up without a word. Returns what the application had: what it gave up itself is not lost.
-    pub(super) fn drop_all(&mut self) -> Vec<TopicPartition> {
+    pub(super) fn drop_all(&mut self, parting: Parting) -> Vec<TopicPartition> {
         let (gone, given_up) = self.possession.ownership.clear();
         self.possession.assigned.clear();
         self.possession.agenda = Agenda::default();
@@ -178,12 +178,12 @@ impl Group {
         for partition in gone.iter().chain(&given_up) {
             self.possession.progress.end(partition);
         }
-        self.unassign(gone.clone());
+        self.unassign(gone.clone(), parting);
         gone
     }
 
     fn lose_all(&mut self, why: LostReason) {
-        let partitions = self.drop_all();
+        let partitions = self.drop_all(Parting::Lost);
         if !partitions.is_empty() {
             self.dialogue.counts.losses += 1;
             self.outputs.push_back(GroupOutput::Event(GroupEvent::Lost { partitions, why }));

@@ -208,6 +208,8 @@ table! {
     SessionClosed by "core::consumer::tests::scripts::commands::closing_ends_the_sessions_and_everything_else",
     /// A fetch waits until the consumer's memory has room.
     FetchWaitsForMemory by "core::consumer::tests::scripts::rare::a_fetch_waits_until_the_memory_has_room",
+    /// What was fetched and left unread is dropped, so that there is memory for partitions of which nothing is fetched.
+    SetAside by "core::consumer::tests::scripts::commands::what_is_set_aside_makes_room_and_comes_again_once_it_is_wanted",
     /// More than half of the consumer's memory is used: only what is read up is fetched.
     MemoryTight by "core::consumer::tests::scripts::commands::the_budget_counts_what_the_application_holds",
     /// A partition has another leader while the old one is asked about it.

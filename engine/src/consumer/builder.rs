@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use klamm_core::consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt};
+use klamm_core::{
+    consumer::{ConsumerConfig, Isolation, OffsetReset, StartAt},
+    group::GroupConfig,
+};
 use klamm_protocol::Str;
 
 use super::{
@@ -21,6 +24,7 @@ pub struct ConsumerBuilder {
     partitions: Vec<(Str, i32, StartAt)>,
     pattern: Option<(String, StartAt)>,
     reading: Reading,
+    group_id: Option<Str>,
 }
 
 impl ConsumerBuilder {
@@ -31,7 +35,20 @@ impl ConsumerBuilder {
             partitions: Vec::new(),
             pattern: None,
             reading: Reading::default(),
+            group_id: None,
         }
+    }
+
+    /// The group whose offsets [`Consumer::commit`] commits (`group.id`), without being a member of it: that has to have no
+    /// members. Nothing is committed by itself, and reading begins where [`assign`](Self::assign) says, not at what is
+    /// [committed](Consumer::committed). Default: none.
+    pub fn group_id(mut self, id: impl AsRef<str>) -> Self {
+        self.group_id = Some(Str::copy_of(id.as_ref()));
+        self
+    }
+
+    pub(crate) const fn has_group(&self) -> bool {
+        self.group_id.is_some()
     }
 
     /// Assigns partitions: topic, partition, where to start. May be called more than once.
@@ -148,8 +165,12 @@ impl ConsumerBuilder {
     ///
     /// An option makes no sense or the client is closed: which, and what to do.
     pub fn build(self) -> Result<Consumer, InvalidConfig> {
-        let Self { client, config, partitions, pattern, reading } = self;
+        let Self { client, config, partitions, pattern, reading, group_id } = self;
         config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
+        let group = group_id.map(GroupConfig::committing);
+        if let Some(group) = &group {
+            group.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
+        }
         if let Some((topic, partition, _)) = partitions.iter().find(|(_, partition, _)| *partition < 0) {
             return Err(InvalidConfig::new(
                 "assign",
@@ -169,6 +190,9 @@ impl ConsumerBuilder {
             }
             let id = state.client.create_consumer(config);
             state.consumers.insert(id, Arc::clone(&inbox));
+            if let Some(group) = group {
+                state.client.create_group(now, id, group);
+            }
             state.client.assign(now, id, partitions);
             if matching {
                 state.client.want_all_topics(id);

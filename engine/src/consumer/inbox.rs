@@ -26,6 +26,23 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    /// The ticket of a chunk that is to be returned when it is dropped; what was opened returns its own.
+    pub(crate) const fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Chunk(chunk) => Some(chunk.ticket),
+            Self::Rest(_) | Self::Event(..) => None,
+        }
+    }
+
+    /// The bytes that it holds of the consumer's memory.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Chunk(chunk) => chunk.ticket.bytes,
+            Self::Rest(rest) => rest.bytes(),
+            Self::Event(..) => 0,
+        }
+    }
+
     /// The partition that it is of.
     pub(super) fn partition(&self) -> PartitionIndex {
         match self {
@@ -48,6 +65,35 @@ struct Queue {
     items: VecDeque<Item>,
     /// Why nothing more comes.
     end: Option<StreamEnd>,
+    /// Its reader found nothing, and has not taken anything since.
+    awaited: bool,
+    /// What was there was dropped, for lack of memory: its reader has to say that it wants it.
+    aside: bool,
+}
+
+impl Queue {
+    /// The bytes that wait in it.
+    fn bytes(&self) -> usize {
+        self.items.iter().map(Item::bytes).sum()
+    }
+
+    /// Takes out the records, and leaves the events.
+    fn set_aside(&mut self) -> VecDeque<Item> {
+        let (events, records) =
+            std::mem::take(&mut self.items).into_iter().partition(|item| matches!(item, Item::Event(..)));
+        self.items = events;
+        self.aside = true;
+        records
+    }
+}
+
+/// What a reader finds in its lane.
+#[derive(Debug)]
+pub(super) enum Found {
+    Item(Item),
+    End(StreamEnd),
+    /// Nothing, because it was set aside: it is to be wanted, and comes then.
+    Aside,
 }
 
 impl Lane {
@@ -69,12 +115,14 @@ impl Lane {
     }
 
     /// The next item, or the end.
-    pub(super) fn pop(&self) -> Option<Result<Item, StreamEnd>> {
+    pub(super) fn pop(&self) -> Option<Found> {
         let mut queue = lock(&self.queue);
-        match queue.items.pop_front() {
-            Some(item) => Some(Ok(item)),
-            None => queue.end.map(Err),
+        if let Some(item) = queue.items.pop_front() {
+            queue.awaited = false;
+            return Some(Found::Item(item));
         }
+        queue.awaited = true;
+        if std::mem::take(&mut queue.aside) { Some(Found::Aside) } else { queue.end.map(Found::End) }
     }
 
     /// Why nothing more comes.
@@ -136,6 +184,12 @@ impl Inbox {
         Some(lane)
     }
 
+    /// The partition that has this lane.
+    pub(super) fn partition_of(&self, lane: &Lane) -> Option<PartitionIndex> {
+        let lanes = lock(&self.lanes);
+        lanes.iter().find(|(_, own)| std::ptr::eq(Arc::as_ptr(own), lane)).map(|(partition, _)| *partition)
+    }
+
     /// The partition shares the common lane again. To be called with the client locked.
     pub(super) fn release(&self, partition: PartitionIndex, lane: &Arc<Lane>, wakers: &mut Vec<Waker>) {
         let mut lanes = lock(&self.lanes);
@@ -149,6 +203,33 @@ impl Inbox {
             lock(&self.common.queue).items.extend(left);
             self.common.waiters.take(wakers);
         }
+    }
+
+    /// Takes what waits for readers of one partition who do not take it, until that is about `bytes`: those first who did
+    /// not look for it lately. Returns the partitions, which are to be set aside, and what was taken.
+    pub(crate) fn make_room(&self, bytes: usize) -> (Vec<PartitionIndex>, Vec<Item>) {
+        let (mut partitions, mut taken, mut room) = (Vec::new(), Vec::new(), 0);
+        let lanes = lock(&self.lanes);
+        for (partition, lane) in lanes.iter() {
+            let mut queue = lock(&lane.queue);
+            let waiting = queue.bytes();
+            if room >= bytes || waiting == 0 || std::mem::take(&mut queue.awaited) {
+                continue;
+            }
+            room += waiting;
+            partitions.push(*partition);
+            taken.extend(queue.set_aside());
+        }
+        if partitions.is_empty() {
+            // All of them looked for it: then one has to look again, or who waits for memory might do so for ever.
+            let most = lanes.iter().max_by_key(|(_, lane)| lock(&lane.queue).bytes());
+            let most = most.filter(|(_, lane)| lock(&lane.queue).bytes() > 0);
+            if let Some((partition, lane)) = most {
+                partitions.push(*partition);
+                taken.extend(lock(&lane.queue).set_aside());
+            }
+        }
+        (partitions, taken)
     }
 
     /// Copies the chunks that wait for readers of one partition, as far as `relieve` gives them new tickets. The common lane
@@ -181,7 +262,7 @@ impl Inbox {
     }
 
     /// Takes out what was not read of partitions that go, to be dropped where no lock is held. Their lanes end.
-    pub(super) fn end_lanes(
+    pub(crate) fn end_lanes(
         &self,
         partitions: &[PartitionIndex],
         end: StreamEnd,

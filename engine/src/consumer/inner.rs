@@ -100,11 +100,7 @@ impl Inner {
             let left = self.inbox.end_lanes(partitions, why, &mut wakers);
             let Some(consumer) = state.client.consumer_mut(self.id) else { return left };
             consumer.unassign(now, partitions);
-            for item in &left {
-                if let Item::Chunk(chunk) = item {
-                    consumer.handle_consumed(now, chunk.ticket);
-                }
-            }
+            left.iter().filter_map(Item::ticket).for_each(|ticket| consumer.handle_consumed(now, ticket));
             left
         });
         drop(left);
@@ -113,17 +109,35 @@ impl Inner {
         }
     }
 
+    /// The reader of a lane, of which what it had was set aside, waits for it.
+    pub(super) fn want(&self, lane: &Lane) {
+        self.client.shared.with(|state, now| {
+            let partition = self.inbox.partition_of(lane);
+            if let Some((partition, consumer)) = partition.zip(state.client.consumer_mut(self.id)) {
+                consumer.want(now, partition);
+            }
+        });
+    }
+
     /// A stream of a partition is dropped.
     pub(super) fn release(&self, partition: PartitionIndex, lane: &Arc<Lane>) {
         let mut wakers = Vec::new();
-        self.client.shared.ask(|_| self.inbox.release(partition, lane, &mut wakers));
+        self.client.shared.with(|state, now| {
+            self.inbox.release(partition, lane, &mut wakers);
+            if let Some(consumer) = state.client.consumer_mut(self.id) {
+                consumer.want(now, partition);
+            }
+        });
         for waker in wakers {
             waker.wake();
         }
     }
 
     pub(super) fn close(&self) {
+        let timeout = self.client.close_timeout;
         self.client.shared.with(|state, now| {
+            // What was asked to be committed still is.
+            state.client.close_group(now, self.id, false, now + timeout, None);
             state.client.close_consumer(now, self.id);
             state.consumers.remove(&self.id);
         });

@@ -2,6 +2,7 @@
 
 mod batch;
 mod builder;
+mod commits;
 mod event;
 mod inbox;
 mod inner;

@@ -178,6 +178,11 @@ impl Rest {
         self.opened.chunk.ticket.partition
     }
 
+    /// The bytes that the chunk holds of the consumer's memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.opened.chunk.ticket.bytes
+    }
+
     /// The next record, owned; `None` at the end, and if it is not wanted any more. `take` is as for [`cut`](Self::cut).
     pub(super) fn next(&mut self, take: impl FnOnce(Ticket, i64, i32) -> bool) -> Option<ConsumedRecord> {
         let ticket = self.opened.chunk.ticket;

@@ -19,7 +19,7 @@ use klamm_protocol::{
 
 use super::{
     ConsumeError, Event, FetchedBatch, StreamEnd,
-    inbox::{Item, Lane},
+    inbox::{Found, Item, Lane},
     inner::Inner,
     opened::{Limits, Opened, Rest},
 };
@@ -103,11 +103,16 @@ impl Flow<'_> {
     }
 
     fn pop(&self) -> Option<Result<Item, ConsumeError>> {
-        Some(self.lane.pop()?.map_err(|end| match end {
-            StreamEnd::Closed => ConsumeError::Closed,
-            StreamEnd::Stopped => ConsumeError::Stopped,
-            end => ConsumeError::Ended(end),
-        }))
+        Some(match self.lane.pop()? {
+            Found::Item(item) => Ok(item),
+            Found::Aside => {
+                self.inner.want(self.lane);
+                return None;
+            }
+            Found::End(StreamEnd::Closed) => Err(ConsumeError::Closed),
+            Found::End(StreamEnd::Stopped) => Err(ConsumeError::Stopped),
+            Found::End(end) => Err(ConsumeError::Ended(end)),
+        })
     }
 
     /// What an item brings, if it is still wanted. Nothing is taken yet.

@@ -11,6 +11,7 @@ use futures_core::Stream;
 use klamm_core::{
     PartitionIndex,
     consumer::{Explanation, StartAt},
+    group::Parting,
 };
 use klamm_protocol::Str;
 
@@ -26,7 +27,7 @@ use crate::wait::{Registration, poll_until, until};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StreamEnd {
-    /// The application unassigned the partition.
+    /// The application unassigned the partition, or unsubscribed.
     Unassigned,
     /// The group gave the partition to another member, in good order.
     Revoked,
@@ -36,6 +37,18 @@ pub enum StreamEnd {
     Closed,
     /// The runtime that drove the client is gone.
     Stopped,
+}
+
+impl StreamEnd {
+    /// How a group's reason shows.
+    pub(crate) const fn of(parting: Parting) -> Self {
+        match parting {
+            Parting::Revoked => Self::Revoked,
+            Parting::Lost => Self::Lost,
+            Parting::Unsubscribed => Self::Unassigned,
+            Parting::Closed => Self::Closed,
+        }
+    }
 }
 
 impl fmt::Display for StreamEnd {

@@ -160,6 +160,9 @@ impl GroupConsumerBuilder {
     pub fn build(self) -> Result<GroupConsumer, InvalidConfig> {
         let Self { client, consumer, config, topics, pattern } = self;
         config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
+        if consumer.has_group() {
+            return Err(InvalidConfig::new("group_id", "the group is named once, by `group()`"));
+        }
         let pattern = pattern.as_deref().map(parse).transpose()?;
         if pattern.is_some() && !topics.is_empty() {
             return Err(InvalidConfig::new("subscribe", "subscribe by names or by a pattern, not both"));

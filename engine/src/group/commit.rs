@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -28,8 +29,15 @@ impl std::fmt::Debug for PendingCommit {
 }
 
 impl PendingCommit {
-    pub(super) fn new(operation: std::sync::Arc<Operation>) -> Self {
-        Self { wait: Box::pin(operation.wait()) }
+    /// The commit of an operation; `otherwise` if there was nothing that it could be an operation of.
+    pub(crate) fn new(operation: Option<Arc<Operation>>, otherwise: CommitErrorKind) -> Self {
+        match operation {
+            Some(operation) => Self { wait: Box::pin(operation.wait()) },
+            None => {
+                let refused = Err(CommitError::new(otherwise, Effect::None));
+                Self { wait: Box::pin(std::future::ready(Ok(Done::Committed(refused)))) }
+            }
+        }
     }
 }
 
@@ -45,7 +53,7 @@ impl Future for PendingCommit {
 }
 
 /// What came of a look-up.
-pub(super) fn committed(done: Result<Done, Stopped>) -> Result<CommittedOffsets, CommitError> {
+pub(crate) fn committed(done: Result<Done, Stopped>) -> Result<CommittedOffsets, CommitError> {
     match done {
         Ok(Done::CommittedOffsets(result)) => result,
         Ok(_) | Err(Stopped) => Err(CommitError::new(CommitErrorKind::Closed, Effect::None)),

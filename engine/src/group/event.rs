@@ -89,7 +89,7 @@ impl From<ConsumeError> for GroupReadError {
 }
 
 /// Records of one partition. Dropping it says that they are done with: once the application then asks for more, the
-/// next automatic commit covers them.
+/// next automatic commit covers them. (For more of the same partition, if that is read by a stream of its own.)
 pub struct GroupBatch {
     batch: FetchedBatch,
     client: Arc<ClientHandle>,

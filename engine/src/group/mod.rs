@@ -5,6 +5,7 @@ mod commit;
 mod event;
 mod inbox;
 mod listener;
+mod stream;
 
 use std::{
     fmt,
@@ -19,7 +20,10 @@ use klamm_core::{
     ConsumerId,
     client::Client,
     consumer::{Explanation, StartAt},
-    group::{CommitError, CommitOffset, CommittedOffsets, GroupEvent as Told, GroupMetadata, TopicPartition},
+    group::{
+        CommitError, CommitErrorKind, CommitOffset, CommittedOffsets, GroupEvent as Told, GroupMetadata,
+        TopicPartition,
+    },
 };
 use klamm_protocol::Str;
 use regex_lite::Regex;
@@ -29,18 +33,20 @@ pub use self::{
     commit::PendingCommit,
     event::{AssignmentRequest, GroupBatch, GroupEvent, GroupReadError, Revocation},
     listener::RebalanceListener,
+    stream::GroupPartitionStream,
 };
+pub(crate) use commit::committed;
 pub(crate) use inbox::GroupInbox;
 
 use crate::{
-    Consumer, Event, InvalidConfig, NotAssigned,
+    Consumer, Event, InvalidConfig, NotAssigned, NotStreamed,
     kafka::ClientHandle,
     operation::Operation,
     wait::{Registration, poll_until},
 };
 
 /// How long a commit may take (`default.api.timeout.ms`).
-const API_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const API_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads, as a member of a group, the partitions that the group assigns to it.
 ///
@@ -229,9 +235,10 @@ impl GroupConsumer {
     /// Commits everything that was handed out so far, whether or not it was dropped. It is sent whether or not the
     /// future is awaited.
     pub fn commit(&self) -> PendingCommit {
-        PendingCommit::new(self.operate(|client, now, operation, id| {
+        let operation = self.operate(|client, now, operation, id| {
             client.group_mut(id).map(|group| group.commit_all(now, operation, now + API_TIMEOUT))
-        }))
+        });
+        PendingCommit::new(operation, CommitErrorKind::Closed)
     }
 
     /// Commits these offsets: each is that of the next record to read. It is sent whether or not the future is awaited.
@@ -243,9 +250,10 @@ impl GroupConsumer {
             ((Str::copy_of(topic.as_ref()), partition), offset)
         };
         let offsets = offsets.into_iter().map(key).collect();
-        PendingCommit::new(self.operate(|client, now, operation, id| {
+        let operation = self.operate(|client, now, operation, id| {
             client.group_mut(id).map(|group| group.commit(now, operation, offsets, now + API_TIMEOUT))
-        }))
+        });
+        PendingCommit::new(operation, CommitErrorKind::Closed)
     }
 
     /// Looks up what the group has committed. What a transaction may yet change is waited for (KIP-447).
@@ -264,25 +272,32 @@ impl GroupConsumer {
         let operation = self.operate(|client, now, operation, id| {
             client.group_mut(id).map(|group| group.committed(now, operation, partitions, now + API_TIMEOUT))
         });
-        commit::committed(operation.wait().await)
+        match operation {
+            Some(operation) => committed(operation.wait().await),
+            None => Err(CommitError::new(CommitErrorKind::Closed, klamm_core::Effect::None)),
+        }
     }
 
-    /// Starts an operation of the group; one of a group that is gone is answered at once.
+    /// Starts an operation of the group, if that is not gone.
     fn operate(
         &self,
         start: impl FnOnce(&mut Client, klamm_core::Instant, klamm_core::OperationId, ConsumerId) -> Option<()>,
-    ) -> Arc<Operation> {
-        let mut started = true;
-        let operation = self.client.shared.operate(|client, now, operation| {
-            started = start(client, now, operation, self.id).is_some();
-        });
-        if !started {
-            operation.answer(Err(crate::operation::Stopped), &mut Vec::new());
-        }
-        operation
+    ) -> Option<Arc<Operation>> {
+        self.client.shared.try_operate(|client, now, operation| start(client, now, operation, self.id))
     }
 
     // Partitions.
+
+    /// Reads an assigned partition for itself: from now on nothing of it comes from this consumer's own
+    /// [`next`](Self::next), until the stream is dropped. It ends when the group takes the partition away.
+    ///
+    /// # Errors
+    ///
+    /// The partition is not assigned, or has a stream already.
+    pub fn partition_stream(&self, topic: &str, partition: i32) -> Result<GroupPartitionStream, NotStreamed> {
+        let stream = self.consumer.partition_stream(topic, partition)?;
+        Ok(GroupPartitionStream::new(stream, Arc::clone(&self.client), self.id))
+    }
 
     /// Moves the position of a partition that is assigned. Nothing that was fetched before is handed out any more. The
     /// next automatic commit is of the new position.

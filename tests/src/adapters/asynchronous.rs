@@ -9,8 +9,8 @@ use klamm_engine::{CommitOffset, GroupMetadata, Isolation, Kafka, OffsetReset, S
 use super::convert;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
-    Producer, ProducerSettings, Received, Told,
+    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Member, MemberSettings, Message,
+    PartitionStream, Pending, Place, Producer, ProducerSettings, Received, Told,
 };
 use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
@@ -77,7 +77,18 @@ impl<R> Client for AsyncClient<R> {
             .buffer_memory(settings.buffer_memory)
             .max_block(settings.max_block)
             .partitioner(settings.partitioner.parse()?)
-            .build()?;
+            .partitioner_rack(settings.rack);
+        let producer = match settings.pick {
+            Some(pick) => {
+                producer.partition_by(move |record, _| record.key_bytes().is_none().then_some(pick))
+            }
+            None => producer,
+        };
+        let producer = match &*settings.codecs {
+            [] => producer,
+            codecs => producer.compression_preference(codecs.iter().copied().map(convert::compression)),
+        };
+        let producer = producer.build()?;
         Ok(Box::new(AsyncProducer { producer, executor: self.executor.clone() }))
     }
 
@@ -125,6 +136,12 @@ impl<R> Client for AsyncClient<R> {
         }
         if let Some(pattern) = &settings.pattern {
             builder = builder.assign_matching(pattern, StartAt::Earliest);
+        }
+        if let Some(group) = &settings.group {
+            builder = builder.group_id(group);
+        }
+        if let Some(bytes) = settings.buffer_memory {
+            builder = builder.buffer_memory(bytes);
         }
         let consumer = builder.isolation(convert::isolation(settings)).build()?;
         Ok(Box::new(AsyncConsumer { consumer, executor: self.executor.clone() }))
@@ -218,6 +235,10 @@ impl Producer for AsyncProducer {
         Ok(Box::new(AsyncPending { receipt, executor: self.executor.clone() }))
     }
 
+    fn deliveries(&self) -> Box<dyn Deliveries> {
+        Box::new(AsyncDeliveries { deliveries: self.producer.deliveries(), executor: self.executor.clone() })
+    }
+
     fn abort(&self) -> u64 {
         self.producer.abort().err().map_or(0, |told| told.records)
     }
@@ -232,6 +253,17 @@ impl Producer for AsyncProducer {
 
     fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)> {
         convert::undelivered(self.executor.block_on(self.producer.close_within(timeout)))
+    }
+}
+
+struct AsyncDeliveries {
+    deliveries: engine::Deliveries,
+    executor: Executor,
+}
+
+impl Deliveries for AsyncDeliveries {
+    fn next(&mut self) -> Option<Delivered> {
+        self.executor.block_on(self.deliveries.next()).map(|delivery| convert::delivered(&delivery))
     }
 }
 
@@ -285,6 +317,14 @@ impl Consumer for AsyncConsumer {
         self.consumer.unassign([(topic, partition)]);
     }
 
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.executor.block_on(self.consumer.commit())?)
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>> {
+        convert::only_offset(self.executor.block_on(self.consumer.committed([(topic, partition)]))?)
+    }
+
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.consumer.explain(topic, partition))
     }
@@ -311,6 +351,11 @@ impl Member for AsyncMember {
 
     fn metadata(&self) -> Option<GroupMetadata> {
         self.consumer.group_metadata()
+    }
+
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>> {
+        let stream = self.consumer.partition_stream(topic, partition)?;
+        Ok(Box::new(AsyncGroupStream { stream, executor: self.executor.clone() }))
     }
 
     fn assignment(&self) -> Vec<(String, i32)> {
@@ -395,5 +440,32 @@ impl Txn for AsyncTxn<'_> {
 
     fn abort(self: Box<Self>) -> Outcome<()> {
         Ok(self.executor.block_on(self.txn.abort())?)
+    }
+}
+
+struct AsyncGroupStream {
+    stream: engine::GroupPartitionStream,
+    executor: Executor,
+}
+
+impl PartitionStream for AsyncGroupStream {
+    fn next_batch(&mut self) -> Outcome<Option<Vec<Received>>> {
+        let stream = &mut self.stream;
+        let next = self.executor.block_on(std::future::poll_fn(|context| {
+            futures_core::Stream::poll_next(std::pin::Pin::new(&mut *stream), context)
+        }));
+        Ok(next.transpose()?.map(|batch| convert::received(&batch)))
+    }
+
+    fn seek(&mut self, offset: i64) -> Outcome<()> {
+        Ok(self.stream.seek(StartAt::Offset(offset))?)
+    }
+
+    fn ended(&self) -> Option<String> {
+        self.stream.ended().map(|end| end.to_string())
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.executor.block_on(self.stream.commit())?)
     }
 }

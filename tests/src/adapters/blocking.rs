@@ -8,8 +8,8 @@ use klamm_engine::{CommitOffset, GroupMetadata, Isolation, OffsetReset, SendErro
 use super::convert;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, PartitionStream, Pending, Place,
-    Producer, ProducerSettings, Received, Told,
+    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Member, MemberSettings, Message,
+    PartitionStream, Pending, Place, Producer, ProducerSettings, Received, Told,
 };
 use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
@@ -41,7 +41,18 @@ impl Client for BlockingClient {
             .buffer_memory(settings.buffer_memory)
             .max_block(settings.max_block)
             .partitioner(settings.partitioner.parse()?)
-            .build()?;
+            .partitioner_rack(settings.rack);
+        let producer = match settings.pick {
+            Some(pick) => {
+                producer.partition_by(move |record, _| record.key_bytes().is_none().then_some(pick))
+            }
+            None => producer,
+        };
+        let producer = match &*settings.codecs {
+            [] => producer,
+            codecs => producer.compression_preference(codecs.iter().copied().map(convert::compression)),
+        };
+        let producer = producer.build()?;
         Ok(Box::new(BlockingProducer(producer)))
     }
 
@@ -89,6 +100,12 @@ impl Client for BlockingClient {
         }
         if let Some(pattern) = &settings.pattern {
             builder = builder.assign_matching(pattern, StartAt::Earliest);
+        }
+        if let Some(group) = &settings.group {
+            builder = builder.group_id(group);
+        }
+        if let Some(bytes) = settings.buffer_memory {
+            builder = builder.buffer_memory(bytes);
         }
         let consumer = builder.isolation(convert::isolation(settings)).build()?;
         Ok(Box::new(BlockingConsumer(consumer)))
@@ -169,6 +186,10 @@ impl Producer for BlockingProducer {
         Ok(Box::new(BlockingPending(permit.send(convert::record(&make())))))
     }
 
+    fn deliveries(&self) -> Box<dyn Deliveries> {
+        Box::new(BlockingDeliveries(self.0.deliveries()))
+    }
+
     fn abort(&self) -> u64 {
         self.0.abort().err().map_or(0, |told| told.records)
     }
@@ -183,6 +204,14 @@ impl Producer for BlockingProducer {
 
     fn close_within(self: Box<Self>, timeout: Duration) -> Vec<(i32, u64)> {
         convert::undelivered(self.0.close_within(timeout))
+    }
+}
+
+struct BlockingDeliveries(blocking::Deliveries);
+
+impl Deliveries for BlockingDeliveries {
+    fn next(&mut self) -> Option<Delivered> {
+        self.0.next().map(|delivery| convert::delivered(&delivery))
     }
 }
 
@@ -221,6 +250,14 @@ impl Consumer for BlockingConsumer {
         self.0.unassign([(topic, partition)]);
     }
 
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.0.commit()?)
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>> {
+        convert::only_offset(self.0.committed([(topic, partition)])?)
+    }
+
     fn source(&self, topic: &str, partition: i32) -> Option<i32> {
         convert::source(self.0.explain(topic, partition))
     }
@@ -244,6 +281,10 @@ impl Member for BlockingMember {
 
     fn metadata(&self) -> Option<GroupMetadata> {
         self.0.group_metadata()
+    }
+
+    fn partition_stream(&mut self, topic: &str, partition: i32) -> Outcome<Box<dyn PartitionStream>> {
+        Ok(Box::new(BlockingGroupStream(self.0.partition_stream(topic, partition)?)))
     }
 
     fn assignment(&self) -> Vec<(String, i32)> {
@@ -314,5 +355,25 @@ impl Txn for BlockingTxn<'_> {
 
     fn abort(self: Box<Self>) -> Outcome<()> {
         Ok(self.0.abort()?)
+    }
+}
+
+struct BlockingGroupStream(blocking::GroupPartitionStream);
+
+impl PartitionStream for BlockingGroupStream {
+    fn next_batch(&mut self) -> Outcome<Option<Vec<Received>>> {
+        Ok(self.0.next().transpose()?.map(|batch| convert::received(&batch)))
+    }
+
+    fn seek(&mut self, offset: i64) -> Outcome<()> {
+        Ok(self.0.seek(StartAt::Offset(offset))?)
+    }
+
+    fn ended(&self) -> Option<String> {
+        self.0.ended().map(|end| end.to_string())
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.0.commit()?)
     }
 }

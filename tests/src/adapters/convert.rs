@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use klamm_engine::{
-    AdminError, Compression, ConsumedRecord, Explanation, FetchedBatch, GroupEvent, GroupProtocol, Isolation,
-    NewTopic, Record, RecordMetadata, StartAt, Str, Undelivered,
+    AdminError, Compression, ConsumedRecord, Delivery, Explanation, FetchedBatch, GroupEvent, GroupProtocol,
+    Isolation, NewTopic, Record, RecordMetadata, StartAt, Str, Undelivered,
     assignor::{Assignor, Strategy},
 };
 
 use crate::Outcome;
-use crate::client::{Codec, ConsumerSettings, MemberSettings, Message, Place, Received, Told};
+use crate::client::{Codec, ConsumerSettings, Delivered, MemberSettings, Message, Place, Received, Told};
 
 pub(super) fn compression(codec: Codec) -> Compression {
     match codec {
@@ -47,6 +47,15 @@ pub(super) fn record(message: &Message) -> Record<'_> {
 
 pub(super) fn place(metadata: &RecordMetadata) -> Place {
     Place { partition: metadata.partition, offset: metadata.offset.unwrap_or(-1) }
+}
+
+pub(super) fn delivered(delivery: &Delivery) -> Delivered {
+    Delivered {
+        partition: delivery.partition,
+        records: delivery.records,
+        bytes: delivery.bytes,
+        offset: delivery.result.as_ref().ok().copied().flatten(),
+    }
 }
 
 pub(super) fn undelivered(result: Result<(), Undelivered>) -> Vec<(i32, u64)> {

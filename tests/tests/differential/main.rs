@@ -55,7 +55,7 @@ struct Run {
 
 impl Run {
     const fn cluster(self, kind: Kind) -> ClusterSpec {
-        ClusterSpec { brokers: 3, ..ClusterSpec::new(kind, self.release) }
+        ClusterSpec { brokers: 3, max_group_size: Some(3), ..ClusterSpec::new(kind, self.release) }
     }
 
     fn trial(self, case: Case) -> Trial {

@@ -7,10 +7,12 @@ use klamm_tests::cluster::{ClusterSpec, Kind};
 use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
+mod churn;
 mod closest;
 mod group_tool;
 mod groups;
 mod java_groups;
+mod member_streams;
 mod members;
 mod producing;
 mod reading;
@@ -24,6 +26,15 @@ const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
 const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
 const REAL: &[ClusterSpec] = &[ClusterSpec::REAL];
 const TRIOS: &[ClusterSpec] = &[ClusterSpec::EMBEDDED_TRIO, ClusterSpec::REAL_TRIO];
+
+/// Clusters of both protocols, and of classic groups only, that may be broken.
+const CHURNED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED_TRIO, ClusterSpec::REAL_TRIO];
+const CHURNED_CLASSIC: &[ClusterSpec] = &[
+    ClusterSpec::EMBEDDED_TRIO,
+    ClusterSpec::REAL_TRIO,
+    ClusterSpec::new(Kind::Real, "3.9.1").alone(),
+    ClusterSpec::new(Kind::Real, "2.8.2").alone(),
+];
 
 /// Where the protocol changed most: the first version that is served, the last with message format 1, the last without
 /// flexible versions, the last with ZooKeeper by default, the last with the old group protocol's full range.
@@ -70,12 +81,18 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("keys_choose_partitions", BOTH, round_trip::keys_choose_partitions),
     Scenario::new("edges_of_the_format", BOTH, round_trip::edges_of_the_format),
     Scenario::new("partitions_for_themselves", BOTH, reading::partitions_for_themselves),
+    Scenario::new("unread_streams", BOTH, reading::unread_streams),
     Scenario::new("read_in_parts", BOTH, reading::in_parts),
     Scenario::new("topics_by_name", BOTH, reading::by_name),
     Scenario::new("topic_created_while_producing", BOTH, round_trip::topic_created_while_producing),
     Scenario::new("every_producer_call", BOTH, producing::every_call),
     Scenario::new("little_producer_memory", BOTH, producing::little_memory),
     Scenario::new("partitioners", BOTH, producing::partitioners),
+    Scenario::new("own_partitioner", BOTH, producing::own_partitioner),
+    Scenario::new("rack_and_availability", TRIOS, producing::rack_and_availability).over(TWO).within_s(300),
+    Scenario::new("codecs_by_preference", BOTH, producing::codecs_by_preference),
+    Scenario::new("codecs_of_any_version", OLD_EMBEDDED, producing::codecs_by_preference).over(TWO),
+    Scenario::new("codecs_of_any_version", OLD_REAL, producing::codecs_by_preference).over(TOOL),
     Scenario::new("any_version", OLD_EMBEDDED, round_trip::any_version),
     Scenario::new("any_version", OLD_REAL, round_trip::any_version).over(TOOL),
     Scenario::new("restart_while_producing", TRIOS, restart::while_producing).within_s(300),
@@ -103,9 +120,14 @@ const SCENARIOS: &[Scenario] = &[
         .over(TWO),
     Scenario::new("members_move_to_coordinator", BOTH, members::moves_to_coordinator).over(TWO),
     Scenario::new("tool_resumes_in_group", BOTH, members::tool_resumes).over(TOOL),
+    Scenario::new("tool_by_pattern", BOTH, members::tool_by_pattern).over(TOOL),
     Scenario::new("members_of_any_version", OLD_EMBEDDED, members::share_and_leave).over(TWO),
     Scenario::new("members_of_any_version", OLD_REAL, members::share_and_leave).over(TOOL).within_s(300),
     Scenario::new("idle_member", BOTH, members::idle_member).over(TWO),
+    Scenario::new("streams_of_members", BOTH, member_streams::revoked),
+    Scenario::new("streams_by_coordinator", BOTH, member_streams::revoked_by_coordinator).over(TWO),
+    Scenario::new("streams_lost", BOTH, member_streams::lost).over(TWO),
+    Scenario::new("commits_of_no_member", BOTH, member_streams::no_member),
     Scenario::new("member_by_pattern", BOTH, members::pattern).over(TWO),
     Scenario::new("members_while_brokers_restart", TRIOS, members::brokers_restart).over(TWO).within_s(400),
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),
@@ -130,6 +152,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("wrong_certificates", BOTH, security::wrong_certificates),
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
+    Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
+    Scenario::new("churn_by_coordinator", CHURNED, churn::by_coordinator).over(TOOL).within_s(400),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
         .over(TOOL)
@@ -150,6 +174,6 @@ fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // Scenarios mostly wait, for brokers that start and stop.
     arguments.test_threads.get_or_insert(4);
-    let trials = SCENARIOS.iter().copied().flat_map(Scenario::trials).collect();
+    let trials = SCENARIOS.iter().copied().map(churn::in_time).flat_map(Scenario::trials).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -12,7 +12,7 @@ use crate::java_groups::{
     LINES as NUMBERS, expect_all, new_topic as new_tool_topic, produce as produce_numbers,
 };
 
-const PARTITIONS: i32 = 4;
+pub(crate) const PARTITIONS: i32 = 4;
 /// How long to wait for one member before looking after the others.
 const TURN: Duration = Duration::from_millis(50);
 /// How many turns a group may take for anything.
@@ -24,7 +24,7 @@ fn all(topic: &str) -> Partitions {
     (0..PARTITIONS).map(|partition| (topic.to_owned(), partition)).collect()
 }
 
-fn new_topic(stage: &Stage, client: &dyn Client) -> Outcome<String> {
+pub(crate) fn new_topic(stage: &Stage, client: &dyn Client) -> Outcome<String> {
     let topic = stage.topic("t");
     match stage.cluster().spec().brokers {
         // The oldest brokers cannot be asked by clients.
@@ -35,7 +35,12 @@ fn new_topic(stage: &Stage, client: &dyn Client) -> Outcome<String> {
 }
 
 /// So many records for each partition, numbered on from `first`.
-fn produce(stage: &Stage, client: &dyn Client, topic: &str, numbers: std::ops::Range<usize>) -> Outcome<()> {
+pub(crate) fn produce(
+    stage: &Stage,
+    client: &dyn Client,
+    topic: &str,
+    numbers: std::ops::Range<usize>,
+) -> Outcome<()> {
     // The oldest brokers know no sequence numbers.
     let idempotent = !stage.cluster().spec().version.starts_with("0.10.");
     let producer = client.producer(&ProducerSettings { idempotent, ..ProducerSettings::default() })?;
@@ -51,27 +56,27 @@ fn produce(stage: &Stage, client: &dyn Client, topic: &str, numbers: std::ops::R
 
 /// Members of a group, and what they were told.
 #[derive(Default)]
-struct Group {
-    members: Vec<Option<Box<dyn Member>>>,
+pub(crate) struct Group {
+    pub(crate) members: Vec<Option<Box<dyn Member>>>,
     told: Vec<Vec<Told>>,
     /// How often each value was read.
     read: BTreeMap<String, usize>,
 }
 
 impl Group {
-    fn join(&mut self, client: &dyn Client, settings: &MemberSettings) -> Outcome<usize> {
+    pub(crate) fn join(&mut self, client: &dyn Client, settings: &MemberSettings) -> Outcome<usize> {
         self.members.push(Some(client.member(settings)?));
         self.told.push(Vec::new());
         Ok(self.members.len() - 1)
     }
 
-    fn leave(&mut self, member: usize) {
+    pub(crate) fn leave(&mut self, member: usize) {
         if let Some(member) = self.members[member].take() {
             member.close();
         }
     }
 
-    fn assignments(&self) -> Vec<Partitions> {
+    pub(crate) fn assignments(&self) -> Vec<Partitions> {
         self.members
             .iter()
             .map(|member| member.as_ref().map(|each| each.assignment()).unwrap_or_default())
@@ -79,7 +84,7 @@ impl Group {
     }
 
     /// Lets every member have its turn.
-    fn turn(&mut self) -> Outcome<()> {
+    pub(crate) fn turn(&mut self) -> Outcome<()> {
         for (member, told) in self.members.iter_mut().zip(&mut self.told) {
             let Some(member) = member else { continue };
             let Some(event) = member.next(TURN)? else { continue };
@@ -118,7 +123,7 @@ impl Group {
     }
 
     /// Until so many members have so many partitions each, and no partition is with two.
-    fn until_shared(&mut self, topic: &str, shares: &[usize]) -> Outcome<()> {
+    pub(crate) fn until_shared(&mut self, topic: &str, shares: &[usize]) -> Outcome<()> {
         let (shares, expected) = (shares.to_vec(), all(topic));
         self.until(&format!("{shares:?}"), move |group| {
             let assignments = group.assignments();
@@ -433,4 +438,37 @@ pub(crate) fn tool_resumes(stage: &Stage) -> Outcome<()> {
         }
     }
     expect_all(numbers)
+}
+
+/// The tool consumes all topics whose names match, alone and in a group, and none that only contains a match.
+pub(crate) fn tool_by_pattern(stage: &Stage) -> Outcome<()> {
+    let client = stage.connect()?;
+    let (base, bootstrap) = (stage.topic("x"), stage.cluster().bootstrap().join(","));
+    for name in ["1", "2", "other"] {
+        let topic = format!("{base}-{name}");
+        stage.cluster().create_topic(&topic, PARTITIONS.try_into()?)?;
+        produce(stage, &*client, &topic, 0..10)?;
+    }
+    let expected: Vec<String> = ["1", "2"]
+        .iter()
+        .flat_map(|name| (0..40).map(|_| format!("{base}-{name}")).collect::<Vec<_>>())
+        .collect();
+    let pattern = format!("{base}-[0-9]");
+    let consume =
+        ["consume", &pattern, "--regex", "--from-beginning", "-f", "%t\\n", "-n", "80", "-b", &bootstrap];
+    let ways: [&[&str]; 3] =
+        [&[], &["--group", &base], &["--group", &pattern, "--group-protocol", "consumer"]];
+    for way in ways {
+        let output = klamm(&[&consume[..], way].concat(), b"", None)?.succeeded()?;
+        let mut topics: Vec<String> = String::from_utf8(output)?.lines().map(str::to_owned).collect();
+        topics.sort();
+        if topics != expected {
+            return Err(format!("{way:?}: {topics:?}").into());
+        }
+    }
+    let wrong = klamm(&["consume", "(", "--regex", "--group", &base, "-b", &bootstrap], b"", None)?;
+    if wrong.code != Some(2) || !wrong.errors.contains("subscribe_pattern") {
+        return Err(format!("{:?}: {}", wrong.code, wrong.errors).into());
+    }
+    Ok(())
 }

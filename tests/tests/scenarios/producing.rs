@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use klamm_tests::Outcome;
-use klamm_tests::client::{Message, ProducerSettings, read};
+use klamm_tests::client::{Codec, Message, ProducerSettings, read};
 use klamm_tests::scenario::Stage;
 
 /// Values at the end of a topic of one partition.
@@ -95,5 +95,84 @@ pub(crate) fn partitioners(stage: &Stage) -> Outcome<()> {
     assert_eq!(homes[0], homes[1], "the same hash");
     assert_ne!(homes[0], homes[2]);
     assert_ne!(homes[2], homes[3]);
+    Ok(())
+}
+
+/// The first codec that the brokers take is used; who looks on at deliveries sees each record once, compressed.
+pub(crate) fn codecs_by_preference(stage: &Stage) -> Outcome<()> {
+    const RECORDS: u32 = 300;
+    let topic = stage.topic("codecs");
+    // The oldest brokers cannot be asked by clients.
+    stage.cluster().create_topic(&topic, 1)?;
+    let client = stage.connect()?;
+    let settings = ProducerSettings {
+        codecs: vec![Codec::Zstd, Codec::Gzip],
+        idempotent: !stage.cluster().spec().version.starts_with("0.10."),
+        ..ProducerSettings::default()
+    };
+    let producer = client.producer(&settings)?;
+    let mut deliveries = producer.deliveries();
+    let value = "the same words again ".repeat(20);
+    for _ in 0..RECORDS {
+        drop(producer.enqueue(&Message::to(&topic).value(value.as_bytes()))?);
+    }
+    producer.close()?;
+    let (mut records, mut bytes) = (0, 0);
+    while let Some(delivered) = deliveries.next() {
+        assert_eq!(delivered.offset, Some(i64::from(records)), "{delivered:?}");
+        records += delivered.records;
+        bytes += delivered.bytes;
+    }
+    assert_eq!(records, RECORDS);
+    assert!(bytes < value.len() * 300 / 5, "{bytes} bytes are not compressed");
+    assert!(values(stage, &topic, 300)?.iter().all(|read| *read == value));
+    Ok(())
+}
+
+/// The application's own partitioner decides on what it wants to, and leaves the rest.
+pub(crate) fn own_partitioner(stage: &Stage) -> Outcome<()> {
+    let topic = stage.topic("own");
+    let client = stage.connect()?;
+    client.create_topic(&topic, 5, stage.replication())?;
+    let producer = client.producer(&ProducerSettings { pick: Some(3), ..ProducerSettings::default() })?;
+    let messages: Vec<_> = (0..40)
+        .map(|number| match number % 2 {
+            0 => Message::to(&topic).value("x"),
+            _ => Message::to(&topic).key(format!("key-{number}")),
+        })
+        .collect();
+    let places: Outcome<Vec<_>> = producer.send_batch(&messages).into_iter().collect();
+    let partitions: Vec<i32> = places?.iter().map(|place| place.partition).collect();
+    assert!(partitions.iter().step_by(2).all(|partition| *partition == 3), "{partitions:?}");
+    let keyed: BTreeSet<_> = partitions.iter().skip(1).step_by(2).collect();
+    assert!(keyed.len() > 2, "{partitions:?}");
+    producer.close()
+}
+
+/// Records without a key go to leaders in the rack, as long as one can be written to there; then to others.
+pub(crate) fn rack_and_availability(stage: &Stage) -> Outcome<()> {
+    let topic = stage.topic("racks");
+    let client = stage.connect()?;
+    client.create_topic(&topic, 6, stage.replication())?;
+    // Broker 1 is in rack a, 2 in b, 3 in c. Who leads a partition is whom a consumer without a rack asks.
+    let all = [0, 1, 2, 3, 4, 5];
+    let mut consumer = client.consumer(&topic, &all)?;
+    let settings = ProducerSettings { rack: "b", linger_ms: 0, ..ProducerSettings::default() };
+    let producer = client.producer(&settings)?;
+    let send = |count: usize| -> Outcome<Vec<i32>> {
+        (0..count).map(|_| Ok(producer.send(&Message::to(&topic).value("x"))?.partition)).collect()
+    };
+    let near = send(50)?;
+    read(&mut *consumer, 50)?;
+    for partition in &near {
+        assert_eq!(consumer.source(&topic, *partition), Some(2), "{near:?}");
+    }
+    stage.cluster().kill(2)?;
+    // Nobody leads there any more: they go elsewhere, and none is lost.
+    let far = send(50)?;
+    stage.cluster().restart(2)?;
+    assert_eq!(far.len(), 50);
+    producer.close()?;
+    read(&mut *consumer, 50)?;
     Ok(())
 }

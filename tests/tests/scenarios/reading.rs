@@ -118,3 +118,37 @@ pub(crate) fn by_name(stage: &Stage) -> Outcome<()> {
     assert_eq!((count(&first), count(&second), count(&other)), (20, 10, 0));
     Ok(())
 }
+
+/// Streams that nobody reads hold back no other, however little memory there is for all of them.
+pub(crate) fn unread_streams(stage: &Stage) -> Outcome<()> {
+    const PARTITIONS: i32 = 10;
+    let topic = stage.topic("t");
+    let client = stage.connect()?;
+    client.create_topic(&topic, PARTITIONS, stage.replication())?;
+    let producer = client.producer(&ProducerSettings::default())?;
+    for number in 0..200 {
+        for partition in 0..PARTITIONS {
+            let message = Message::to(&topic).partition(partition).value(format!("{number:01000}"));
+            drop(producer.enqueue(&message)?);
+        }
+    }
+    producer.close()?;
+    let settings = ConsumerSettings { buffer_memory: Some(256 << 10), ..ConsumerSettings::default() };
+    let all: Vec<i32> = (0..PARTITIONS).collect();
+    let mut consumer = client.consumer_with(&settings, &topic, &all)?;
+    let mut streams = Vec::new();
+    for partition in &all {
+        streams.push(consumer.partition_stream(&topic, *partition)?);
+    }
+    // One after the other, each to its end: all the others are unread meanwhile.
+    for (partition, stream) in all.iter().zip(&mut streams).rev() {
+        let mut offsets = Vec::new();
+        while offsets.len() < 200 {
+            let received = stream.next_batch()?.ok_or("it ended")?;
+            assert!(received.iter().all(|record| record.partition == *partition));
+            offsets.extend(received.iter().map(|record| record.offset));
+        }
+        assert!(offsets.iter().copied().eq(0..200), "{offsets:?}");
+    }
+    Ok(())
+}

@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) seen: BTreeMap<u32, Seen>,
     /// Memory was short while chunks held more of it than they need.
     pub(super) relieve: bool,
+    /// Partitions of which nothing was fetched waited for memory.
+    pub(super) room: bool,
     limit: usize,
 }
 
@@ -58,6 +60,7 @@ impl World {
             events: Vec::new(),
             seen: BTreeMap::new(),
             relieve: false,
+            room: false,
         };
         for partition in 0..partitions {
             let leader = BrokerId(i32::try_from(partition).unwrap() % brokers);
@@ -118,6 +121,7 @@ impl World {
                 | ConsumerOutput::RefreshTopic(_)
                 | ConsumerOutput::LeaderHint(_) => {}
                 ConsumerOutput::Relieve => self.relieve = true,
+                ConsumerOutput::MakeRoom { .. } => self.room = true,
             }
         }
         assert!(self.consumer.poll_timeout().is_none_or(|at| at > self.now), "a deadline in the past");

@@ -110,3 +110,25 @@ fn after_a_commit_that_failed_what_is_done_with_is_committed() {
     progress.commit_failed();
     assert_eq!(offsets(&mut progress), Some(10));
 }
+
+#[test]
+fn what_is_read_apart_is_done_with_when_more_of_it_is_asked_for() {
+    let mut progress = Progress::default();
+    progress.begin(at(), Some(0));
+    progress.read_apart(&at(), true);
+    let first = progress.hand_out(&at(), 10, None);
+    progress.give_back(&at(), first);
+    progress.ask();
+    assert_eq!(offsets(&mut progress), None, "more was asked for of others");
+    progress.ask_apart(&at());
+    assert_eq!(offsets(&mut progress), Some(10));
+    let second = progress.hand_out(&at(), 20, None);
+    progress.give_back(&at(), second);
+    progress.ask_all();
+    assert_eq!(offsets(&mut progress), Some(20), "it is given up: what was given back is done with");
+    progress.read_apart(&at(), false);
+    let third = progress.hand_out(&at(), 30, None);
+    progress.give_back(&at(), third);
+    progress.ask();
+    assert_eq!(offsets(&mut progress), Some(30), "it is one of the others again");
+}

@@ -8,7 +8,7 @@ use super::broker::{World, at, learn};
 use crate::{
     OperationId,
     group::{
-        CommitErrorKind, GroupConfig, GroupEvent, GroupOutput, LostReason, TopicPartition,
+        CommitErrorKind, GroupConfig, GroupEvent, GroupOutput, LostReason, Parting, TopicPartition,
         assignor::{Assignor, CustomStrategy, Strategy},
     },
 };
@@ -59,7 +59,7 @@ fn an_eager_member_gives_everything_up_commits_and_only_then_joins() {
     world.after(3_000);
     world.beaten(ErrorCode::REBALANCE_IN_PROGRESS);
     assert_eq!(world.kinds(), [""; 0], "it waits for the application");
-    assert_eq!(world.done, [GroupOutput::Unassign(std::vec![at(0), at(1)])]);
+    assert_eq!(world.done, [GroupOutput::Unassign(std::vec![at(0), at(1)], Parting::Revoked)]);
     let (id, partitions) = revoking(&world);
     assert_eq!(partitions, [at(0), at(1)]);
     world.after(3_000);

@@ -111,7 +111,7 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    fn join(&self) -> JoinGroupRequest {
+    pub(crate) fn join(&self) -> JoinGroupRequest {
         let protocol = JoinGroupRequestProtocol {
             name: "range".into(),
             metadata: Bytes::from_static(&[0; 10]),
@@ -128,7 +128,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn sync_with(&self, assignments: &[(&str, &'static str)]) -> SyncGroupRequest {
+    pub(crate) fn sync_with(&self, assignments: &[(&str, &'static str)]) -> SyncGroupRequest {
         let assignment = |(member, bytes): &(&str, &'static str)| SyncGroupRequestAssignment {
             member_id: Str::copy_of(member),
             assignment: Bytes::from_static(bytes.as_bytes()),
@@ -145,7 +145,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn beat(&self) -> HeartbeatRequest {
+    pub(crate) fn beat(&self) -> HeartbeatRequest {
         HeartbeatRequest {
             group_id: self.name.clone(),
             generation_id: self.generation,
@@ -154,7 +154,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn leaving(&self, members: &[(&str, Option<&'static str>)]) -> LeaveGroupRequest {
+    pub(crate) fn leaving(&self, members: &[(&str, Option<&'static str>)]) -> LeaveGroupRequest {
         let identity = |(id, instance): &(&str, Option<&'static str>)| MemberIdentity {
             member_id: Str::copy_of(id),
             group_instance_id: instance.map(Str::from_static),
@@ -167,7 +167,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn ask<R: klamm_protocol::Request>(
+    pub(crate) fn ask<R: klamm_protocol::Request>(
         &mut self,
         step: &str,
         version: i16,
@@ -181,7 +181,7 @@ impl<'a> Group<'a> {
         self.talk.quiet(self.at, 5, &request).map(drop)
     }
 
-    fn describe(&mut self, step: &str, version: i16) -> Outcome<()> {
+    pub(crate) fn describe(&mut self, step: &str, version: i16) -> Outcome<()> {
         let request = DescribeGroupsRequest {
             groups: vec![self.name.clone()],
             include_authorized_operations: version >= 3,

@@ -12,6 +12,7 @@ mod fetch;
 mod frames;
 mod groups;
 mod lookups;
+mod membership;
 mod metadata;
 mod migration;
 mod modern;
@@ -78,6 +79,7 @@ pub(crate) fn all() -> Vec<Case> {
         metadata::cases(),
         topics::cases(),
         groups::cases(),
+        membership::cases(),
         modern::cases(),
         migration::cases(),
         offsets::cases(),

@@ -1,6 +1,9 @@
 //! What the application does: seek, pause, hold, close.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::consumer::{Chunk, Explanation, Ticket};
 
 #[test]
 fn a_seek_disturbs_no_other_partition() {
@@ -300,4 +303,43 @@ fn what_was_not_polled_yet_is_dropped_and_given_back_at_once() {
     world.drain();
     assert!(world.queue.is_empty());
     assert_eq!(world.consumer.used_bytes(), 0);
+}
+
+#[test]
+fn what_is_set_aside_makes_room_and_comes_again_once_it_is_wanted() {
+    let config = ConsumerConfig { buffer_bytes: 1_600, ..config() };
+    let mut world = World::new(config, 17, 4, 4);
+    for partition in 0..4 {
+        (0..40).for_each(|_| world.log(partition).append(5));
+        world.assign(partition, StartAt::Offset(0));
+    }
+    world.drain();
+    for _ in 0..8 {
+        world.answer(0);
+        world.drain();
+    }
+    assert!(world.room, "some have nothing, and there is no memory for them");
+    let held: BTreeSet<PartitionIndex> = world.queue.iter().map(|chunk| chunk.ticket.partition).collect();
+    assert!(held.len() < 4, "{held:?}");
+    let all: Vec<PartitionIndex> = held.iter().copied().collect();
+    world.consumer.set_aside(world.now, &all);
+    let dropped: Vec<Chunk> = world.queue.drain(..).collect();
+    for chunk in &dropped {
+        let Ticket { partition, epoch, .. } = chunk.ticket;
+        assert!(!world.consumer.take(partition, epoch, chunk.next_offset, -1), "it was dropped");
+        world.consumer.handle_consumed(world.now, chunk.ticket);
+    }
+    for _ in 0..8 {
+        world.drain();
+        world.answer(0);
+    }
+    world.drain();
+    assert!(!world.queue.is_empty());
+    assert!(world.queue.iter().all(|chunk| !held.contains(&chunk.ticket.partition)), "nobody wants them");
+    for index in &held {
+        assert!(matches!(world.consumer.explain(world.now, *index), Explanation::Unread { bytes: 0 }));
+        world.consumer.want(world.now, *index);
+    }
+    // The world watches that no record is missing.
+    world.settle();
 }
