@@ -34,6 +34,9 @@ pub(crate) enum Command {
     Consume(Consume),
     /// Copy a topic to another one, each record exactly once
     Copy(crate::copy::args::Copy),
+    /// List and describe transactions; find and abort those that hang
+    #[command(subcommand)]
+    Txn(crate::txn::args::Txn),
     /// Test the client in simulated worlds: run seeds, replay, minimise and explain failures
     #[command(subcommand)]
     Sim(crate::sim::args::Sim),
@@ -359,8 +362,10 @@ pub(crate) enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Isolation {
     /// Also those of open and aborted transactions
+    #[value(alias = "read_uncommitted")]
     ReadUncommitted,
     /// Only those of committed transactions
+    #[value(alias = "read_committed")]
     ReadCommitted,
 }
 

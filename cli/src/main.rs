@@ -20,6 +20,7 @@ mod progress;
 mod sim;
 mod time;
 mod topic;
+mod txn;
 
 use std::{io::Write, process::ExitCode};
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Copy(args) => copy::run(&args),
+        Command::Txn(args) => txn::run(&args),
         Command::Sim(args) => sim::run(&args),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! Administration, as an application sees it.
 
 mod groups;
+mod transactions;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use klamm_core::{
 use klamm_protocol::Str;
 
 pub use groups::GroupListings;
+pub use transactions::TransactionListings;
 
 use crate::kafka::ClientHandle;
 

@@ -42,7 +42,7 @@ mod tests;
 mod transaction;
 mod wait;
 
-pub use admin::{Admin, GroupListings, PerItem};
+pub use admin::{Admin, GroupListings, PerItem, TransactionListings};
 pub use clock::{Clock, SystemClock};
 pub use connection_task::ConnectionTask;
 pub use consumer::{
@@ -73,8 +73,9 @@ pub use klamm_core::{
     BrokerId, Effect, Instant, WallTime,
     admin::{
         AdminError, AdminErrorKind, BrokerDescription, ClusterDescription, CommittedOffset, CreatedTopic,
-        GroupDescription, GroupListing, GroupMember, GroupType, ListedOffset, MemberName, NewTopic,
-        OffsetSpec, PartitionDescription, TopicDescription, TopicListing,
+        GroupDescription, GroupListing, GroupMember, GroupType, HangingTransaction, ListedOffset, MemberName,
+        NewTopic, OffsetSpec, PartitionDescription, PartitionProducer, TopicDescription, TopicListing,
+        TransactionDescription, TransactionListing,
     },
     client::{AddressFailure, TopicUnavailable},
     cluster::Address,

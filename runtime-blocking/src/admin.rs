@@ -1,6 +1,7 @@
 //! Administration.
 
 mod groups;
+mod transactions;
 
 use std::{collections::BTreeMap, time::Duration};
 

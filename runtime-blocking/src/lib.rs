@@ -52,14 +52,15 @@ pub use klamm_engine::{
     CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, ExactlyOnceError,
     Explanation, FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent,
     GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep,
-    GroupType, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName, Metrics, NewTopic,
-    NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
-    PartitionTrouble, Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError, ProduceErrorKind,
-    ProducerId, Record, RecordMetadata, RequestError, ResetReason, Revocation, Round, Sasl, Secret,
-    SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition,
-    TopicPartitions, TopicUnavailable, TransactionError, TransactionErrorKind, TransactionStep, TrySendError,
-    Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent, WireMessage, assignor,
-    metrics, records,
+    GroupType, HangingTransaction, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName,
+    Metrics, NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription,
+    PartitionErrorKind, PartitionProducer, PartitionTrouble, Partitioner, Password, Peer, PendingCommit,
+    PerItem, ProduceError, ProduceErrorKind, ProducerId, Record, RecordMetadata, RequestError, ResetReason,
+    Revocation, Round, Sasl, Secret, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription,
+    TopicListing, TopicPartition, TopicPartitions, TopicUnavailable, TransactionDescription,
+    TransactionError, TransactionErrorKind, TransactionListing, TransactionListings, TransactionStep,
+    TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent,
+    WireMessage, assignor, metrics, records,
 };
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};

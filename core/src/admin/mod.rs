@@ -21,6 +21,7 @@ mod groups;
 mod offsets;
 mod operation;
 mod topics;
+mod transactions;
 mod types;
 
 #[cfg(test)]
@@ -37,6 +38,10 @@ pub use groups::{
     MemberName,
 };
 use operation::Operation;
+pub use transactions::{
+    HangingTransaction, PartitionProducer, TransactionDescription, TransactionListing, TransactionsCommand,
+    TransactionsReply,
+};
 pub use types::{
     AdminCommand, AdminReply, BrokerDescription, ClusterDescription, CreatedTopic, ListedOffset, NewTopic,
     OffsetSpec, PartitionDescription, PerItem, TopicDescription, TopicListing,

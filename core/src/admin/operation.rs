@@ -14,6 +14,7 @@ use super::{
     groups::Groups,
     offsets::Offsets,
     topics::{Create, Delete},
+    transactions::Transactions,
 };
 use crate::{Effect, Entropy, Instant, Misbehaved, OperationId, Purpose, Request, Target, Token};
 
@@ -37,6 +38,7 @@ enum Work {
     Offsets(Offsets),
     Cluster(Option<AdminReply>),
     Groups(Box<Groups>),
+    Transactions(Box<Transactions>),
 }
 
 /// A request that is wanted.
@@ -83,6 +85,7 @@ impl Operation {
             }
             AdminCommand::DescribeCluster => Work::Cluster(None),
             AdminCommand::Groups(command) => Work::Groups(Box::new(Groups::new(command))),
+            AdminCommand::Transactions(command) => Work::Transactions(Box::new(Transactions::new(command))),
         };
         Self {
             id,
@@ -112,6 +115,7 @@ impl Operation {
             Work::Describe(describe) => describe.ask(),
             Work::Offsets(offsets) => offsets.ask(timeout_ms),
             Work::Groups(groups) => groups.ask(),
+            Work::Transactions(transactions) => transactions.ask(),
             Work::List(None) | Work::Cluster(None) => {
                 Describe::ask_all(matches!(self.work, Work::Cluster(_)))
             }
@@ -132,6 +136,7 @@ impl Operation {
             match &mut self.work {
                 Work::Offsets(offsets) => offsets.asked(serial),
                 Work::Groups(groups) => groups.asked(serial),
+                Work::Transactions(transactions) => transactions.asked(serial),
                 _ => {}
             }
             context.outputs.push_back(AdminOutput::Request(request));
@@ -165,6 +170,13 @@ impl Operation {
                 *reply = Some(AdminReply::DescribeCluster(cluster_description(response)));
                 Verdict::default()
             }
+            (Work::Transactions(transactions), response) => match transactions.answer(serial, response) {
+                Ok(verdict) => verdict,
+                Err(misbehaved) => {
+                    self.pause(context);
+                    return Err(misbehaved);
+                }
+            },
             (Work::Groups(groups), response) => match groups.answer(serial, response, self.uncertain) {
                 Ok(verdict) => verdict,
                 Err(misbehaved) => {
@@ -198,6 +210,7 @@ impl Operation {
         match &mut self.work {
             Work::Offsets(offsets) => offsets.lost(serial),
             Work::Groups(groups) if why != NoAnswer::Unsupported => groups.lost(serial),
+            Work::Transactions(transactions) => transactions.lost(serial),
             _ => {}
         }
         match why {
@@ -206,7 +219,11 @@ impl Operation {
                     Work::Groups(groups) => groups.ask_by_older_api(serial),
                     Work::Describe(describe) => describe.ask_by_list(),
                     Work::Offsets(offsets) => offsets.ask_by_list(),
-                    Work::Create(_) | Work::Delete(_) | Work::List(_) | Work::Cluster(_) => false,
+                    Work::Create(_)
+                    | Work::Delete(_)
+                    | Work::List(_)
+                    | Work::Cluster(_)
+                    | Work::Transactions(_) => false,
                 };
                 if other_way {
                     // Otherwise the last answer that is due asks again.
@@ -252,6 +269,7 @@ impl Operation {
             Work::Describe(describe) => describe.give_up(&error),
             Work::Offsets(offsets) => offsets.give_up(&error),
             Work::Groups(groups) => groups.give_up(&error),
+            Work::Transactions(transactions) => transactions.give_up(&error),
             Work::List(_) | Work::Cluster(_) => true,
         };
         if nothing_known {
@@ -276,6 +294,7 @@ impl Operation {
                 }
                 None => AdminReply::Groups(groups.reply.clone()),
             },
+            Work::Transactions(transactions) => AdminReply::Transactions(transactions.reply.clone()),
             Work::List(reply) => reply.take().unwrap_or_else(|| AdminReply::ListTopics(BTreeMap::new())),
             Work::Cluster(reply) => match reply.take() {
                 Some(reply) => reply,
@@ -310,6 +329,7 @@ impl Operation {
             Work::Create(_) => Some("creating topics needs Kafka 0.10.1 or later"),
             Work::Delete(_) => Some("deleting topics needs Kafka 0.10.1 or later"),
             Work::Groups(groups) => groups.command.needs(),
+            Work::Transactions(transactions) => transactions.command.needs(),
             Work::List(_) | Work::Describe(_) | Work::Offsets(_) | Work::Cluster(_) => None,
         }
     }
@@ -319,6 +339,7 @@ impl Operation {
             Work::Create(create) => !create.validate_only,
             Work::Delete(_) => true,
             Work::Groups(groups) => groups.command.changes_the_cluster(),
+            Work::Transactions(transactions) => transactions.changes_the_cluster(),
             Work::List(_) | Work::Describe(_) | Work::Offsets(_) | Work::Cluster(_) => false,
         }
     }

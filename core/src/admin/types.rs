@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use klamm_protocol::{Str, Uuid};
 
-use super::{AdminError, GroupCommand, GroupReply};
+use super::{AdminError, GroupCommand, GroupReply, TransactionsCommand, TransactionsReply};
 use crate::BrokerId;
 
 /// A topic to be created.
@@ -123,6 +123,8 @@ pub enum AdminCommand {
     DescribeCluster,
     /// Do something with groups.
     Groups(GroupCommand),
+    /// Ask about transactions, or abort one.
+    Transactions(TransactionsCommand),
 }
 
 impl AdminCommand {
@@ -137,6 +139,7 @@ impl AdminCommand {
             Self::ListOffsets { .. } => "list offsets",
             Self::DescribeCluster => "describe the cluster",
             Self::Groups(command) => command.name(),
+            Self::Transactions(command) => command.name(),
         }
     }
 }
@@ -246,4 +249,6 @@ pub enum AdminReply {
     DescribeCluster(ClusterDescription),
     /// What became of groups.
     Groups(GroupReply),
+    /// To [`AdminCommand::Transactions`].
+    Transactions(TransactionsReply),
 }
