@@ -101,6 +101,20 @@ pub fn klamm_until(arguments: &[&str], lines: usize, signal: &str) -> Outcome<Ra
     })
 }
 
+/// Runs `klamm` with these arguments, and kills it (SIGKILL) when `until` returns.
+///
+/// # Errors
+/// When it cannot be started, or what `until` says.
+pub fn klamm_killed(arguments: &[&str], until: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
+    let mut command = Command::new(path()?);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn()?;
+    let outcome = until();
+    child.kill()?;
+    child.wait()?;
+    outcome
+}
+
 /// The tool: what `KLAMM_BIN` names, or else built now, in the profile of the tests themselves.
 pub(crate) fn path() -> Outcome<&'static Path> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();

@@ -154,6 +154,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
     Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
     Scenario::new("churn_by_coordinator", CHURNED, churn::by_coordinator).over(TOOL).within_s(400),
+    Scenario::new("tool_copies_exactly_once", BOTH, transactions::tool_copies).over(TOOL).within_s(300),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
         .over(TOOL)

@@ -9,6 +9,7 @@ use klamm_tests::Outcome;
 use klamm_tests::client::{
     Client, Consumer, ConsumerSettings, MemberSettings, Message, ProducerSettings, Told,
 };
+use klamm_tests::program::{klamm, klamm_killed};
 use klamm_tests::scenario::Stage;
 use klamm_tests::transactions::{Transactional, TransactionalSettings, Txn};
 
@@ -331,5 +332,52 @@ pub(crate) fn copy_exactly_once(stage: &Stage) -> Outcome<()> {
     })?;
     outcomes.0?;
     outcomes.1?;
+    expect("copied", &values, &[("n", COUNT)])
+}
+
+/// `klamm copy` goes on where it was, however often it is killed: each record is there once.
+pub(crate) fn tool_copies(stage: &Stage) -> Outcome<()> {
+    const COUNT: usize = 10_000;
+    const KILLS: usize = 3;
+    let client = stage.connect()?;
+    let from = new_topic(stage, "from", PARTITIONS)?;
+    let to = new_topic(stage, "to", PARTITIONS)?;
+    let input = client.producer(&ProducerSettings::default())?;
+    for number in 0..COUNT {
+        for partition in 0..PARTITIONS {
+            drop(input.enqueue(&Message::to(&from).partition(partition).value(format!("n {number}")))?);
+        }
+    }
+    input.flush()?;
+    let (id, bootstrap) = (stage.topic("id"), stage.cluster().bootstrap().join(","));
+    let mut arguments = vec!["copy", &from, &to, "--exactly-once", "--transactional-id", &id];
+    arguments.extend(["--transaction-records", "100", "--bootstrap", &bootstrap]);
+
+    let mut output = committed(&*client, &to)?;
+    let (mut values, mut read) = (Values::new(), 0);
+    for kill in 1..=KILLS {
+        klamm_killed(&arguments, || {
+            while read < kill * COUNT / 2 {
+                for record in output.next_batch()? {
+                    let value = String::from_utf8(record.value.unwrap_or_default())?;
+                    values.entry(record.partition).or_default().push(value);
+                    read += 1;
+                }
+            }
+            Ok(())
+        })?;
+    }
+    arguments.push("--exit-at-end");
+    klamm(&arguments, b"", None)?.succeeded()?;
+    let again = String::from_utf8(klamm(&arguments, b"", None)?.succeeded()?)?;
+    if !again.starts_with("copied 0 records") {
+        return Err(format!("there was nothing left to copy: {again}").into());
+    }
+    for partition in 0..PARTITIONS {
+        input.send(&Message::to(&to).partition(partition).value(LAST))?;
+    }
+    for (partition, rest) in read_to_last(&mut *output)? {
+        values.entry(partition).or_default().extend(rest);
+    }
     expect("copied", &values, &[("n", COUNT)])
 }
