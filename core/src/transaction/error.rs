@@ -96,8 +96,12 @@ impl TransactionError {
     /// The error of what is asked of a closed producer.
     #[must_use]
     pub const fn closed(doing: TransactionStep) -> Self {
-        let (kind, code) = (TransactionErrorKind::Closed, ErrorCode::NONE);
-        Self { kind, doing, effect: Effect::Unknown, code, context: None }
+        // A commit may have been under way when it was closed.
+        let effect = match doing {
+            TransactionStep::Commit => Effect::Unknown,
+            _ => Effect::None,
+        };
+        Self { kind: TransactionErrorKind::Closed, doing, effect, code: ErrorCode::NONE, context: None }
     }
 
     pub(crate) fn with_effect(self, effect: Effect) -> Self {

@@ -285,7 +285,8 @@ fn closing_aborts_what_is_open() {
     assert!(!request.committed);
     f.reply(ErrorCode::NONE);
     assert_eq!(f.said.last(), Some(&TransactionOutput::Closed));
-    assert_eq!(f.run(C::Begin).unwrap_err().kind, TransactionErrorKind::Closed);
+    let error = f.run(C::Begin).unwrap_err();
+    assert_eq!((error.kind, error.effect), (TransactionErrorKind::Closed, Effect::None));
     // In time, whatever the coordinator does.
     let mut f = Fixture::with_partitions(V1, 1);
     f.machine.close(f.now + LIMIT);
