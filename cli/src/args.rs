@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::produce::ProduceTuning;
+pub(crate) use self::{
+    cluster::{Cluster, Protocol},
+    produce::ProduceTuning,
+};
 
+mod cluster;
 mod produce;
 
 /// Produce, consume and administer Apache Kafka; run an embedded Kafka broker.
@@ -37,26 +41,30 @@ pub(crate) enum Command {
     /// List and describe transactions; find and abort those that hang
     #[command(subcommand)]
     Txn(crate::txn::args::Txn),
+    /// Show which settings hold, or which there are
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Test the client in simulated worlds: run seeds, replay, minimise and explain failures
     #[command(subcommand)]
     Sim(crate::sim::args::Sim),
 }
 
-/// How to reach the cluster, and for how long to try.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Cluster {
-    /// Brokers to start from, separated by commas
-    #[arg(short = 'b', long = "bootstrap", value_name = "HOST:PORT,..", env = "KLAMM_BOOTSTRAP")]
-    #[arg(default_value = "localhost:9092", value_delimiter = ',')]
-    pub(crate) bootstrap: Vec<String>,
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the settings that hold for the commands, without secrets
+    Show(ConfigShow),
+    /// List all settings by their names in the Java client and librdkafka, as a table in Markdown
+    Settings,
+}
 
-    /// Name of this client in requests and in the brokers' logs
-    #[arg(long, value_name = "NAME", default_value = "klamm")]
-    pub(crate) client_id: String,
+#[derive(Debug, Args)]
+pub(crate) struct ConfigShow {
+    /// Also those that were not given
+    #[arg(short, long)]
+    pub(crate) all: bool,
 
-    /// Give up when the cluster has not answered for this long
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) timeout: f64,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +116,22 @@ pub(crate) struct Broker {
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(i32).range(1..=10_000))]
     pub(crate) default_partitions: i32,
+
+    /// Speak TLS, with this certificate in PEM
+    #[arg(long, value_name = "PATH", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key in PEM
+    #[arg(long, value_name = "PATH", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Demand certificates of clients that this authority issued, in PEM
+    #[arg(long, value_name = "PATH", requires = "tls_cert")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+
+    /// Demand SASL of clients, as this user (for tests: the password is seen by all on this machine); may be repeated
+    #[arg(long = "user", value_name = "NAME=PASSWORD", value_parser = key_value)]
+    pub(crate) users: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -381,5 +405,17 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("must be KEY=VALUE, for instance cleanup.policy=compact".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_option_is_there_twice() {
+        Cli::command().debug_assert();
     }
 }

@@ -1,8 +1,12 @@
 //! `klamm broker`.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::{
+    fs,
+    net::{SocketAddr, ToSocketAddrs},
+    path::Path,
+};
 
-use klamm_sim::{EmbeddedCluster, Release};
+use klamm_sim::{EmbeddedCluster, Release, cluster::SaslUsers};
 
 use crate::{
     args::Broker,
@@ -16,13 +20,24 @@ pub(crate) fn run(args: &Broker) -> Outcome {
         .kafka_version
         .parse()
         .map_err(|error| CliError::usage(format!("--kafka-version {}: {error}", args.kafka_version)))?;
-    let cluster = EmbeddedCluster::builder()
+    let mut builder = EmbeddedCluster::builder()
         .brokers(i32::from(args.brokers))
         .kafka_version(release.to_string())
         .listen(listen(&args.listen)?)
-        .partitions(args.default_partitions)
-        .start()
-        .map_err(CliError::failed)?;
+        .partitions(args.default_partitions);
+    if let (Some(certificate), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        builder = builder.tls(read(certificate)?, read(key)?);
+    }
+    if let Some(authority) = &args.tls_client_ca {
+        builder = builder.client_ca(read(authority)?);
+    }
+    if !args.users.is_empty() {
+        let mut users = SaslUsers::default();
+        users.passwords =
+            args.users.iter().map(|(name, word)| (name.clone(), word.as_str().into())).collect();
+        builder = builder.sasl(users);
+    }
+    let cluster = builder.start().map_err(CliError::failed)?;
     let mut output = Output::new();
     output.line(format_args!("BOOTSTRAP={}", cluster.bootstrap()))?;
     output.flush()?;
@@ -30,6 +45,10 @@ pub(crate) fn run(args: &Broker) -> Outcome {
         // The cluster has a thread of its own; a signal ends the process.
         std::thread::park();
     }
+}
+
+fn read(path: &Path) -> Result<String, CliError> {
+    fs::read_to_string(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))
 }
 
 fn listen(address: &str) -> Result<SocketAddr, CliError> {

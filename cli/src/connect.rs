@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use klamm_blocking::{Admin, ConnectError, Kafka};
 
-use crate::{args, error::CliError};
+use crate::{args, error::CliError, settings};
 
 /// How long a topic may be unknown before that is an error. Brokers learn of a new topic within moments.
 const UNKNOWN_TOPIC: Duration = Duration::from_secs(5);
 
 /// Connects as `cluster` says.
 pub(crate) fn connect(cluster: &args::Cluster) -> Result<Kafka, CliError> {
-    Kafka::builder(cluster.bootstrap.iter().map(String::as_str))
-        .client_id(&cluster.client_id)
+    Kafka::from_settings(&settings::load(cluster)?)
         .connect_timeout(timeout(cluster))
         .unknown_topic_timeout(timeout(cluster).min(UNKNOWN_TOPIC))
         .max_block(timeout(cluster))

@@ -17,6 +17,7 @@ mod lines;
 mod output;
 mod produce;
 mod progress;
+mod settings;
 mod sim;
 mod time;
 mod topic;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Consume(args) => consume::run(&args),
         Command::Copy(args) => copy::run(&args),
         Command::Txn(args) => txn::run(&args),
+        Command::Config(args) => settings::run(&args),
         Command::Sim(args) => sim::run(&args),
     };
     match outcome {

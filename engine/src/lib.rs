@@ -35,6 +35,7 @@ mod operation;
 mod producer;
 mod record;
 mod security;
+mod settings;
 mod shared;
 mod signals;
 #[cfg(test)]
@@ -64,6 +65,9 @@ pub use record::{Record, RecordMetadata, Short, Value};
 #[cfg(feature = "tls")]
 pub use security::Tls;
 pub use security::{CredentialRequest, CredentialRequests, Sasl};
+pub use settings::{
+    EffectiveSetting, InvalidSetting, Kind as SettingKind, Scope as SettingScope, Setting, Settings,
+};
 pub use transaction::{
     ExactlyOnce, ExactlyOnceBuilder, ExactlyOnceError, Round, Transactional, TransactionalBuilder, Txn,
 };

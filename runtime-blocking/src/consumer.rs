@@ -247,6 +247,7 @@ impl ConsumerBuilder {
     }
 
     options! { klamm_engine::ConsumerBuilder:
+        settings(settings: &klamm_engine::Settings);
         isolation(isolation: Isolation);
         offset_reset(reset: OffsetReset);
         fetch_min_bytes(bytes: i32);

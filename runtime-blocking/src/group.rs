@@ -208,6 +208,7 @@ impl GroupConsumerBuilder {
     }
 
     options! { klamm_engine::GroupConsumerBuilder:
+        settings(settings: &klamm_engine::Settings);
         subscribe_pattern(pattern: impl Into<String>);
         reading(set: impl FnOnce(ConsumerBuilder) -> ConsumerBuilder);
         offset_reset(reset: OffsetReset);

@@ -22,6 +22,11 @@ impl Kafka {
         KafkaBuilder { inner: klamm_engine::Kafka::builder(bootstrap) }
     }
 
+    /// Begins to configure a client by settings: its addresses are `bootstrap.servers`.
+    pub fn from_settings(settings: &klamm_engine::Settings) -> KafkaBuilder {
+        KafkaBuilder { inner: klamm_engine::Kafka::from_settings(settings) }
+    }
+
     /// Begins to configure a producer.
     pub fn producer(&self) -> ProducerBuilder {
         ProducerBuilder::new(self.inner.producer())
@@ -108,6 +113,7 @@ impl KafkaBuilder {
         max_block(timeout: Duration);
         close_timeout(timeout: Duration);
         sasl(sasl: Sasl);
+        settings(settings: &klamm_engine::Settings);
         seed(seed: u64);
     }
 

@@ -62,6 +62,7 @@ pub use klamm_engine::{
     TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent,
     WireMessage, assignor, metrics, records,
 };
+pub use klamm_engine::{EffectiveSetting, InvalidSetting, Setting, SettingKind, SettingScope, Settings};
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
 pub use stream::{Batches, PartitionStream, Records};
 pub use transaction::{ExactlyOnce, ExactlyOnceBuilder, Transactional, TransactionalBuilder, Txn};

@@ -259,6 +259,7 @@ impl ProducerBuilder {
     }
 
     options! { klamm_engine::ProducerBuilder:
+        settings(settings: &klamm_engine::Settings);
         acks(acks: Acks);
         idempotent(idempotent: bool);
         idempotence_optional(optional: bool);

@@ -32,7 +32,14 @@ impl Client {
             ConnectionEvent::Response { token, version, response } => {
                 self.no_longer_in_flight(connection);
                 match self.answered(now, token, version, response) {
-                    Ok(()) => self.links.answered(connection),
+                    Ok(()) => {
+                        self.links.answered(connection);
+                        if !self.diagnosis.is_empty()
+                            && let Some(link) = self.links.get(connection)
+                        {
+                            self.diagnosis.answered(&link.address);
+                        }
+                    }
                     Err(nonsense) => self.misbehaved(now, connection, nonsense),
                 }
             }

@@ -112,8 +112,20 @@ pub(super) struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// A connection is ready. Who demands authentication lets everybody come so far.
     pub(super) fn connected(&mut self, address: &Address) {
+        if !self.failures.get(address).is_some_and(|failure| failure.reason.suggests_authentication()) {
+            self.failures.remove(address);
+        }
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&mut self, address: &Address) {
         self.failures.remove(address);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.failures.is_empty()
     }
 
     pub(super) fn failed(&mut self, node: Node, address: &Address, reason: &CloseReason) {

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod consumer;
 pub mod messages;
 pub mod records;
+pub mod sasl;
 pub mod seeds;
 
 /// A fuzz target: its name and its body.
@@ -28,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "consumer", run: consumer::run },
     Target { name: "messages", run: messages::run },
     Target { name: "records", run: records::run },
+    Target { name: "sasl", run: sasl::run },
 ];
 
 #[cfg(test)]

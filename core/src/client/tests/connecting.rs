@@ -237,3 +237,23 @@ fn a_peer_that_shakes_hands_and_hangs_up_is_not_hammered() {
         assert!((8..=20).contains(&attempts), "{attempts} attempts: 50 ms, doubled up to 1 s");
     }
 }
+
+#[test]
+fn a_port_that_demands_authentication_is_given_up_after_a_few_attempts() {
+    let mut world = World::new(&[9000]);
+    world.await_cluster();
+    let mut attempts = 0;
+    let error = loop {
+        if let Some(connection) = world.connections.keys().next().copied() {
+            attempts += 1;
+            world.ready(connection);
+            world.close(connection, CloseReason::PeerClosed(Progress::FirstRequest));
+        }
+        if let Some(error) = world.not_found() {
+            break error;
+        }
+        world.wait();
+    };
+    assert_eq!(attempts, 3);
+    assert!(!error.timed_out && !error.is_retriable());
+}

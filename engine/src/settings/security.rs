@@ -1,0 +1,174 @@
+//! TLS and SASL out of settings that belong together.
+
+use klamm_core::sasl::{Mechanism, Secret};
+use klamm_protocol::Str;
+
+use super::{InvalidSetting, Settings, jaas};
+use crate::{Password, Sasl};
+
+/// User name, password, token, and whether they are a delegation token's.
+#[derive(Default)]
+struct Given {
+    username: Option<String>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+    is_token: bool,
+}
+
+impl Settings {
+    /// Makes what the settings of security say.
+    pub(super) fn secure(&mut self) -> Result<(), InvalidSetting> {
+        let protocol = self.text("security.protocol").unwrap_or("PLAINTEXT");
+        let (tls, sasl) = match protocol {
+            "SSL" => (true, false),
+            "SASL_PLAINTEXT" => (false, true),
+            "SASL_SSL" => (true, true),
+            _ => (false, false),
+        };
+        if !sasl && let Some(name) = self.first_given("sasl.") {
+            return Err(self.idle(name, "SASL_SSL or SASL_PLAINTEXT"));
+        }
+        if !tls && let Some(name) = self.first_given("ssl.") {
+            return Err(self.idle(name, "SSL or SASL_SSL"));
+        }
+        if sasl {
+            self.sasl = Some(self.make_sasl()?);
+        }
+        if tls {
+            self.secure_transport()?;
+        }
+        Ok(())
+    }
+
+    fn first_given(&self, prefix: &str) -> Option<&'static str> {
+        self.values.keys().copied().find(|name| name.starts_with(prefix))
+    }
+
+    /// A setting that would have no effect.
+    fn idle(&self, name: &'static str, wanted: &str) -> InvalidSetting {
+        let protocol = self.text("security.protocol").unwrap_or("PLAINTEXT");
+        let problem = format!("{name} has no effect with security.protocol={protocol}: it takes {wanted}");
+        InvalidSetting::new(name, problem)
+    }
+
+    fn given(&self) -> Result<Given, InvalidSetting> {
+        let mut given = Given {
+            username: self.text("sasl.username").map(str::to_owned),
+            password: self.secret("sasl.password").cloned(),
+            token: self.secret("sasl.oauthbearer.token").cloned(),
+            is_token: false,
+        };
+        let Some(config) = self.secret("sasl.jaas.config") else { return Ok(given) };
+        let invalid = |why: &str| {
+            InvalidSetting::new("sasl.jaas.config", format!("sasl.jaas.config makes no sense: {why}"))
+        };
+        let text = std::str::from_utf8(config.expose()).map_err(|_| invalid("it is no text"))?;
+        for (name, value) in jaas::options(text).map_err(invalid)? {
+            match name.as_str() {
+                "username" => given.username = Some(String::from_utf8_lossy(value.expose()).into_owned()),
+                "password" => given.password = Some(value),
+                "tokenauth" => given.is_token = value.expose() == b"true",
+                // Options of other modules and of Java's own are let pass.
+                _ => {}
+            }
+        }
+        Ok(given)
+    }
+
+    fn make_sasl(&self) -> Result<Sasl, InvalidSetting> {
+        let missing = |name: &str, what: &str| {
+            InvalidSetting::new(name, format!("security.protocol wants SASL, but {name} is missing: {what}"))
+        };
+        let mechanism = self.text("sasl.mechanism").and_then(|name| name.parse::<Mechanism>().ok());
+        let all = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
+        let mechanism = mechanism.ok_or_else(|| missing("sasl.mechanism", all))?;
+        let given = self.given()?;
+        if mechanism == Mechanism::OAuthBearer {
+            let token = given.token.ok_or_else(|| {
+                missing(
+                    "sasl.oauthbearer.token",
+                    "the token; for one that expires use Sasl::asking in the program",
+                )
+            })?;
+            return Ok(Sasl::oauth_bearer(token));
+        }
+        let username = given.username.ok_or_else(|| missing("sasl.username", "or sasl.jaas.config"))?;
+        let password = given.password.ok_or_else(|| missing("sasl.password", "or sasl.jaas.config"))?;
+        let (username, is_token) = (Str::from(username), given.is_token);
+        Ok(Sasl::fixed(mechanism, Password { username, password, is_token }))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn secure_transport(&mut self) -> Result<(), InvalidSetting> {
+        Err(InvalidSetting::new("security.protocol", "this program was built without TLS (feature \"tls\")"))
+    }
+
+    #[cfg(feature = "tls")]
+    fn secure_transport(&mut self) -> Result<(), InvalidSetting> {
+        let tls = self.own_certificate(self.trust(crate::Tls::new()))?;
+        let tls = match self.text("ssl.endpoint.identification.algorithm") {
+            None | Some("https") => tls,
+            Some(_) => tls.skip_host_name_check(),
+        };
+        self.tls = Some(tls);
+        Ok(())
+    }
+
+    #[cfg(feature = "tls")]
+    fn trust(&self, mut tls: crate::Tls) -> crate::Tls {
+        if let Some(path) = self.text("ssl.ca.location") {
+            tls = tls.ca_file(path);
+        }
+        if let Some(pem) = self.text("ssl.truststore.certificates") {
+            tls = tls.ca_pem(pem);
+        }
+        if let Some(path) = self.text("ssl.truststore.location") {
+            tls = if is_pem(path, self.text("ssl.truststore.type")) {
+                tls.ca_file(path)
+            } else {
+                tls.truststore(path, self.password("ssl.truststore.password"))
+            };
+        }
+        tls
+    }
+
+    #[cfg(feature = "tls")]
+    fn own_certificate(&self, mut tls: crate::Tls) -> Result<crate::Tls, InvalidSetting> {
+        if let Some(password) = self.secret("ssl.key.password") {
+            tls = tls.key_password(password.clone());
+        }
+        let pair = |one: &'static str, other: &'static str| {
+            InvalidSetting::new(one, format!("{one} and {other} go together: only one of them is given"))
+        };
+        match (self.text("ssl.certificate.location"), self.text("ssl.key.location")) {
+            (Some(certificate), Some(key)) => tls = tls.client_certificate(certificate, key),
+            (None, None) => {}
+            _ => return Err(pair("ssl.certificate.location", "ssl.key.location")),
+        }
+        match (self.text("ssl.keystore.certificate.chain"), self.secret("ssl.keystore.key")) {
+            (Some(chain), Some(key)) => tls = tls.client_certificate_pem(chain, key),
+            (None, None) => {}
+            _ => return Err(pair("ssl.keystore.certificate.chain", "ssl.keystore.key")),
+        }
+        if let Some(path) = self.text("ssl.keystore.location") {
+            tls = if is_pem(path, self.text("ssl.keystore.type")) {
+                tls.client_certificate(path, path)
+            } else {
+                tls.keystore(path, self.password("ssl.keystore.password"))
+            };
+        }
+        Ok(tls)
+    }
+
+    #[cfg(feature = "tls")]
+    fn password(&self, name: &str) -> Secret {
+        self.secret(name).cloned().unwrap_or_else(|| Secret::from(""))
+    }
+}
+
+/// Whether a store is of PEM: by its type if that is given, otherwise by its name.
+#[cfg(feature = "tls")]
+fn is_pem(path: &str, kind: Option<&str>) -> bool {
+    let by_name = [".pem", ".crt", ".cer"].iter().any(|end| path.ends_with(end));
+    kind.map_or(by_name, |kind| kind == "PEM")
+}
