@@ -52,7 +52,7 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Show the settings that hold for the commands, without secrets
-    Show(ConfigShow),
+    Show(Box<ConfigShow>),
     /// List all settings by their names in the Java client and librdkafka, as a table in Markdown
     Settings,
 }

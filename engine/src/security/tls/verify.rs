@@ -119,7 +119,7 @@ fn describe(
         }
         CertificateError::UnknownIssuer => {
             let last = intermediates.last().and_then(|last| subject_and_issuer(last));
-            let (_, top) = last.unwrap_or((subject.clone(), issuer));
+            let top = last.map_or(issuer, |(_, top)| top);
             if top == subject {
                 format!("{of} is self-signed, and is not among the trusted ones")
             } else {

@@ -16,6 +16,9 @@ use crate::cluster::links::{Call, ConnectionId};
 use crate::cluster::{Cluster, Origin};
 use crate::observe::Refusal;
 
+/// The message to answer with, and how long an authentication that is now complete holds; or why it failed.
+type Answered = Result<(Vec<u8>, Option<Duration>), String>;
+
 impl Cluster {
     /// Whether the request may be served. If not, it has been dealt with.
     pub(in crate::cluster) fn admits(&mut self, origin: &Origin, call: Call, reader: &mut Reader) -> bool {
@@ -123,12 +126,7 @@ impl Cluster {
 
     /// Goes on with the dialogue of a connection: the answer and how long an authentication that is now complete holds,
     /// or why it failed; `None` if there is no dialogue.
-    fn step(
-        &mut self,
-        now: Instant,
-        connection: ConnectionId,
-        message: &[u8],
-    ) -> Option<Result<(Vec<u8>, Option<Duration>), String>> {
+    fn step(&mut self, now: Instant, connection: ConnectionId, message: &[u8]) -> Option<Answered> {
         let wall_time = self.wall_time;
         let sasl = self.sasl.as_mut()?;
         let session = self.links.session(connection)?;
