@@ -22,7 +22,8 @@ pub struct ClusterConfig {
     /// (`metadata.recovery.rebootstrap.trigger.ms`, KIP-1102). Default: 5 min.
     pub rebootstrap_after: Duration,
     /// How long brokers may deny that a topic exists before its owners are told. Brokers learn of a new topic
-    /// one after the other, so a first answer that denies it proves nothing. Default: 10 s.
+    /// one after the other, so a first answer that denies it proves nothing. As long as anybody wants the topic, it is
+    /// asked for again each time that this has passed. Default: 10 s.
     pub unknown_topic_timeout: Duration,
     /// Asking for a topic may create it, if the brokers allow it as well (`allow.auto.create.topics`).
     /// Default: true.

@@ -180,7 +180,7 @@ impl Cluster {
 
     /// Time passes: topics may have been unknown for too long, metadata unobtainable for too long.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some((topic, error)) = self.wanted.expire(now) {
+        while let Some((topic, error)) = self.wanted.expire(now, self.config.unknown_topic_timeout) {
             if error.deleted {
                 self.known.forget_topic(&topic);
                 self.changed();

@@ -1,6 +1,7 @@
 //! Which topics are wanted, and how far the search for each has come.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use klamm_protocol::{ErrorCode, Str};
 
@@ -55,7 +56,7 @@ pub(super) struct Wanted {
     topics: BTreeMap<Str, Entry>,
     /// Those that are to be asked for again soon.
     incomplete: BTreeSet<Str>,
-    /// When those that brokers deny count as failed.
+    /// When those that brokers deny count as failed, and those that have failed so are asked for again.
     deadlines: Deadlines<Str>,
     /// Owners who want every topic.
     all: u32,
@@ -132,11 +133,11 @@ impl Wanted {
             (Verdict::Refused(code), _) => Search::Failed(TopicError { code, deleted: false }),
         };
         let after = entry.search;
-        match after {
-            Search::Asking { .. } if self.deadlines.get(&name).is_none() => {
-                self.deadlines.set(name.clone(), deadline)
+        match (after, verdict) {
+            (Search::Asking { .. }, _) if self.deadlines.get(&name).is_some() => {}
+            (Search::Asking { .. }, _) | (Search::Failed(_), Verdict::Missing(_)) => {
+                self.deadlines.set(name.clone(), deadline);
             }
-            Search::Asking { .. } => {}
             _ => {
                 self.deadlines.clear(&name);
             }
@@ -152,23 +153,27 @@ impl Wanted {
         }
     }
 
-    /// Takes one topic that has been unknown for too long, with the error to report to its owners.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<(Str, TopicError)> {
-        let name = self.deadlines.expire(now)?;
-        self.incomplete.remove(&name);
-        let entry = self.topics.get_mut(&name)?;
-        let (code, deleted) = match entry.search {
-            Search::Asking { code, was_there } => (code, was_there),
-            _ => (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, false),
-        };
-        probe!(TopicDeleted, deleted);
-        probe!(TopicNeverSeen, !deleted);
-        let error = TopicError { code, deleted };
-        entry.search = Search::Failed(error);
-        Some((name, error))
+    /// Takes one topic that has been unknown for too long, with the error to report to its owners. It is asked for
+    /// again, as is one that has failed before, after `pause`: it may appear.
+    pub(super) fn expire(&mut self, now: Instant, pause: Duration) -> Option<(Str, TopicError)> {
+        loop {
+            let name = self.deadlines.expire(now)?;
+            let Some(entry) = self.topics.get_mut(&name) else { continue };
+            let Search::Asking { code, was_there: deleted } = entry.search else {
+                self.incomplete.insert(name);
+                continue;
+            };
+            probe!(TopicDeleted, deleted);
+            probe!(TopicNeverSeen, !deleted);
+            let error = TopicError { code, deleted };
+            entry.search = Search::Failed(error);
+            self.incomplete.remove(&name);
+            self.deadlines.set(name.clone(), now + pause);
+            return Some((name, error));
+        }
     }
 
-    /// When the next topic has been unknown for too long.
+    /// When the next topic has been unknown for too long, or is to be asked for again.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.next()
     }

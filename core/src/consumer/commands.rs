@@ -284,14 +284,13 @@ impl Consumer {
     pub fn handle_leader(&mut self, _now: Instant, index: PartitionIndex, leader: Option<PartitionLeader>) {
         let Some(partition) = self.partitions.get_mut(&index) else { return };
         let before = partition.leader;
-        if before == leader {
-            return;
+        if !partition.set_leader(leader) {
+            return self.touch(index);
         }
         probe!(LeaderMovedWhileAsking, {
             let node = before.and_then(|before| self.nodes.get(&before.broker));
             partition.asking.is_some() || node.is_some_and(|node| node.fetching.is_some())
         });
-        partition.leader = leader;
         partition.turn_away(self.last);
         partition.failures.retry_at = None;
         if let (Some(before), Some(leader)) = (before, leader) {

@@ -19,6 +19,8 @@ pub(super) struct Partition {
     pub(super) placed: AssignmentEpoch,
     pub(super) position: Position,
     pub(super) leader: Option<PartitionLeader>,
+    /// The last leader epoch that was told of this leader; -1 if none was.
+    pub(super) told_epoch: i32,
     pub(super) closest: Closest,
     pub(super) paused: bool,
     /// The request under way that finds or validates its position, if its answer still matters.
@@ -143,6 +145,7 @@ impl Partition {
             placed: epoch,
             position,
             leader: None,
+            told_epoch: -1,
             closest: Closest::default(),
             paused: false,
             asking: None,
@@ -166,6 +169,24 @@ impl Partition {
 
     pub(super) fn succeeded(&mut self) {
         self.failures = Failures::default();
+    }
+
+    /// Takes note of who leads it. Whether that is news: between brokers that tell epochs, one that is too old for them
+    /// may answer, and that the same leader has no epoch for a while is none.
+    pub(super) fn set_leader(&mut self, leader: Option<PartitionLeader>) -> bool {
+        let before = core::mem::replace(&mut self.leader, leader);
+        let told = leader.map_or(-1, |leader| leader.epoch);
+        let same = match (before, leader) {
+            (Some(before), Some(leader)) => {
+                before.broker == leader.broker && before.topic_id == leader.topic_id
+            }
+            _ => false,
+        };
+        if same && (told < 0 || told == self.told_epoch) {
+            return false;
+        }
+        self.told_epoch = told;
+        true
     }
 
     /// Who is asked for its records.

@@ -264,6 +264,7 @@ impl Producer {
                 identity,
                 unsure: whole.unsure,
                 doubtful: whole.doubtful,
+                denied: whole.denied,
                 ..Batch::new(key.batch, whole.opened, sealed)
             };
             state.queue.insert(part_at, part);

@@ -59,6 +59,9 @@ pub(super) struct Batch {
     /// succeeded, or whose topic is deleted, while it waits gives the same answer as one that never led. Unlike
     /// [`unsure`](Self::unsure) it is given up after `retries` refusals.
     pub(super) doubtful: bool,
+    /// It was unsure or doubtful, and has been named anew because a broker denied having it. That is enough to send it
+    /// once more, and not enough to promise that it is in no log: the broker may have forgotten its producer.
+    pub(super) denied: bool,
     pub(super) refusals: u32,
     pub(super) last_code: ErrorCode,
 }
@@ -74,9 +77,17 @@ impl Batch {
             in_flight: None,
             unsure: false,
             doubtful: false,
+            denied: false,
             refusals: 0,
             last_code: ErrorCode::NONE,
         }
+    }
+
+    /// The broker does not have it under its identity: it is to be sent under another.
+    pub(super) const fn rename(&mut self) {
+        self.denied |= self.unsure || self.doubtful;
+        self.identity = None;
+        (self.unsure, self.doubtful) = (false, false);
     }
 
     pub(super) const fn is_waiting(&self) -> bool {
@@ -85,7 +96,7 @@ impl Batch {
 
     /// What is known of the cluster if it ends without an answer now.
     pub(super) fn effect(&self) -> Effect {
-        let may_be_written = self.unsure || self.doubtful || self.in_flight.is_some();
+        let may_be_written = self.unsure || self.doubtful || self.denied || self.in_flight.is_some();
         if may_be_written && !planted!(EffectNoneLie) { Effect::Unknown } else { Effect::None }
     }
 

@@ -204,8 +204,7 @@ impl Partition {
         self.proven_on = None;
         for batch in &mut self.queue {
             if batch.is_waiting() {
-                batch.identity = None;
-                (batch.unsure, batch.doubtful) = (false, false);
+                batch.rename();
             }
         }
     }
@@ -219,8 +218,7 @@ impl Partition {
         batch.in_flight = None;
         if renamed {
             probe!(RenamedBehind);
-            batch.identity = None;
-            (batch.unsure, batch.doubtful) = (false, false);
+            batch.rename();
         }
     }
 }

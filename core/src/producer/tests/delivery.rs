@@ -5,7 +5,7 @@ use std::{vec, vec::Vec};
 
 use klamm_protocol::{ErrorCode, Str, messages::metadata::MetadataResponseTopic};
 
-use super::fixture::{Fixture, ok, refuse};
+use super::fixture::{Fixture, Reply, ok, refuse};
 use crate::{
     Effect, PartitionIndex,
     producer::{Lost, ProduceErrorKind, ProducerConfig, ProducerOutput},
@@ -176,4 +176,21 @@ fn a_topic_that_the_cluster_does_not_have_fails_its_batches_after_a_while() {
 fn a_topic_that_may_not_be_seen_fails_its_batches() {
     let unauthorized = Err((ProduceErrorKind::Unauthorized, Effect::None));
     assert_eq!(topic_fails_with(ErrorCode::TOPIC_AUTHORIZATION_FAILED), vec![unauthorized]);
+}
+
+/// Who forgets producers may deny what it has appended: then the batch is sent once more, and if that fails it is not
+/// said that nothing was written.
+#[test]
+fn what_may_be_written_and_is_then_denied_may_still_be_written() {
+    for denied in [ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER, ErrorCode::UNKNOWN_PRODUCER_ID] {
+        let config = ProducerConfig { retries: 2, linger: Duration::ZERO, ..ProducerConfig::default() };
+        let mut f = Fixture::new(1, 1, config);
+        f.push(0, "v");
+        f.answer_next(&refuse(0, ErrorCode::REQUEST_TIMED_OUT));
+        for _ in 0..2 {
+            f.wait_ms(1200);
+            f.answer_next(&Reply { log_start_offset: 9, ..refuse(0, denied) });
+        }
+        assert_eq!(f.results(), [Err((ProduceErrorKind::Refused, Effect::Unknown))], "{denied}");
+    }
 }

@@ -80,6 +80,36 @@ fn epochs_of_a_topic_say_nothing_of_another_one_with_its_name() {
     assert_eq!(world.consumer.position(P0), Some(9));
 }
 
+/// While a cluster is upgraded, brokers that tell leader epochs and brokers that do not answer by turns.
+#[test]
+fn that_a_broker_tells_no_epoch_costs_no_fetch() {
+    let mut world = by_hand(config(), StartAt::Offset(0));
+    let log = world.log(0);
+    let (broker, epoch) = (log.leader, log.epoch);
+    let topic_id = world.brokers.topic_id(TOPIC);
+    let tell = |world: &mut World, epoch| {
+        world.consumer.handle_leader(world.now, P0, Some(PartitionLeader { broker, epoch, topic_id }));
+        world.drain();
+    };
+    reply(&mut world, 6, fetched(vec![data(0, batch(0, 3, 1), 5)]));
+    world.drain();
+    assert_eq!(offsets(fetch(&world)), [(0, 3)]);
+    for _ in 0..3 {
+        tell(&mut world, -1);
+        tell(&mut world, epoch);
+        assert_eq!(world.consumer.state(P0), Some(PositionState::Fetching));
+        assert_eq!(world.requests.len(), 1, "{:?}", world.requests);
+    }
+    reply(&mut world, 6, fetched(vec![data(0, batch(3, 2, 1), 5)]));
+    world.drain();
+    world.read(0);
+    world.read(0);
+    assert_eq!(world.seen[&0].count, 5);
+    tell(&mut world, -1);
+    tell(&mut world, epoch + 1);
+    assert_eq!(world.consumer.state(P0), Some(PositionState::AwaitValidation), "another one led meanwhile");
+}
+
 #[test]
 fn an_answer_of_the_leader_before_is_not_used() {
     let mut world = by_hand(config(), StartAt::Offset(0));
