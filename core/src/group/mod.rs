@@ -125,6 +125,8 @@ struct Possession {
     /// What the last assignment was, for assignors that mind it: also while it is given up.
     assigned: Vec<TopicPartition>,
     agenda: Agenda,
+    /// The generation in which partitions were given up for others, who get them only when the group rebalances again.
+    owing: Option<i32>,
     /// What the coordinator assigns, if not all of it could be named.
     unresolved: Option<consumer::ById>,
 }

@@ -273,7 +273,10 @@ impl Group {
         let (wanted, foreign): (BTreeSet<_>, BTreeSet<_>) = all
             .into_iter()
             .partition(|(topic, partition)| *partition >= 0 && self.interest.subscribes_to(topic));
-        self.possession.ownership.generation = Some(self.metadata().generation);
+        let generation = self.metadata().generation;
+        // A static member that comes back may find the generation as it left it.
+        let owes = self.possession.owing.take() == Some(generation);
+        self.possession.ownership.generation = Some(generation);
         self.possession.assigned = wanted.iter().cloned().collect();
         let ownership = &mut self.possession.ownership;
         ownership.keep_adopting(|partition| wanted.contains(partition));
@@ -282,8 +285,12 @@ impl Group {
         let added: BTreeSet<TopicPartition> =
             wanted.into_iter().filter(|partition| !ownership.has(partition)).collect();
         self.adopt(now, added);
-        if !removed.is_empty() {
+        let is_giving = !removed.is_empty();
+        if is_giving {
             self.revoke(now, removed);
+        }
+        if is_giving || owes {
+            self.possession.owing = Some(generation);
             self.possession.agenda.rejoin = Some(Str::from_static("partitions were given up for others"));
         } else if !foreign.is_empty() {
             self.possession.agenda.rejoin =

@@ -93,7 +93,7 @@ impl GroupConsumer {
     pub async fn next(&self) -> Result<GroupEvent, GroupReadError> {
         let _polling = Polling::begin(self);
         let mut read = pin!(self.consumer.next());
-        let mut told = Registered { inbox: &self.inbox, registration: Registration::default() };
+        let mut told = Registered { of: self, registration: Registration::default() };
         let next = poll_fn(|context| {
             if let Poll::Ready(event) = told.poll(context) {
                 return Poll::Ready(Err(event));
@@ -125,7 +125,7 @@ impl GroupConsumer {
     #[must_use]
     pub fn try_next(&self) -> Option<Result<GroupEvent, GroupReadError>> {
         let _polling = Polling::begin(self);
-        if let Some(event) = self.inbox.pop() {
+        if let Some(event) = self.inbox.pop(self.client.shared.clock.now()) {
             return Some(self.tell(event));
         }
         let event = self.consumer.try_next()?;
@@ -414,19 +414,19 @@ impl Drop for Polling<'_> {
 
 /// A wait for what the group says. Forgets its registration when dropped.
 struct Registered<'a> {
-    inbox: &'a GroupInbox,
+    of: &'a GroupConsumer,
     registration: Registration,
 }
 
 impl Registered<'_> {
     fn poll(&mut self, context: &Context<'_>) -> Poll<Told> {
-        let inbox = self.inbox;
-        poll_until(&inbox.waiters, &mut self.registration, context, || inbox.pop())
+        let (inbox, clock) = (&self.of.inbox, &self.of.client.shared.clock);
+        poll_until(&inbox.waiters, &mut self.registration, context, || inbox.pop(clock.now()))
     }
 }
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.inbox.waiters.forget(&mut self.registration);
+        self.of.inbox.waiters.forget(&mut self.registration);
     }
 }

@@ -271,7 +271,9 @@ impl Groups {
         }
         let patience = std::time::Duration::from_nanos(member.facts.patience_ns);
         let recovered = context.processes.recovered(member.client, patience);
-        if member.closing_since.is_none() && recovered.is_some_and(|recovered| now > recovered) {
+        // One that was dropped, and is static, does not leave.
+        let is_over = member.closing_since.is_some() || member.is_closed;
+        if !is_over && recovered.is_some_and(|recovered| now > recovered) {
             let what = format!("member {id} of group {group} was taken for dead though nothing was wrong");
             context.findings.add(Invariant::Heartbeats, what);
         }

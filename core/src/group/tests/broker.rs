@@ -193,6 +193,12 @@ impl World {
         self.answer("join", response);
     }
 
+    /// The coordinator knows it already, and begins no generation.
+    pub(super) fn joined_as_before(&mut self) {
+        self.generation -= 1;
+        self.joined_as_follower();
+    }
+
     pub(super) fn synced(&mut self, partitions: &[i32]) {
         let partitions = sorted(partitions.iter().map(|at| (Str::from("t"), *at)));
         let assignment = Assignment { partitions, user_data: None }.encode().unwrap();
@@ -201,6 +207,10 @@ impl World {
 
     pub(super) fn beaten(&mut self, error_code: ErrorCode) {
         self.answer("beat", HeartbeatResponse { error_code, ..Default::default() });
+    }
+
+    pub(super) fn not_joined(&mut self, error_code: ErrorCode) {
+        self.answer("join", JoinGroupResponse { error_code, ..Default::default() });
     }
 
     pub(super) fn left(&mut self) {

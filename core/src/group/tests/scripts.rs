@@ -154,6 +154,29 @@ fn a_cooperative_member_gives_up_only_what_moves_and_joins_again() {
     assert_eq!((owned, said.generation), (std::vec![0, 3], Some(2)));
 }
 
+/// A coordinator that moved takes a static member back into the generation that it left, and nobody would have what it
+/// gave up there.
+#[test]
+fn what_was_given_up_for_others_is_assigned_by_a_further_rebalance_even_if_the_generation_comes_back() {
+    let mut world = World::stable(cooperative(), &[0, 1]);
+    world.after(3_000);
+    world.beaten(ErrorCode::REBALANCE_IN_PROGRESS);
+    world.joined_as_follower();
+    world.synced(&[0]);
+    let GroupEvent::Revoking { id, .. } = &world.events[0] else { panic!("{:?}", world.events) };
+    world.group.revoked(world.now, *id);
+    world.drain();
+    world.not_joined(ErrorCode::UNKNOWN_MEMBER_ID);
+    world.after(2_000);
+    world.joined_as_before();
+    world.synced(&[0]);
+    assert_eq!(world.kinds(), ["join"], "the other partition is owed to others");
+    world.joined_as_follower();
+    world.synced(&[0]);
+    world.fetched();
+    assert_eq!(world.kinds(), [""; 0]);
+}
+
 #[test]
 fn a_member_that_is_fenced_has_lost_everything_and_joins() {
     for (config, code) in
