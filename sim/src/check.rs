@@ -156,7 +156,7 @@ impl Checker {
     pub fn finish(&mut self, now: Instant) -> Vec<Violation> {
         self.findings.now = Moment { at: now, event: 0 };
         self.promises().finish();
-        self.wires.finish(&mut self.findings);
+        self.wires.finish(&self.values, &mut self.findings);
         self.groups.finish(&self.processes, &mut self.findings);
         self.findings.list().to_vec()
     }

@@ -125,8 +125,9 @@ invariants! {
     OneOutcome = 6, "one-outcome", Both;
     /// An accepted record has its outcome before the delivery timeout is over.
     OutcomeInTime = 7, "outcome-in-time", Online;
-    /// The batches of a producer id, epoch and partition have sequences without gap or overlap; a batch that is sent
-    /// again is the same to the byte; under a new epoch only producer id, epoch, sequence and checksum differ.
+    /// The batches of a producer id, epoch and partition have sequences without gap or overlap, except for what was given
+    /// up before it was written; a batch that is sent again is the same to the byte; under a new epoch only producer id,
+    /// epoch, sequence and checksum differ.
     Sequences = 8, "sequences", Both;
     /// No connection has more produce requests in flight than the limit, and with idempotence no more than five.
     InFlight = 9, "in-flight", Online;

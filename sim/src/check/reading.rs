@@ -43,8 +43,11 @@ struct Reading {
     cut: Option<i64>,
     /// What comes next is larger than the reader may fetch from an old broker, and it was told so.
     too_large: bool,
-    /// The log lost its end, or was another one, since the position was said.
+    /// The log lost its end, or was another one, since the position was said; or it may have been another one that a broker
+    /// spoke of: those that had the name before, until something was read of the one that has it now.
     unsteady: bool,
+    /// Something was read of the topic that has the name now.
+    is_known: bool,
     /// Where the log began and what was committed when the position was said or the last record was delivered.
     readable: (i64, i64),
 }
@@ -98,6 +101,7 @@ impl Reading {
     fn look(&mut self, log: &PartitionLog, topic_id: Option<Uuid>) {
         if self.topic_id != topic_id {
             (self.topic_id, self.cuts, self.falls, self.unsteady) = (topic_id, 0, 0, true);
+            self.is_known = false;
             self.may_begin_at(0);
         }
         for cut in log.cuts.get(self.cuts..).unwrap_or_default() {
@@ -250,7 +254,8 @@ impl Reader {
             falls,
             cut: None,
             too_large: false,
-            unsteady: false,
+            unsteady: oracle.generations(&of.topic) > 1,
+            is_known: false,
             readable,
         };
         self.partitions.insert(of.clone(), reading);
@@ -316,6 +321,7 @@ impl Reads<'_> {
             self.findings.add(Invariant::PositionsExact, what);
         }
         (reading.next, reading.too_large) = (next, false);
+        reading.is_known |= matches!(log.find(offset, record.value), Found::InLog { .. });
         reading.readable = (log.start, log.high_watermark);
     }
 
@@ -382,8 +388,9 @@ impl Reads<'_> {
         };
         reading.look(log, self.oracle.topic_id(&moved.from.topic));
         let before = *reading;
+        let may_be_another = self.oracle.generations(&moved.from.topic) > 1 && !reading.is_known;
         (reading.next, reading.cut, reading.unsteady) =
-            (Next::At { offset: moved.to, fresh: true }, None, false);
+            (Next::At { offset: moved.to, fresh: true }, None, may_be_another);
         reading.readable = (log.start, log.high_watermark);
         if let (Next::At { offset, .. }, Some(position)) = (before.next, moved.position)
             && offset != position

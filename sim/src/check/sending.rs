@@ -9,7 +9,7 @@ use super::batch::{Batch, Decoder, Header};
 use super::findings::Findings;
 use super::oracle::Oracle;
 use super::rates::Rate;
-use super::values::Values;
+use super::values::{Fate, Value, Values, dense};
 use super::{Bounds, Invariant};
 use crate::observe::{ActorId, ClientId, ValueId};
 
@@ -24,6 +24,8 @@ struct Sent {
     hash: u64,
     /// The broker found it too large, and its parts are sent instead.
     divided: bool,
+    /// Its first record.
+    first: Option<ValueId>,
 }
 
 /// No batch of a workload has more records.
@@ -144,7 +146,7 @@ impl Sending {
             sender.findings.add(Invariant::BatchesValid, what);
         }
         if batch.header.producer_id >= 0 {
-            self.sequenced(&batch, (topic, partition), sender);
+            self.sequenced(&batch, first, (topic, partition), sender);
         }
         if let Some(first) = first {
             self.content(&batch, first, sender);
@@ -153,7 +155,13 @@ impl Sending {
     }
 
     /// The sequences of a batch fit those sent before.
-    fn sequenced(&mut self, batch: &Batch<'_>, (topic, partition): (&Str, i32), sender: &mut Sender<'_>) {
+    fn sequenced(
+        &mut self,
+        batch: &Batch<'_>,
+        first: Option<ValueId>,
+        (topic, partition): (&Str, i32),
+        sender: &mut Sender<'_>,
+    ) {
         let header = batch.header;
         let stream = (header.producer_id, header.producer_epoch, topic.clone(), partition);
         let sent = self.streams.entry(stream).or_default();
@@ -162,6 +170,7 @@ impl Sending {
             last: header.last_sequence(),
             hash: batch.hash(),
             divided: false,
+            first,
         };
         let at = sent.partition_point(|known| known.base < new.base);
         let same = |known: &&Sent| known.base == new.base && known.last == new.last;
@@ -220,12 +229,14 @@ impl Sending {
         }
     }
 
-    /// No sequence was left out.
-    pub(super) fn finish(&self, findings: &mut Findings) {
-        for ((producer_id, epoch, _, partition), sent) in &self.streams {
+    /// No sequence was left out, except of records that were given up before they were written: what had been handed to
+    /// the connection behind them goes nevertheless, and is refused.
+    pub(super) fn finish(&self, values: &Values, findings: &mut Findings) {
+        for ((producer_id, epoch, topic, partition), sent) in &self.streams {
             let mut next = 0;
             for batch in sent {
-                if batch.base > next {
+                let gap = usize::try_from(batch.base.saturating_sub(next)).unwrap_or(0);
+                if gap > 0 && given_up(values, batch.first, (topic, *partition)) < gap {
                     let what = format!(
                         "producer id {producer_id} in epoch {epoch} sent sequence {} for partition {partition}, and never {next} before it",
                         batch.base
@@ -237,6 +248,21 @@ impl Sending {
             }
         }
     }
+}
+
+/// How many records of a producer for a partition were accepted before this one, and given up without being in any log.
+fn given_up(values: &Values, before: Option<ValueId>, (topic, partition): (&Str, i32)) -> usize {
+    let producer = before.and_then(|id| values.producers.get(&id.actor));
+    let Some((producer, before)) = producer.zip(before) else { return 0 };
+    let Some(end) = producer.value(dense(before.number)).map(|value| value.turn) else { return 0 };
+    let is_so = |value: &&Value| {
+        (value.fate.is_failed() || value.fate == Fate::Abandoned)
+            && !value.was_appended
+            && value.turn < end
+            && (value.asked < 0 || value.asked == partition)
+            && values.topic(value.topic) == Some(topic)
+    };
+    producer.accepted().filter(is_so).count()
 }
 
 fn describe(header: &Header, partition: i32) -> String {

@@ -142,6 +142,11 @@ impl Producer {
         u32::try_from(self.turns.len()).unwrap_or(u32::MAX)
     }
 
+    /// The records that were accepted, by turn.
+    pub(super) fn accepted(&self) -> impl Iterator<Item = &Value> {
+        self.turns.iter().map(|number| &self.values[*number as usize])
+    }
+
     /// The records that were accepted and have no outcome, by turn.
     pub(super) fn open(&mut self) -> impl Iterator<Item = (u32, &Value)> {
         while let Some(number) = self.turns.get(self.settled_turns)

@@ -292,8 +292,8 @@ impl Wires {
         }
     }
 
-    pub(super) fn finish(&self, findings: &mut Findings) {
-        self.sending.finish(findings);
+    pub(super) fn finish(&self, values: &Values, findings: &mut Findings) {
+        self.sending.finish(values, findings);
     }
 }
 
