@@ -127,6 +127,32 @@ fn requests_stay_below_max_request_size_and_partitions_take_turns() {
 }
 
 #[test]
+fn a_partition_that_always_has_more_does_not_keep_others_waiting() {
+    let config = ProducerConfig {
+        max_request_size: 12_000,
+        max_in_flight: 1,
+        linger: Duration::ZERO,
+        ..ProducerConfig::default()
+    };
+    let mut f = Fixture::new(3, 1, config);
+    let value = "x".repeat(9_000);
+    for partition in [0, 0, 0, 1, 2] {
+        f.append(partition, &value);
+    }
+    f.drain();
+    let mut turns = Vec::new();
+    for _ in 0..5 {
+        let request = f.request();
+        let sent = partitions(&request.batches);
+        assert_eq!(sent.len(), 1, "there is room for one batch");
+        turns.extend(sent.iter().copied());
+        f.answer(&request, &[ok(sent[0], 0)]);
+        f.drain();
+    }
+    assert_eq!(turns[..3], [0, 1, 2], "everybody before anybody twice: {turns:?}");
+}
+
+#[test]
 fn at_most_five_requests_are_in_flight_to_a_broker() {
     let config = ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() };
     let mut f = Fixture::new(8, 1, config);
