@@ -178,6 +178,31 @@ impl Secured {
         Ok(Self { doors: Doors::Real(kafka), ca, identity, token, rogue: Authority::new("a rogue")? })
     }
 
+    /// Brokers of another version, of which only the door with SASL and without TLS is of use. Nobody shares them.
+    ///
+    /// # Errors
+    /// When they cannot be started.
+    pub fn of_version(kind: Kind, version: &str) -> Outcome<(Vec<String>, Box<dyn Send>)> {
+        match kind {
+            Kind::Embedded => {
+                let mut users = SaslUsers::default();
+                users.passwords.insert(USER.0.into(), USER.1.into());
+                let cluster = EmbeddedCluster::builder().kafka_version(version).sasl(users).start()?;
+                let addresses = cluster.addresses().iter().map(ToString::to_string).collect();
+                Ok((addresses, Box::new(cluster)))
+            }
+            Kind::Real => {
+                let name = format!("secured-{version}");
+                let (version, security) = (version.into(), "all".into());
+                let options = RealKafkaOptions { version, security, ..RealKafkaOptions::default() };
+                let kafka = RealKafka::start(&name, options)?;
+                let addresses =
+                    kafka.variable("KAFKA_BOOTSTRAP_SASL_PLAINTEXT").split(',').map(str::to_owned);
+                Ok((addresses.collect(), Box::new(kafka)))
+            }
+        }
+    }
+
     /// The addresses of a door.
     #[must_use]
     pub fn bootstrap(&self, door: Door) -> Vec<String> {

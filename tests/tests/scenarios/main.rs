@@ -66,6 +66,15 @@ const TRANSACTIONAL: &[ClusterSpec] = &[
     ClusterSpec::new(Kind::Real, "3.9.1"),
 ];
 
+/// Around the version that gave the messages of SASL their headers.
+const OLD_SASL: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Embedded, "0.10.2"),
+    ClusterSpec::new(Kind::Embedded, "0.11.0"),
+    ClusterSpec::new(Kind::Embedded, "1.1"),
+    ClusterSpec::new(Kind::Real, "0.10.2.2"),
+    ClusterSpec::new(Kind::Real, "1.1.1"),
+];
+
 /// The tool stands on the blocking adapter; where only tools talk, it is named for it.
 const TOOL: &[Adapter] = &[Adapter::Blocking];
 
@@ -151,6 +160,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("wrong_credentials", BOTH, security::wrong_credentials),
     Scenario::new("wrong_certificates", BOTH, security::wrong_certificates),
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
+    Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
     Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
     Scenario::new("churn_by_coordinator", CHURNED, churn::by_coordinator).over(TOOL).within_s(400),

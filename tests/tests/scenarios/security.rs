@@ -126,6 +126,37 @@ pub(crate) fn wrong_doors(stage: &Stage) -> Outcome<()> {
     Ok(())
 }
 
+/// Brokers before 1.0 take the messages of the mechanisms without headers.
+pub(crate) fn old_brokers(stage: &Stage) -> Outcome<()> {
+    let spec = stage.cluster().spec();
+    let (addresses, _brokers) = Secured::of_version(spec.kind, spec.version)?;
+    for (name, sasl) in [
+        ("plain", Sasl::plain(USER.0, USER.1)),
+        ("scram-256", Sasl::scram_sha_256(USER.0, USER.1)),
+        ("scram-512", Sasl::scram_sha_512(USER.0, USER.1)),
+    ] {
+        let client = stage.connect_through(&addresses, Credentials { tls: None, sasl: Some(sasl) })?;
+        let topic = stage.topic(name);
+        client.create_topic(&topic, 1, 1)?;
+        let producer =
+            client.producer(&ProducerSettings { idempotent: false, ..ProducerSettings::default() })?;
+        producer.send(&Message::to(&topic).value("v"))?;
+        let records = read(&mut *client.consumer(&topic, &[0])?, 1)?;
+        assert_eq!(records[0].value.as_deref(), Some(&b"v"[..]));
+    }
+    let sasl = Some(Sasl::scram_sha_256(USER.0, "another-secret"));
+    match stage.connect_through(&addresses, Credentials { tls: None, sasl }) {
+        Ok(_) => Err("any password is right".into()),
+        Err(refusal) => {
+            expect(
+                &refusal.to_string(),
+                &["during authentication (are the credentials right?)", "does not accept"],
+            );
+            Ok(())
+        }
+    }
+}
+
 /// Sessions of four seconds are renewed while records flow, and none is lost or doubled. A token is asked for when the one
 /// before is used up.
 pub(crate) fn renewal_under_load(stage: &Stage) -> Outcome<()> {
