@@ -32,8 +32,11 @@ mod producing;
 mod rates;
 mod reading;
 mod sending;
+mod transacting;
 mod values;
 mod wire;
+
+pub(crate) use transacting::unread;
 
 pub use bounds::Bounds;
 pub use findings::Violation;
@@ -48,13 +51,17 @@ use self::oracle::Oracle;
 use self::processes::Processes;
 use self::producing::Promises;
 use self::reading::{Readers, Reads};
+use self::transacting::Transactions;
 use self::values::Values;
 use self::wire::Wires;
 use crate::cluster::ConnectionId;
 use crate::observe::{
     ActorId, ClientId, ClusterEvent, Consuming, Observation, Observe, Phase, Process, Producing, Refusal,
-    ValueId,
+    Transacting, ValueId,
 };
+
+/// So many produce requests of a producer whose batches have sequences may wait on a connection.
+const IDEMPOTENT_IN_FLIGHT: usize = 5;
 
 /// Checks the [`Invariant`]s of one run.
 pub struct Checker {
@@ -65,6 +72,7 @@ pub struct Checker {
     readers: Readers,
     processes: Processes,
     groups: Groups,
+    transactions: Transactions,
     wires: Wires,
     /// Observations without time passing.
     at_once: u64,
@@ -112,6 +120,7 @@ impl Checker {
             readers: Readers::default(),
             processes: Processes::default(),
             groups: Groups::default(),
+            transactions: Transactions::default(),
             wires: Wires::default(),
             at_once: 0,
             counts: Counts::default(),
@@ -158,6 +167,7 @@ impl Checker {
         self.promises().finish();
         self.wires.finish(&self.values, &mut self.findings);
         self.groups.finish(&self.processes, &mut self.findings);
+        self.transactions.finish(&mut self.findings);
         self.findings.list().to_vec()
     }
 
@@ -198,6 +208,7 @@ impl Checker {
 
     fn cluster(&mut self, event: &ClusterEvent) {
         self.grouping(|groups, context| groups.cluster(event, context));
+        self.transactions.cluster(event);
         self.oracle.observe(event, &mut self.values, &mut self.findings);
         match event {
             ClusterEvent::Broker { broker, .. } | ClusterEvent::SessionsDropped { broker } => {
@@ -276,6 +287,15 @@ impl Observe for Checker {
             Observation::Consuming(actor, what) => self.consuming(*actor, what),
             Observation::Membering(actor, what) => {
                 self.grouping(|groups, context| groups.observe(*actor, what, context));
+            }
+            Observation::Transacting(actor, what) => {
+                if let Transacting::Made(client, _) = what {
+                    *self.values.transactors.entry(*client).or_default() += IDEMPOTENT_IN_FLIGHT;
+                }
+                self.transactions.observe(*actor, what, &mut self.findings);
+            }
+            Observation::Log(of, bytes, ends) => {
+                self.transactions.log(of, bytes, *ends, &mut self.findings);
             }
             Observation::Wire(connection, what) => {
                 let wires = wire::Context {

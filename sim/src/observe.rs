@@ -163,6 +163,10 @@ pub enum Observation<'a> {
     Consuming(ActorId, Consuming<'a>),
     /// In an application that consumes in a group.
     Membering(ActorId, Membering<'a>),
+    /// In an application that writes in transactions.
+    Transacting(ActorId, Transacting<'a>),
+    /// At the end: all batches of a partition, up to where they are committed, and up to where they are decided.
+    Log(&'a TopicPartition, &'a [u8], (i64, i64)),
     /// On a connection.
     Wire(ConnectionId, Wire<'a>),
     /// In the cluster.
@@ -414,6 +418,56 @@ pub enum Membering<'a> {
     /// Closing was begun: nothing is read any more.
     CloseBegan,
     /// Closing ended.
+    Closed,
+}
+
+/// What an application that writes in transactions was made with, as far as it can be checked.
+#[derive(Clone, Debug)]
+pub struct TransactorFacts {
+    /// The transactional id.
+    pub id: Str,
+    /// Where it writes to.
+    pub to: Str,
+    /// What it reads and writes as it is, to the same partitions, if it reads: a group and a topic.
+    pub from: Option<(Str, Str)>,
+}
+
+/// In an application that writes in transactions, which it numbers from 0.
+#[derive(Clone, Debug)]
+pub enum Transacting<'a> {
+    /// The application was made, by this client.
+    Made(ClientId, &'a TransactorFacts),
+    /// It begins a transaction.
+    Began(u64),
+    /// It processes a record.
+    Read {
+        /// In this transaction.
+        attempt: u64,
+        /// From where.
+        from: &'a TopicPartition,
+        /// At which offset.
+        offset: i64,
+        /// What it is.
+        value: ValueId,
+    },
+    /// A record was accepted.
+    Sent {
+        /// In this transaction.
+        attempt: u64,
+        /// What it is.
+        value: ValueId,
+        /// Where to.
+        to: &'a TopicPartition,
+    },
+    /// It was told that a transaction is committed.
+    Committed(u64),
+    /// It was told that a transaction is aborted, or has aborted it.
+    Aborted(u64),
+    /// It was told that nobody knows what became of a transaction, or did not wait for it.
+    Unknown(u64),
+    /// It was told that another producer has its transactional id now.
+    Fenced,
+    /// It is closed.
     Closed,
 }
 

@@ -48,7 +48,7 @@ pub use values::Profile;
 
 pub use action::{ConsumeAction, MemberAction, ProduceAction};
 pub use fault::Fault;
-use setup::{Client, ClusterLine, Consumer, Member, NetworkLine, Producer, Topic};
+use setup::{Client, ClusterLine, Consumer, Member, NetworkLine, Producer, Topic, Transactor};
 use values::{ConsumerName, MemberName, ProducerName};
 
 use crate::cluster;
@@ -74,6 +74,8 @@ pub struct Plan {
     pub consumers: Vec<Consumer>,
     /// The members of groups.
     pub members: Vec<Member>,
+    /// The applications with transactions.
+    pub transactors: Vec<Transactor>,
     /// What happens, in the order of time.
     pub steps: Vec<Step>,
     /// When all faults end.
@@ -118,6 +120,7 @@ impl Plan {
             producers: Vec::new(),
             consumers: Vec::new(),
             members: Vec::new(),
+            transactors: Vec::new(),
             steps: Vec::new(),
             heal_at: Duration::from_secs(1),
         }
@@ -131,6 +134,7 @@ impl Plan {
             + self.producers.len()
             + self.consumers.len()
             + self.members.len()
+            + self.transactors.len()
             + self.steps.len()
     }
 }

@@ -1,8 +1,8 @@
 //! Applications of the simulated world: what produces and consumes there, with the same handles as any application,
 //! and tells the observers what it sees.
 //!
-//! A [`ProducerActor`], a [`ConsumerActor`] and a [`MemberActor`] do what they are told by the actions of a plan; a plan's run makes them
-//! ([`crate::run`]). Everything that they do is a future in the client's process: when that is killed or paused, so
+//! A [`ProducerActor`], a [`ConsumerActor`] and a [`MemberActor`] do what they are told by the actions of a plan, a
+//! [`TransactActor`] what its line says; a plan's run makes them ([`crate::run`]). Everything that they do is a future in the client's process: when that is killed or paused, so
 //! are they.
 
 mod consuming;
@@ -10,12 +10,15 @@ mod membering;
 mod producing;
 mod race;
 mod receipts;
+mod transacting;
 
 use std::fmt;
 
 pub use consuming::ConsumerActor;
 pub use membering::MemberActor;
 pub use producing::ProducerActor;
+pub(crate) use transacting::tag_of;
+pub use transacting::{From, TransactActor, Work};
 
 use crate::World;
 use crate::observe::{ActorId, ClientId};

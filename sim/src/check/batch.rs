@@ -33,6 +33,10 @@ impl Header {
         self.attributes & 0x20 != 0
     }
 
+    pub(super) const fn is_transactional(&self) -> bool {
+        self.attributes & 0x10 != 0
+    }
+
     /// The sequence of the last record.
     pub(super) const fn last_sequence(&self) -> i32 {
         if self.base_sequence < 0 {

@@ -154,7 +154,7 @@ invariants! {
     /// after closing.
     NothingAfter = 18, "nothing-after", Online;
     /// Who reads committed records only sees nothing that was aborted or is undecided.
-    ReadCommitted = 19, "read-committed", NotYet;
+    ReadCommitted = 19, "read-committed", AtEnd;
     /// Reading begins exactly where it was told to. A position is moved only if its offset does not exist, and only to
     /// where the configuration says. That a log was truncated under a reader is told.
     PositionsExact = 20, "positions-exact", Online;
@@ -186,15 +186,15 @@ invariants! {
     /// After an aborted transaction positions are where the documentation says.
     AfterAbort = 33, "after-abort", NotYet;
     /// The records and the offsets of a transaction become visible together or never.
-    Atomic = 34, "atomic", NotYet;
+    Atomic = 34, "atomic", AtEnd;
     /// Each record that is processed in transactions is consumed by exactly one committed transaction.
-    ExactlyOnce = 35, "exactly-once", NotYet;
+    ExactlyOnce = 35, "exactly-once", AtEnd;
     /// Once a newer epoch of a transactional id exists, nothing of the old one appears, and the old one is told.
-    Fenced = 36, "fenced", NotYet;
+    Fenced = 36, "fenced", Online;
     /// No cycle of committed transactions in which each read what the other wrote.
-    NoCycle = 37, "no-cycle", NotYet;
+    NoCycle = 37, "no-cycle", AtEnd;
     /// The requests of a transaction have a legal order, and it ends.
-    TransactionOrder = 38, "transaction-order", NotYet;
+    TransactionOrder = 38, "transaction-order", AtEnd;
     /// Each connection begins with the question for versions, uses versions that the broker has, and gets each answer for
     /// the oldest request that is waiting.
     Correlation = 39, "correlation", Online;

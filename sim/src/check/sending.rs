@@ -12,6 +12,7 @@ use super::rates::Rate;
 use super::values::{Fate, Value, Values, dense};
 use super::{Bounds, Invariant};
 use crate::observe::{ActorId, ClientId, ValueId};
+use crate::workload::tag_of;
 
 /// A producer id's epoch in a partition.
 type Stream = (i64, i16, Str, i32);
@@ -43,7 +44,7 @@ struct Begun {
 #[derive(Default)]
 pub(super) struct Sending {
     streams: BTreeMap<Stream, Vec<Sent>>,
-    begun: BTreeMap<(ActorId, u64), Begun>,
+    begun: BTreeMap<(ActorId, u64, Attempt), Begun>,
     /// Brokers said that batches are too large, so that they may be split.
     pub(super) splits: bool,
     decoder: Decoder,
@@ -59,6 +60,9 @@ pub(super) struct Sender<'a> {
     pub(super) values: &'a Values,
     pub(super) findings: &'a mut Findings,
 }
+
+/// The transaction that a record says to be part of.
+type Attempt = Option<(ActorId, u64)>;
 
 impl Sending {
     pub(super) fn produce(&mut self, request: &ProduceRequest, sender: &mut Sender<'_>) {
@@ -110,7 +114,7 @@ impl Sending {
         sender: &mut Sender<'_>,
     ) -> Option<ValueId> {
         self.batches += 1;
-        let (mut first, mut plain) = (None, 0);
+        let (mut first, mut attempt, mut plain) = (None, None, 0);
         let result = Batch::split(bytes).and_then(|(batch, rest)| {
             if !rest.is_empty() {
                 return Err(format!("{} bytes follow it", rest.len()));
@@ -121,6 +125,7 @@ impl Sending {
             self.decoder.records(&batch, |record| {
                 if plain == 0 {
                     first = record.value.and_then(ValueId::from_value);
+                    attempt = record.key.and_then(tag_of);
                 }
                 plain += record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
             })?;
@@ -149,7 +154,7 @@ impl Sending {
             self.sequenced(&batch, first, (topic, partition), sender);
         }
         if let Some(first) = first {
-            self.content(&batch, first, sender);
+            self.content(&batch, (first, attempt), sender);
         }
         first
     }
@@ -204,10 +209,16 @@ impl Sending {
     }
 
     /// The same records are sent again as they were, and not too often.
-    fn content(&mut self, batch: &Batch<'_>, first: ValueId, sender: &mut Sender<'_>) {
+    /// `attempt` is the transaction, each of which may write the same record.
+    fn content(
+        &mut self,
+        batch: &Batch<'_>,
+        (first, attempt): (ValueId, Attempt),
+        sender: &mut Sender<'_>,
+    ) {
         let new = Begun { content: batch.content_hash(), count: batch.header.count, rate: Rate::default() };
         let now = sender.findings.now.at;
-        let known = self.begun.entry((first.actor, first.number)).or_insert(new);
+        let known = self.begun.entry((first.actor, first.number, attempt)).or_insert(new);
         if known.content != new.content {
             let is_part = new.count < known.count && self.splits;
             if !is_part {

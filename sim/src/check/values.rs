@@ -163,6 +163,8 @@ impl Producer {
 /// All producers, and the numbers of topics.
 #[derive(Debug, Default)]
 pub(super) struct Values {
+    /// How many produce requests the applications with transactions of a client may have in flight on a connection.
+    pub(super) transactors: BTreeMap<ClientId, usize>,
     pub(super) producers: BTreeMap<ActorId, Producer>,
     topics: Vec<Str>,
 }

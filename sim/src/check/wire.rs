@@ -321,7 +321,8 @@ fn in_flight(client: ClientId, broker: i32, producing: usize, api: ApiKey, conte
         return;
     }
     let producers = context.values.producers.values().filter(|producer| producer.client == client);
-    let limit: usize = producers.map(|producer| producer.facts.max_in_flight).sum();
+    let others = context.values.transactors.get(&client).copied().unwrap_or(0);
+    let limit: usize = producers.map(|producer| producer.facts.max_in_flight).sum::<usize>() + others;
     if producing > limit {
         let what = format!(
             "client {} has {producing} produce requests in flight to broker {broker}, the limit is {limit}",

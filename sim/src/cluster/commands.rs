@@ -188,6 +188,25 @@ impl Cluster {
         })
     }
 
+    /// Up to where a partition's records are committed and the transactions that they are part of have ended.
+    #[must_use]
+    pub fn last_stable_offset(&mut self, topic: &str, partition: i32) -> Option<i64> {
+        let now = self.now;
+        let Partition { store, replicas, history } = self.topics.get_mut(topic)?.partition_mut(partition)?;
+        let leader = history.leader;
+        let is_leader = |replica: &&mut Replica| leader.is_none_or(|leader| replica.broker == leader);
+        let replica = replicas.iter_mut().find(is_leader)?;
+        replica.producers(store, now);
+        Some(replica.last_stable_offset())
+    }
+
+    /// What is committed for a partition in a group.
+    #[must_use]
+    pub fn committed_offset(&self, group: &str, topic: &str, partition: i32) -> Option<i64> {
+        let committed = self.groups.get(group)?.offsets.get(&(Str::copy_of(topic), partition))?;
+        Some(committed.offset)
+    }
+
     /// The batches of a partition as they are stored by the broker that took it over last.
     #[must_use]
     pub fn batches(&self, topic: &str, partition: i32) -> Option<Bytes> {

@@ -45,6 +45,27 @@ line! {
 }
 
 line! {
+    /// `move-transactions`: another broker coordinates a transactional id, after reading what is stored of it.
+    MoveTransactions, "move-transactions", (
+        /// The number of which.
+        "id" id: u32,
+        /// Who.
+        "broker" broker: i32,
+    ) {
+        /// How long it reads.
+        "load" load: Duration = Duration::ZERO,
+    }
+}
+
+line! {
+    /// `transaction-version`: the cluster uses another version of transactions from now on (`transaction.version`).
+    TransactionVersion, "transaction-version", (
+        /// Which: 1, or 2 for that of KIP-890.
+        "level" level: i16,
+    ) {}
+}
+
+line! {
     /// `clog`: bytes wait, and come all at once afterwards.
     Clog, "clog", () {
         /// Whose.
@@ -479,6 +500,10 @@ lines! {
         Upgrade(Upgrade),
         /// Another broker coordinates a group.
         MoveCoordinator(MoveCoordinator),
+        /// Another broker coordinates transactions.
+        MoveTransactions(MoveTransactions),
+        /// Transactions are of another version.
+        TransactionVersion(TransactionVersion),
         /// Clients are throttled.
         Quota(Quota),
         /// A client is gone.

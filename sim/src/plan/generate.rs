@@ -7,6 +7,7 @@ mod profiles;
 mod rare;
 mod rebalance;
 mod settings;
+mod txn;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ impl Plan {
             Profile::Soak => profiles::soak(seed),
             Profile::VersionMix => Recipe::version_mix(seed).plan(profile),
             Profile::Rebalance => rebalance::plan(seed),
+            Profile::Txn => txn::plan(seed),
             Profile::Exhaustive => profiles::exhaustive(seed),
         }
     }

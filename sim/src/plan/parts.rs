@@ -8,7 +8,7 @@ use super::{ConsumeAction, Fault, Plan, ProduceAction, What};
 
 impl Plan {
     /// Without the items of these numbers, and without what cannot be without them. Items are numbered in the order
-    /// of importance: steps first, then members, consumers, producers, clients and topics.
+    /// of importance: steps first, then members, applications with transactions, consumers, producers, clients and topics.
     #[must_use]
     pub fn without(&self, items: Range<usize>) -> Self {
         let mut plan = self.clone();
@@ -19,6 +19,7 @@ impl Plan {
         };
         plan.steps.retain(|_| keep());
         plan.members.retain(|_| keep());
+        plan.transactors.retain(|_| keep());
         plan.consumers.retain(|_| keep());
         plan.producers.retain(|_| keep());
         plan.clients.retain(|_| keep());
@@ -40,6 +41,10 @@ impl Plan {
             line.topics.retain(|topic| topics.contains(topic));
         }
         self.members.retain(|(_, line)| clients.contains(&line.client) && !line.topics.is_empty());
+        self.transactors.retain(|(_, line)| {
+            let reads_there = line.from.is_none_or(|from| topics.contains(&from));
+            clients.contains(&line.client) && topics.contains(&line.to) && reads_there
+        });
         let members: Vec<MemberName> = self.members.iter().map(|(name, _)| *name).collect();
         let producers: Vec<ProducerName> = self.producers.iter().map(|(name, _)| *name).collect();
         let consumers: Vec<ConsumerName> = self.consumers.iter().map(|(name, _)| *name).collect();

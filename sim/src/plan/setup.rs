@@ -7,7 +7,7 @@ use klamm_protocol::compression::Compression;
 use super::line::line;
 use super::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, GroupName, IsolationChoice, MemberName,
-    ProducerName, ProtocolChoice, ResetChoice, Start, TopicName,
+    ProducerName, ProtocolChoice, ResetChoice, Start, TopicName, TransactorName,
 };
 use crate::Release;
 
@@ -44,6 +44,8 @@ line! {
         "max-message" max_message: i32 = 1_048_588,
         /// Whether asking for a topic makes it.
         "auto-create" auto_create: bool = false,
+        /// How long at most it takes until the end of a transaction is written.
+        "markers" markers: Duration = Duration::ZERO,
         /// They stand in so many racks, and consumers that say in which one they stand are sent to the replica there; 0:
         /// in none.
         "racks" racks: u32 = 0,
@@ -205,6 +207,39 @@ line! {
     }
 }
 
+line! {
+    /// `transactor`: writes in transactions; made by a client.
+    TransactorLine, "transactor", (
+        /// Who makes it.
+        "client" client: ClientName,
+        /// The number of its `transactional.id`.
+        "id" id: u32,
+        /// Where to.
+        "to" to: TopicName,
+    ) {
+        /// What it reads as a member of a group, and writes as it is; otherwise it makes records up.
+        "from" from: Option<TopicName> = None,
+        /// `group.id`, if it reads.
+        "group" group: GroupName = GroupName(0),
+        /// How many transactions there are, if it does not read.
+        "transactions" transactions: u32 = 10,
+        /// Records of each; if it reads, at most so many batches.
+        "records" records: u32 = 3,
+        /// Time between two transactions.
+        "every" every: Duration = ms(10),
+        /// How long a transaction is left open.
+        "hold" hold: Duration = Duration::ZERO,
+        /// Once in so many times it aborts; 0: never.
+        "abort-one-in" abort_one_in: u32 = 0,
+        /// `transaction.timeout.ms`.
+        "timeout" timeout: Duration = secs(60),
+        /// `session.timeout.ms`, if it reads.
+        "session" session: Duration = secs(10),
+        /// How long after the beginning of the run it comes.
+        "joins" joins: Duration = Duration::ZERO,
+    }
+}
+
 /// Something named, and its line.
 pub type Named<N, L> = (N, L);
 /// A topic of a plan.
@@ -215,5 +250,7 @@ pub type Client = Named<ClientName, ClientLine>;
 pub type Producer = Named<ProducerName, ProducerLine>;
 /// A consumer of a plan.
 pub type Consumer = Named<ConsumerName, ConsumerLine>;
+/// An application with transactions of a plan.
+pub type Transactor = Named<TransactorName, TransactorLine>;
 /// A member of a group of a plan.
 pub type Member = Named<MemberName, MemberLine>;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::error::Wrong;
 use super::line::{Line, Word, Words};
-use super::setup::{ClientLine, ClusterLine, ConsumerLine, MemberLine, NetworkLine, ProducerLine, TopicLine};
+use super::setup::{
+    ClientLine, ClusterLine, ConsumerLine, MemberLine, NetworkLine, ProducerLine, TopicLine, TransactorLine,
+};
 use super::values::{ConsumerName, MemberName, ProducerName, Shown, Value};
 use super::{ConsumeAction, Fault, MemberAction, Plan, PlanError, ProduceAction, Step, What};
 use crate::cluster;
@@ -15,8 +17,18 @@ use crate::cluster;
 const VERSION: u32 = 1;
 
 /// The words that begin a line.
-const BEGINNINGS: [&str; 11] = [
-    "seed", "profile", "cluster", "network", "topic", "client", "producer", "consumer", "member", "at",
+const BEGINNINGS: [&str; 12] = [
+    "seed",
+    "profile",
+    "cluster",
+    "network",
+    "topic",
+    "client",
+    "producer",
+    "consumer",
+    "member",
+    "transactor",
+    "at",
     "heal",
 ];
 
@@ -47,6 +59,7 @@ impl fmt::Display for Plan {
         write_named(f, &self.producers)?;
         write_named(f, &self.consumers)?;
         write_named(f, &self.members)?;
+        write_named(f, &self.transactors)?;
         for step in &self.steps {
             writeln!(f, "{step}")?;
         }
@@ -128,6 +141,7 @@ impl Plan {
             ProducerLine::WORD => read_named(words, &mut self.producers),
             ConsumerLine::WORD => read_named(words, &mut self.consumers),
             MemberLine::WORD => read_named(words, &mut self.members),
+            TransactorLine::WORD => read_named(words, &mut self.transactors),
             text => Err(words.wrong_at(word.column, Wrong::choice("line of a plan", text, BEGINNINGS))),
         }
     }

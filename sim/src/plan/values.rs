@@ -177,6 +177,8 @@ names! {
     ConsumerName "r" "consumer",
     /// A member of a group, of a plan: `m0`.
     MemberName "m" "member",
+    /// An application with transactions, of a plan: `x0`.
+    TransactorName "x" "application with transactions",
     /// A group of a plan: `g0`, which is the name that it has in the cluster as well.
     GroupName "g" "group",
 }
@@ -428,6 +430,8 @@ choices! {
         VersionMix = "version-mix",
         /// Members of groups come, go, stand still and die, and coordinators move.
         Rebalance = "rebalance",
+        /// Transactions of applications that die, stand still and are replaced, while coordinators move.
+        Txn = "txn",
         /// Tiny worlds, each in all orders of events up to a depth.
         Exhaustive = "exhaustive",
     }

@@ -11,19 +11,23 @@ use klamm_protocol::Str;
 
 use crate::World;
 use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, Observation, Process, ProducerFacts};
-use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine};
+use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine, TransactorLine};
 use crate::plan::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, IsolationChoice, MemberName, ProducerName,
-    ProtocolChoice, ResetChoice,
+    ProtocolChoice, ResetChoice, TransactorName,
 };
 use crate::plan::{ConsumeAction, MemberAction, Plan, ProduceAction};
-use crate::workload::{ConsumerActor, Identity, MemberActor, ProducerActor, start_at};
+use crate::workload::{
+    ConsumerActor, From, Identity, MemberActor, ProducerActor, TransactActor, Work, start_at,
+};
 use crate::world::{Kafka, KafkaBuilder};
 
 /// Consumers are numbered from here on.
 pub(super) const CONSUMERS: u32 = 1 << 16;
 /// Members of groups are numbered from here on.
 const MEMBERS: u32 = 3 << 16;
+/// Applications with transactions are numbered from here on.
+const TRANSACTORS: u32 = 4 << 16;
 /// Those who read everything at the end.
 pub(super) const FRESH: u32 = 1 << 17;
 /// Applications of a client that was started anew are others than those that it had before, numbered so much higher
@@ -43,6 +47,7 @@ struct Made {
     producers: BTreeMap<ProducerName, ProducerActor>,
     consumers: BTreeMap<ConsumerName, ConsumerActor>,
     members: BTreeMap<MemberName, MemberActor>,
+    transactors: BTreeMap<TransactorName, TransactActor>,
     /// What they were asked before there were any.
     to_produce: BTreeMap<ProducerName, Vec<ProduceAction>>,
     to_consume: BTreeMap<ConsumerName, Vec<ConsumeAction>>,
@@ -145,8 +150,10 @@ impl Applications {
             consumers.iter().filter_map(|(name, _)| made.consumers.remove(name)).collect();
         let members: Vec<_> = plan.members.iter().filter(|(_, line)| gone(line.client)).collect();
         let members: Vec<_> = members.iter().filter_map(|(name, _)| made.members.remove(name)).collect();
+        let gone = plan.transactors.iter().filter(|(_, line)| gone(line.client));
+        let transactors: Vec<_> = gone.filter_map(|(name, _)| made.transactors.remove(name)).collect();
         drop(made);
-        drop((handle, producers, consumers, members));
+        drop((handle, producers, consumers, members, transactors));
     }
 
     pub(super) fn produce(&self, name: ProducerName, action: &ProduceAction) {
@@ -175,6 +182,10 @@ impl Applications {
 
     pub(super) fn members(&self) -> Vec<(MemberName, MemberActor)> {
         self.made.borrow().members.iter().map(|(name, member)| (*name, member.clone())).collect()
+    }
+
+    pub(super) fn transactors(&self) -> Vec<TransactActor> {
+        self.made.borrow().transactors.values().cloned().collect()
     }
 
     pub(super) fn producers(&self) -> Vec<ProducerActor> {
@@ -238,6 +249,35 @@ impl Maker {
             self.world.sleep(line.joins).await;
             self.make_member(&kafka, *name, line);
         }
+        for (name, line) in self.plan.transactors.iter().filter(|(_, line)| line.client == self.name) {
+            self.world.sleep(line.joins).await;
+            self.make_transactor(&kafka, *name, line);
+        }
+    }
+
+    fn make_transactor(&self, kafka: &Kafka, name: TransactorName, line: &TransactorLine) {
+        let partitions = self.plan.topics.iter().find(|(topic, _)| *topic == line.to);
+        let comes_later = |other: &TransactorLine| other.id == line.id && other.joins > line.joins;
+        let work = Work {
+            id: transactional_id(line.id),
+            timeout: line.timeout,
+            to: line.to.to_string(),
+            partitions: partitions.map_or(1, |(_, line)| line.partitions.unsigned_abs()),
+            from: line.from.map(|topic| From {
+                topic: topic.to_string(),
+                group: line.group.to_string(),
+                session: line.session,
+            }),
+            transactions: line.transactions,
+            records: line.records,
+            every: line.every,
+            abort_one_in: line.abort_one_in,
+            hold: line.hold,
+            returns: !self.plan.transactors.iter().any(|(_, other)| comes_later(other)),
+        };
+        let identity = self.identity(TRANSACTORS + name.0, name.to_string());
+        let actor = TransactActor::new(identity, kafka.clone(), work);
+        self.all.made.borrow_mut().transactors.insert(name, actor);
     }
 
     fn make_member(&self, kafka: &Kafka, name: MemberName, line: &MemberLine) {
@@ -309,6 +349,11 @@ pub(super) fn client(world: &World, name: &str, line: &ClientLine) -> KafkaBuild
         .unknown_topic_timeout(line.unknown_topic)
         .close_timeout(line.close_timeout)
         .allow_auto_topic_creation(line.auto_create)
+}
+
+/// A transactional id by its number.
+pub(super) fn transactional_id(number: u32) -> String {
+    format!("tx{number}")
 }
 
 /// The name of a rack.

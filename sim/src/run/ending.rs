@@ -6,6 +6,7 @@ use super::LATE;
 use super::applications::{self, Applications, FRESH};
 use super::timetable::Timetable;
 use crate::World;
+use crate::check::unread as unread_records;
 use crate::cluster::Cluster;
 use crate::observe::{ActorId, Observation, Phase, TopicPartition};
 use crate::plan::action::{CloseConsumer, CloseProducer, Flush, Pace};
@@ -14,7 +15,7 @@ use crate::plan::values::{
     ClientName, IsolationChoice, MemberName, PartitionName, Place, ResetChoice, Start, TopicName,
 };
 use crate::plan::{ConsumeAction, Plan};
-use crate::workload::{ConsumerActor, Identity};
+use crate::workload::{ConsumerActor, Identity, TransactActor};
 
 /// How long nothing may change until a wait is given up.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -78,6 +79,7 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
         .map(|producer| producer.waits_for())
         .collect();
     notes.extend(late.iter().map(|late| format!("{LATE}{late}")));
+    settle_transactions(plan, world, applications, notes);
     for consumer in applications.consumers() {
         consumer.act(ConsumeAction::Pace(Pace::plain()));
     }
@@ -88,7 +90,8 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
     wait_at_most(world, LIMIT, patience, || unread_by_groups(plan, world, applications));
     // For so long nothing may change: nobody is taken for dead who only has nothing to do.
     world.run_for(slowest.unwrap_or_default() * 2);
-    let mut readers = fresh_readers(plan, world);
+    // What is in logs with transactions is looked at as a whole.
+    let mut readers = if plan.transactors.is_empty() { fresh_readers(plan, world) } else { Vec::new() };
     readers.extend(applications.consumers());
     wait(world, || unread(world, &readers));
     world.tell(&Observation::Phase(Phase::Settled));
@@ -106,6 +109,81 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
             notes.push(format!("{LATE}closing a client has not come to its end: {stuck}"));
         }
     }
+}
+
+/// Brings all transactions to their end, has everything processed that groups process in transactions, and shows the logs.
+fn settle_transactions(plan: &Plan, world: &World, applications: &Applications, notes: &mut Vec<String>) {
+    if plan.transactors.is_empty() {
+        return;
+    }
+    let left = || applications.transactors().iter().map(|transactor| u64::from(transactor.left())).sum();
+    let slowest = plan.transactors.iter().map(|(_, line)| line.timeout + line.session).max();
+    let patience = slowest.unwrap_or_default() * 2 + PATIENCE;
+    wait_at_most(world, LIMIT, patience, || match left() {
+        0 => Ok(()),
+        left => Err(left),
+    });
+    if left() > 0 {
+        notes.push(format!("{LATE}{} transactions have not been made", left()));
+    }
+    let began = world.now();
+    let mut last = (u64::MAX, began);
+    loop {
+        let unprocessed = unprocessed(plan, world, applications);
+        if unprocessed != last.0 {
+            last = (unprocessed, world.now());
+        }
+        let is_over = world.now().since(last.1) >= patience || world.now().since(began) >= LIMIT;
+        if unprocessed == 0 || is_over {
+            break;
+        }
+        world.run_for(FLUSHES);
+    }
+    applications.transactors().iter().for_each(TransactActor::close);
+    wait(world, || {
+        let open = applications.transactors().iter().filter(|transactor| !transactor.is_closed()).count();
+        if open == 0 { Ok(()) } else { Err(open as u64) }
+    });
+    // What was left open is aborted by then.
+    world.run_for(slowest.unwrap_or_default() + FLUSHES * 5);
+    for (of, bytes, ends) in logs(plan, world) {
+        world.tell(&Observation::Log(&of, &bytes, ends));
+    }
+}
+
+/// All batches of all partitions, up to where they are committed, and up to where they are decided.
+fn logs(plan: &Plan, world: &World) -> Vec<(TopicPartition, bytes::Bytes, (i64, i64))> {
+    world.cluster(|cluster, _| {
+        let partitions: Vec<Start> =
+            plan.topics.iter().flat_map(|(topic, _)| everything(cluster, *topic)).collect();
+        let log = |start: Start| {
+            let (topic, partition) = (start.partition.topic.to_string(), start.partition.partition);
+            let bytes = cluster.batches(&topic, partition).unwrap_or_default();
+            let end = cluster.partition(&topic, partition).map_or(0, |state| state.high_watermark);
+            let stable = cluster.last_stable_offset(&topic, partition).unwrap_or(end);
+            (TopicPartition { topic: topic.into(), partition }, bytes, (end, stable))
+        };
+        partitions.into_iter().map(log).collect()
+    })
+}
+
+/// How many records are visible that groups are still to process in transactions, and how many offsets are undecided.
+fn unprocessed(plan: &Plan, world: &World, applications: &Applications) -> u64 {
+    let logs = logs(plan, world);
+    let undecided: i64 = logs.iter().map(|(_, _, (end, stable))| end - stable).sum();
+    let mut left = u64::try_from(undecided).unwrap_or(0);
+    if applications.transactors().iter().all(TransactActor::is_closed) {
+        return left;
+    }
+    for (group, topic) in plan.transactors.iter().filter_map(|(_, line)| Some((line.group, line.from?))) {
+        for (of, bytes, _) in logs.iter().filter(|(of, ..)| *of.topic == *topic.to_string()) {
+            let committed = world.cluster(|cluster, _| {
+                cluster.committed_offset(&group.to_string(), &of.topic, of.partition).unwrap_or(0)
+            });
+            left += unread_records(bytes, committed);
+        }
+    }
+    left
 }
 
 /// How long nothing may change in the producers: whatever happens, a record has its outcome by then.

@@ -16,7 +16,7 @@ use super::applications::{AGAIN, CONSUMERS, FRESH};
 use crate::cluster::ConnectionId;
 use crate::observe::{
     ActorId, ClientId, ClusterEvent, Consuming, Membering, Observation, Observe, Producing, TopicPartition,
-    ValueId, Wire,
+    Transacting, ValueId, Wire,
 };
 use crate::plan::Plan;
 
@@ -167,6 +167,12 @@ impl Inner {
             Observation::Producing(actor, what) => producing(*actor, what),
             Observation::Consuming(actor, what) => consuming(*actor, what),
             Observation::Membering(actor, what) => membering(*actor, what),
+            Observation::Transacting(actor, what) => transacting(*actor, what),
+            Observation::Log(of, _, (end, stable)) => (
+                String::from("plan"),
+                vec![place(of)],
+                format!("{} ends at {end}, decided up to {stable}", place(of)),
+            ),
             Observation::Wire(connection, what) => self.wire(*connection, what),
             Observation::Cluster(event) => self.cluster(event)?,
             Observation::Process(client, process) => {
@@ -388,6 +394,30 @@ fn membering(who: ActorId, what: &Membering<'_>) -> Told {
         Membering::Commits => String::from("commits"),
         Membering::CloseBegan => String::from("closes"),
         Membering::Closed => String::from("is closed"),
+    };
+    (actor(who), entities, text)
+}
+
+fn transacting(who: ActorId, what: &Transacting<'_>) -> Told {
+    let mut entities = Vec::new();
+    let mut of = |partition: &TopicPartition| {
+        entities.push(place(partition));
+        place(partition)
+    };
+    let text = match what {
+        Transacting::Made(_, facts) => format!("is made: {facts:?}"),
+        Transacting::Began(attempt) => format!("begins transaction {attempt}"),
+        Transacting::Read { attempt, from, offset, value } => {
+            format!("reads {} at {offset} of {} in transaction {attempt}", name(*value), of(from))
+        }
+        Transacting::Sent { attempt, value, to } => {
+            format!("writes {} to {} in transaction {attempt}", name(*value), of(to))
+        }
+        Transacting::Committed(attempt) => format!("is told that transaction {attempt} is committed"),
+        Transacting::Aborted(attempt) => format!("is told that transaction {attempt} is aborted"),
+        Transacting::Unknown(attempt) => format!("does not know what became of transaction {attempt}"),
+        Transacting::Fenced => String::from("is told that another has its transactional id"),
+        Transacting::Closed => String::from("is closed"),
     };
     (actor(who), entities, text)
 }

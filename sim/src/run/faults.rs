@@ -405,6 +405,11 @@ fn at_once(fault: &Fault, cluster: &mut Cluster, now: Instant) {
             // Who holds no replica of its partition cannot take it over.
             drop(cluster.move_coordinator(now, &to.group.to_string(), to.broker, to.load));
         }
+        Fault::MoveTransactions(to) => {
+            let id = super::applications::transactional_id(to.id);
+            drop(cluster.move_transaction_coordinator(now, &id, to.broker, to.load));
+        }
+        Fault::TransactionVersion(line) => cluster.set_feature("transaction.version", line.level),
         Fault::Retain(Retain { topic, bytes }) => {
             let topic = topic.to_string();
             drop(cluster.configure_topic(&topic, "retention.bytes", Some(&bytes.to_string())));

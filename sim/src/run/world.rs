@@ -1,7 +1,9 @@
 //! A plan's world.
 
+use std::time::Duration;
+
 use crate::World;
-use crate::cluster::ClusterConfig;
+use crate::cluster::{ClusterConfig, TransactionConfig};
 use crate::observe::Observe;
 use crate::plan::Plan;
 use crate::plan::setup::NetworkLine;
@@ -35,7 +37,11 @@ pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) ->
 
 fn cluster(plan: &Plan) -> ClusterConfig {
     let line = &plan.cluster;
+    let mut transactions = TransactionConfig::default();
+    transactions.marker_delay = Duration::ZERO..=line.markers;
+    transactions.abort_interval = Duration::from_secs(1);
     ClusterConfig {
+        transactions,
         brokers: line.brokers,
         release: line.version,
         seed: plan.seed,
