@@ -28,8 +28,11 @@ struct Found {
     plan: Plan,
 }
 
-/// The profile whose plans have what a defect breaks: groups are in one of their own.
+/// The profile whose plans have what a defect breaks: groups and transactions are in some of their own.
 fn profile(bug: PlantedBug) -> Profile {
+    if bug.invariants().iter().all(|number| matches!(number, 19 | 34..=38)) {
+        return Profile::Txn;
+    }
     let is_of_groups = bug.invariants().iter().all(|number| (26..=33).contains(number));
     if is_of_groups { Profile::Rebalance } else { Profile::Swarm }
 }

@@ -230,8 +230,10 @@ impl Consumer {
         let ticket =
             Ticket { partition: index, epoch: partition.epoch, response: reply.number, bytes: records.len() };
         let aborted = match self.config.isolation {
-            Isolation::ReadCommitted => data.aborted_transactions.as_deref().unwrap_or_default(),
-            Isolation::ReadUncommitted => &[],
+            Isolation::ReadCommitted if !planted!(AbortedReadable) => {
+                data.aborted_transactions.as_deref().unwrap_or_default()
+            }
+            _ => &[],
         };
         self.outputs.push_back(ConsumerOutput::Deliver(Chunk {
             ticket,

@@ -119,6 +119,16 @@ table! {
     MemberForgotten breaks [31] within 20,
     /// A consumer that is closed does not leave its group.
     LeaveForgotten breaks [32] within 20,
+    /// Records of aborted transactions are handed to those who read committed ones.
+    AbortedReadable breaks [19, 35] within 50,
+    /// A transaction that is to be aborted is committed.
+    AbortCommits breaks [34] within 50,
+    /// The offset that is committed with a transaction is that of the last record read, not of the next.
+    OffsetsBehind breaks [34, 35] within 50,
+    /// What an aborted transaction had read is not read again.
+    PositionsKept breaks [35] within 100,
+    /// Who is told that another has its transactional id takes its transaction for committed.
+    FencedGoesOn breaks [34, 36] within 500,
     /// Some requests have the correlation id of the one before.
     CorrelationReused breaks [39] within 50,
     /// A request is sent before the broker said which versions it has.

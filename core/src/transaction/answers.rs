@@ -292,6 +292,7 @@ impl Transaction {
                 self.renamed(next);
                 self.ended();
             }
+            Verdict::Fenced if planted!(FencedGoesOn) => self.ended(),
             // The coordinator did something, or nothing.
             Verdict::Retry if code == ErrorCode::UNKNOWN_SERVER_ERROR => {
                 self.scope.end_unsure |= commit;

@@ -174,7 +174,7 @@ impl Transaction {
                     transactional_id,
                     producer_id,
                     producer_epoch,
-                    committed: *commit,
+                    committed: *commit || planted!(AbortCommits),
                     ..Default::default()
                 };
                 (request.into(), if self.scope.implicit { i16::MAX } else { END_VERSION_1 })

@@ -6,6 +6,7 @@ use klamm_core::{
     Effect,
     consumer::StartAt,
     group::{CommitError, CommitErrorKind, CommitOffset, TopicPartition},
+    planted,
     transaction::TransactionError,
 };
 
@@ -212,7 +213,7 @@ impl ExactlyOnce {
             let partition = (batch.topic().clone(), batch.partition());
             self.unsettled.entry(partition.clone()).or_insert_with(|| batch.from_offset());
             let offset = CommitOffset {
-                offset: batch.next_offset(),
+                offset: batch.next_offset() - i64::from(planted!(OffsetsBehind)),
                 leader_epoch: batch.leader_epoch(),
                 metadata: Default::default(),
             };
@@ -306,6 +307,9 @@ impl ExactlyOnce {
                 Some(committed) => StartAt::Offset(committed.offset),
                 None => StartAt::Offset(from),
             };
+            if planted!(PositionsKept) {
+                continue;
+            }
             // One that is not assigned any more is read by another member.
             drop(self.consumer.seek(&topic, partition, start));
         }

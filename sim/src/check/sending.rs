@@ -210,12 +210,7 @@ impl Sending {
 
     /// The same records are sent again as they were, and not too often.
     /// `attempt` is the transaction, each of which may write the same record.
-    fn content(
-        &mut self,
-        batch: &Batch<'_>,
-        (first, attempt): (ValueId, Attempt),
-        sender: &mut Sender<'_>,
-    ) {
+    fn content(&mut self, batch: &Batch<'_>, (first, attempt): (ValueId, Attempt), sender: &mut Sender<'_>) {
         let new = Begun { content: batch.content_hash(), count: batch.header.count, rate: Rate::default() };
         let now = sender.findings.now.at;
         let known = self.begun.entry((first.actor, first.number, attempt)).or_insert(new);

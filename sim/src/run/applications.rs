@@ -11,7 +11,7 @@ use klamm_protocol::Str;
 
 use crate::World;
 use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, Observation, Process, ProducerFacts};
-use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine, TransactorLine};
+use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine, Transactor, TransactorLine};
 use crate::plan::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, IsolationChoice, MemberName, ProducerName,
     ProtocolChoice, ResetChoice, TransactorName,
@@ -186,6 +186,15 @@ impl Applications {
 
     pub(super) fn transactors(&self) -> Vec<TransactActor> {
         self.made.borrow().transactors.values().cloned().collect()
+    }
+
+    /// How many applications with transactions are yet to come.
+    pub(super) fn transactors_to_come(&self, plan: &Plan) -> u64 {
+        let made = self.made.borrow();
+        let is_to_come = |(name, line): &&Transactor| {
+            !made.killed.contains(&line.client) && !made.transactors.contains_key(name)
+        };
+        plan.transactors.iter().filter(is_to_come).count() as u64
     }
 
     pub(super) fn producers(&self) -> Vec<ProducerActor> {

@@ -116,9 +116,14 @@ fn settle_transactions(plan: &Plan, world: &World, applications: &Applications, 
     if plan.transactors.is_empty() {
         return;
     }
-    let left = || applications.transactors().iter().map(|transactor| u64::from(transactor.left())).sum();
+    let left = || -> u64 {
+        let of_those_here = applications.transactors();
+        let left: u64 = of_those_here.iter().map(|transactor| u64::from(transactor.left())).sum();
+        left + applications.transactors_to_come(plan)
+    };
     let slowest = plan.transactors.iter().map(|(_, line)| line.timeout + line.session).max();
-    let patience = slowest.unwrap_or_default() * 2 + PATIENCE;
+    let latest = plan.transactors.iter().map(|(_, line)| line.joins).max();
+    let patience = slowest.unwrap_or_default() * 2 + latest.unwrap_or_default() + PATIENCE;
     wait_at_most(world, LIMIT, patience, || match left() {
         0 => Ok(()),
         left => Err(left),

@@ -37,9 +37,11 @@ pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) ->
 
 fn cluster(plan: &Plan) -> ClusterConfig {
     let line = &plan.cluster;
-    let mut transactions = TransactionConfig::default();
-    transactions.marker_delay = Duration::ZERO..=line.markers;
-    transactions.abort_interval = Duration::from_secs(1);
+    let transactions = TransactionConfig {
+        marker_delay: Duration::ZERO..=line.markers,
+        abort_interval: Duration::from_secs(1),
+        ..TransactionConfig::default()
+    };
     ClusterConfig {
         transactions,
         brokers: line.brokers,

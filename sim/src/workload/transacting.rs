@@ -178,7 +178,9 @@ impl Inner {
                         break;
                     }
                     let pause = self.identity.world.sleep(REGRET);
-                    drop(race(self.closing_came(), pause).await);
+                    match race(self.closing_came(), pause).await {
+                        First::One(()) | First::Other(()) => {}
+                    }
                 }
             }
         }
