@@ -135,6 +135,9 @@ pub struct GroupConfig {
     pub consumer_heartbeat_interval: Duration,
     /// `group.consumer.max.size`: how many members a consumer group may have. Default: any number.
     pub consumer_max_size: usize,
+    /// `offsets.retention.minutes`: how long what is committed is kept after its group became empty, or after the commit if
+    /// the group never had members or has no member that reads the topic. Looked after every 10 minutes. Default 7 days.
+    pub offsets_retention: Duration,
     /// How long a new coordinator reads what is stored of its groups, and answers `COORDINATOR_LOAD_IN_PROGRESS`.
     /// Default 0.
     pub load_time: Duration,
@@ -150,6 +153,7 @@ impl Default for GroupConfig {
             consumer_session_timeout: Duration::from_secs(45),
             consumer_heartbeat_interval: Duration::from_secs(5),
             consumer_max_size: usize::MAX,
+            offsets_retention: Duration::from_secs(7 * 86_400),
             load_time: Duration::ZERO,
         }
     }

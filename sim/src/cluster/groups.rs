@@ -7,8 +7,7 @@
 //! and the members and their assignments as they were when the group was last stable or empty. The sessions of all
 //! members begin anew. A real broker reads the partition first, and answers `COORDINATOR_LOAD_IN_PROGRESS`
 //! meanwhile; here that takes no time unless [`GroupConfig::load_time`](super::GroupConfig::load_time) or
-//! [`Cluster::move_coordinator`] says otherwise. Committed offsets never expire here; a real broker drops them some
-//! days after the group became empty.
+//! [`Cluster::move_coordinator`] says otherwise.
 //!
 //! # How it is built
 //!
@@ -24,7 +23,7 @@
 //! | `join`, `sync`, `membership` | what requests do to a group |
 //! | `rebalance` | what follows: beginning and ending the phases of a rebalance |
 //! | `timers`, `expiry` | deadlines, and what happens when they pass |
-//! | `offsets` | commits |
+//! | `offsets`, `retention` | commits, and when they are forgotten |
 //! | `transactional` | commits that are part of transactions |
 
 mod classic;
@@ -40,6 +39,7 @@ mod modern;
 mod moving;
 mod offsets;
 mod rebalance;
+mod retention;
 mod sync;
 mod timers;
 mod transactional;
@@ -86,6 +86,8 @@ pub(crate) struct Groups {
     loaded: BTreeSet<Str>,
     /// Partitions of groups that their coordinator still reads, and until when.
     loading: BTreeMap<i32, Instant>,
+    /// When offsets that nobody needs any more are looked for; none as long as there are no groups.
+    next_check: Option<Instant>,
     member_ids: Entropy,
 }
 
@@ -113,6 +115,7 @@ impl Groups {
             news: Vec::new(),
             loaded: BTreeSet::new(),
             loading: BTreeMap::new(),
+            next_check: None,
             member_ids,
         }
     }
@@ -145,7 +148,8 @@ impl Groups {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.poll_timeout().into_iter().chain(self.loading.values().copied().min()).min()
+        let loading = self.loading.values().copied().min();
+        self.timers.poll_timeout().into_iter().chain(loading).chain(self.next_check).min()
     }
 
     /// A broker died: others coordinate its groups, as far as there are any.

@@ -100,6 +100,7 @@ fn commit(
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata.as_deref().unwrap_or_default(),
+        at: origin.now,
     };
     cluster.groups.commit(&request.group_id, &commit)?;
     cluster.events.tell(|| ClusterEvent::OffsetCommitted {

@@ -1,5 +1,6 @@
 //! TxnOffsetCommit (28).
 
+use klamm_core::Instant;
 use klamm_protocol::messages::txn_offset_commit::{
     TxnOffsetCommitRequest, TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
     TxnOffsetCommitResponse, TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
@@ -36,7 +37,7 @@ impl Serve for TxnOffsetCommitRequest {
                 Ok(name) => name,
                 Err(error) => return error,
             };
-            let committed = begun.and_then(|()| commit(&self, cluster, &name, partition));
+            let committed = begun.and_then(|()| commit(&self, cluster, (origin.now, &name), partition));
             committed.err().unwrap_or(ErrorCode::NONE)
         }))
     }
@@ -139,7 +140,7 @@ fn ask_coordinator(
 fn commit(
     request: &TxnOffsetCommitRequest,
     cluster: &mut Cluster,
-    name: &Str,
+    (now, name): (Instant, &Str),
     partition: &TxnOffsetCommitRequestPartition,
 ) -> Result<(), ErrorCode> {
     let commit = Commit {
@@ -148,6 +149,7 @@ fn commit(
         offset: partition.committed_offset,
         leader_epoch: partition.committed_leader_epoch,
         metadata: partition.committed_metadata.as_deref().unwrap_or_default(),
+        at: now,
     };
     cluster.groups.commit_later(&request.group_id, request.producer_id, &commit)
 }

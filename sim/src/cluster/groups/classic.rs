@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use klamm_core::Instant;
 use klamm_protocol::messages::consumer_protocol::ConsumerProtocolSubscription;
 use klamm_protocol::messages::join_group::{JoinGroupRequestProtocol, JoinGroupResponseMember};
 use klamm_protocol::wire::Reader;
@@ -67,6 +68,8 @@ pub(crate) struct ClassicGroup {
     pub(crate) now: Membership,
     /// What would be in the log: the membership when the group was last stable or empty.
     stored: Membership,
+    /// Since when nobody is in it, if anybody ever was.
+    pub(crate) empty_since: Option<Instant>,
     /// The rebalance, if it began when the group was empty.
     pub(crate) initial: Option<Initial>,
     /// Who was told an id and has not joined with it yet (KIP-394).
@@ -82,6 +85,7 @@ impl ClassicGroup {
             state: State::Empty,
             now: Membership::default(),
             stored: Membership::default(),
+            empty_since: None,
             initial: None,
             pending_joins: BTreeSet::new(),
             pending_syncs: BTreeSet::new(),

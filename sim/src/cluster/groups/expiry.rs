@@ -10,6 +10,7 @@ use crate::cluster::topics::Topics;
 impl Groups {
     /// Does what is due. To be called with each input, so that a delay of zero takes no time.
     pub(crate) fn handle_timeout(&mut self, now: Instant, topics: &Topics) {
+        self.expire_offsets(now);
         if !self.loading.is_empty() {
             self.end_loading(now);
         }

@@ -17,6 +17,8 @@ pub(crate) struct Committed {
     pub(crate) metadata: Str,
     /// The how-many-th commit of the group it is.
     pub(super) number: u64,
+    /// When it was committed.
+    pub(crate) at: Instant,
 }
 
 /// An offset to be committed.
@@ -27,6 +29,8 @@ pub(crate) struct Commit<'a> {
     pub(crate) offset: i64,
     pub(crate) leader_epoch: i32,
     pub(crate) metadata: &'a str,
+    /// When.
+    pub(crate) at: Instant,
 }
 
 impl Groups {
@@ -75,6 +79,7 @@ impl Group {
             leader_epoch: commit.leader_epoch,
             metadata: Str::copy_of(commit.metadata),
             number: self.commits,
+            at: commit.at,
         })
     }
 }

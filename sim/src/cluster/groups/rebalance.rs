@@ -98,6 +98,7 @@ impl Turn<'_> {
         self.group.now.protocol = self.group.select_protocol();
         if self.group.now.members.is_empty() {
             self.group.state = State::Empty;
+            self.group.empty_since = Some(self.now);
             self.group.store();
         } else {
             self.group.state = State::CompletingRebalance;

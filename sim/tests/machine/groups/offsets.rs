@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use klamm_protocol::messages::consumer_protocol::ConsumerProtocolSubscription;
 use klamm_protocol::messages::delete_groups::DeleteGroupsRequest;
 use klamm_protocol::messages::offset_commit::{
@@ -211,4 +213,38 @@ fn offsets_and_groups_are_deleted_when_nobody_needs_them() {
     assert_eq!(committed(&mut wire), -1);
     assert_eq!(delete(&mut wire), ErrorCode::NONE);
     assert_eq!(described(&mut wire, 6).error_code, ErrorCode::GROUP_ID_NOT_FOUND);
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn what_nobody_needs_any_more_expires() {
+    let mut wire = one_broker();
+    let request = commit_request(&wire, 9, 5);
+    assert_eq!(commit(&mut wire, 9, &request), ErrorCode::NONE);
+    wire.advance(DAY * 6);
+    assert_eq!(committed(&mut wire), 5);
+    // A group with members keeps it, and one whose members have left keeps it for a week from then on.
+    let members = stable(&mut wire, 1);
+    wire.advance(Duration::from_secs(9));
+    assert_eq!(members[0].leave(&mut wire), ErrorCode::NONE);
+    wire.advance(DAY * 6);
+    assert_eq!(committed(&mut wire), 5);
+    assert_eq!(described(&mut wire, 5).group_state, "Empty");
+    wire.advance(DAY + Duration::from_secs(600));
+    assert_eq!(committed(&mut wire), -1);
+    assert_eq!(described(&mut wire, 5).group_state, "Dead");
+}
+
+#[test]
+fn what_was_committed_without_members_expires_by_itself() {
+    let mut wire = one_broker();
+    for (offset, wait) in [(5, DAY * 5), (6, DAY * 5), (7, DAY * 7)] {
+        let request = commit_request(&wire, 9, offset);
+        assert_eq!(commit(&mut wire, 9, &request), ErrorCode::NONE);
+        assert_eq!(committed(&mut wire), offset);
+        wire.advance(wait);
+    }
+    wire.advance(Duration::from_secs(600));
+    assert_eq!(committed(&mut wire), -1);
 }
