@@ -17,6 +17,7 @@ mod metadata;
 mod migration;
 mod modern;
 mod offsets;
+mod patterns;
 mod produce;
 mod sequences;
 mod sessions;
@@ -83,6 +84,7 @@ pub(crate) fn all() -> Vec<Case> {
         modern::cases(),
         migration::cases(),
         offsets::cases(),
+        patterns::cases(),
         administration::cases(),
         transactions::cases(),
     ];

@@ -176,6 +176,16 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// A member has heartbeats until it is in an epoch.
+pub(super) fn await_epoch(
+    desk: &mut Desk<'_>,
+    request: &ConsumerGroupHeartbeatRequest,
+    epoch: i32,
+) -> Outcome<()> {
+    let at = desk.at;
+    desk.talk.until("epoch", |talk| Ok(talk.quiet(at, 1, request)?.member_epoch >= epoch))
+}
+
 fn beat((name, change): Change) -> Case {
     Case::new(format!("modern::heartbeat_with_{name}"), move |talk| {
         let mut desk = Desk::open(talk, 1)?;
