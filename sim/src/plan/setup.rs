@@ -142,6 +142,10 @@ line! {
         "codec" codec: Compression = Compression::None,
         /// Whether it does without idempotence where brokers are too old for it.
         "idempotence-optional" idempotence_optional: bool = false,
+        /// `partitioner.availability.timeout.ms`; 0: never.
+        "availability-timeout" availability_timeout: Duration = Duration::ZERO,
+        /// `client.rack` with `partitioner.rack.aware`: the number of the rack in which it stands, from 0.
+        "rack" rack: Option<u32> = None,
     }
 }
 

@@ -390,6 +390,8 @@ fn producer(kafka: &Kafka, line: &ProducerLine) -> klamm_engine::ProducerBuilder
         .request_timeout(line.request_timeout)
         .retries(line.retries)
         .compression(line.codec)
+        .availability_timeout(line.availability_timeout)
+        .partitioner_rack(line.rack.map_or_else(String::new, rack))
 }
 
 fn producer_facts(line: &ProducerLine, max_block: Duration) -> ProducerFacts {

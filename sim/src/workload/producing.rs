@@ -251,7 +251,13 @@ impl Inner {
                     First::One(Ok(_)) if draws.below(8) == 0 => {
                         Offer::Refused(String::from("the application did not use its permit"))
                     }
-                    First::One(Ok(permit)) => Offer::Accepted(permit.send(record)),
+                    First::One(Ok(permit)) => {
+                        if draws.below(8) == 0 {
+                            // The producer may be closed meanwhile.
+                            self.patience(draws).await;
+                        }
+                        Offer::Accepted(permit.send(record))
+                    }
                     First::One(Err(error)) => Offer::Refused(error.to_string()),
                     First::Other(()) => Offer::Refused(String::from("the application gave up")),
                 }

@@ -9,12 +9,15 @@ use super::dice::Dice;
 use super::faults::{lasting, one, order, partition_of};
 use crate::Release;
 use crate::cluster;
+use crate::plan::action::{Seek, Send};
 use crate::plan::fault::{
     CloseClient, Crash, Create, CutReplication, Delete, DeleteRecords, Elect, FlipBit, Hide, HoldMetadata,
     Isolate, KillClient, Quota, Retain, ShutDown, Slow, SlowReplication,
 };
-use crate::plan::values::{AcksChoice, ClientName, Direction};
-use crate::plan::{Plan, Step};
+use crate::plan::values::{
+    AcksChoice, ClientName, ConsumerName, Direction, Place, ProducerName, SendMode, Start,
+};
+use crate::plan::{Plan, Step, What};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -33,8 +36,22 @@ pub(super) fn add(plan: &mut Plan, scope: &Scope) {
     if !dice.one_in(ONE_IN) {
         return;
     }
-    let rarities =
-        [racks, racks, ancient, closing, comebacks, quotas, shutdowns, flipped_bits, silence, renewal, gone];
+    let rarities = [
+        racks,
+        racks,
+        ancient,
+        closing,
+        comebacks,
+        quotas,
+        shutdowns,
+        flipped_bits,
+        silence,
+        renewal,
+        gone,
+        availability,
+        new_leaders,
+        late_permits,
+    ];
     let rarity = dice.pick(&rarities);
     rarity(&mut dice, scope, plan);
 }
@@ -211,5 +228,60 @@ fn gone(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
             plan.steps.extend(steps);
         }
         plan.steps.extend(one(at + ms(2), Elect::plain(partition, leader)));
+    }
+}
+
+/// Records without a key go to near brokers, and not to those that take nothing.
+fn availability(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
+    plan.cluster.racks = dice.number(1, 3);
+    for (_, line) in &mut plan.producers {
+        line.availability_timeout = dice.pick(&[ms(0), ms(1), ms(50), secs(1)]);
+        line.rack = (!dice.one_in(3)).then(|| dice.number(0, plan.cluster.racks - 1));
+        line.in_flight = dice.pick(&[1, 1, line.in_flight]);
+    }
+    for _ in 0..dice.between(1, 4) {
+        let (at, broker) = (at(dice, plan), dice.broker(scope.brokers));
+        let lasts = dice.log_duration(ms(100), ms(20_000));
+        plan.steps.extend(match dice.between(0, 2) {
+            0 => one(at, Crash { keep_unflushed: true, lasts, ..Crash::plain(broker) }),
+            1 => one(at, Isolate { broker, lasts }),
+            _ => {
+                let slow = cluster::Fault::delay(dice.log_duration(ms(50), ms(3_000)));
+                order(at, slow.api(ApiKey::PRODUCE).lasting(lasts))
+            }
+        });
+    }
+}
+
+/// Leaders that do not know yet how much of their log is committed are asked where it ends.
+fn new_leaders(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
+    plan.cluster.version = dice.pick(&releases(&["2.2", "2.8", "3.9", "4.2"]));
+    plan.cluster.replication = dice.pick(&[ms(50), ms(300), secs(1)]);
+    let consumers: Vec<ConsumerName> = plan.consumers.iter().map(|(name, _)| *name).collect();
+    for _ in 0..dice.between(2, 6) {
+        let at = at(dice, plan);
+        let partition = partition_of(dice, scope);
+        plan.steps.extend(one(at, Elect::plain(partition, dice.broker(scope.brokers))));
+        for name in &consumers {
+            let to = Start { partition, at: Place::Latest };
+            let seek = at + dice.log_duration(ms(1), ms(500));
+            plan.steps.push(Step::new(seek, What::Consume(*name, Seek { to }.into())));
+        }
+    }
+}
+
+/// Clients are closed while applications hold permits.
+fn late_permits(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
+    let producers: Vec<ProducerName> = plan.producers.iter().map(|(name, _)| *name).collect();
+    for client in 0..scope.clients {
+        let close = at(dice, plan);
+        plan.steps.extend(one(close, CloseClient { client: ClientName(client) }));
+        for name in &producers {
+            let from = close.saturating_sub(dice.log_duration(ms(1), ms(200)));
+            let partition = partition_of(dice, scope);
+            let every = Duration::from_micros(dice.between(0, 2_000));
+            let send = Send { records: 400, every, mode: SendMode::Reserve, ..Send::plain(partition.topic) };
+            plan.steps.push(Step::new(from, What::Produce(*name, send.into())));
+        }
     }
 }

@@ -10,10 +10,11 @@ use crate::cluster;
 use crate::plan::action::{CloseConsumer, Commit, DropHandle, Pace, Rebalance, Send};
 use crate::plan::fault::{Crash, KillClient, MoveCoordinator, Partition, PauseClient, Reset};
 use crate::plan::setup::{ClientLine, ClusterLine, MemberLine, ProducerLine, TopicLine};
-use crate::plan::values::{AssignorChoice, ClientName, GroupName, MemberName, ProducerName, TopicName};
+use crate::plan::values::{
+    AssignorChoice, ClientName, GroupName, MemberName, ProducerName, ProtocolChoice, TopicName,
+};
 use crate::plan::{Fault, MemberAction, Plan, Profile, Step, What};
 
-const GROUP: GroupName = GroupName(0);
 const TOPIC: TopicName = TopicName(0);
 const PRODUCER: ProducerName = ProducerName(0);
 
@@ -45,6 +46,19 @@ const ERRORS: &[(ApiKey, ErrorCode)] = &[
     (ApiKey::OFFSET_COMMIT, ErrorCode::UNKNOWN_MEMBER_ID),
     (ApiKey::OFFSET_FETCH, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
     (ApiKey::OFFSET_FETCH, ErrorCode::NOT_COORDINATOR),
+    (ApiKey::CONSUMER_GROUP_HEARTBEAT, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS),
+    (ApiKey::CONSUMER_GROUP_HEARTBEAT, ErrorCode::NOT_COORDINATOR),
+    (ApiKey::CONSUMER_GROUP_HEARTBEAT, ErrorCode::UNKNOWN_MEMBER_ID),
+    (ApiKey::CONSUMER_GROUP_HEARTBEAT, ErrorCode::FENCED_MEMBER_EPOCH),
+    (ApiKey::OFFSET_COMMIT, ErrorCode::STALE_MEMBER_EPOCH),
+];
+
+/// By which protocols the members of a plan are members.
+const PROTOCOLS: &[&[ProtocolChoice]] = &[
+    &[ProtocolChoice::Classic],
+    &[ProtocolChoice::Classic],
+    &[ProtocolChoice::Consumer],
+    &[ProtocolChoice::Classic, ProtocolChoice::Consumer],
 ];
 
 /// Members come and go, stand still and die; brokers die; coordinators move; every error comes at every step.
@@ -57,7 +71,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     let replication = i16::try_from(brokers.min(3)).unwrap_or(1);
     let partitions = dice.pick(&[1, 2, 3, 4, 7]);
     plan.topics.push((TOPIC, TopicLine { partitions, replication }));
-    let members = dice.pick(&[1, 2, 2, 3, 3, 4]);
+    let groups = dice.pick(&[1, 1, 1, 2]);
+    let protocols = dice.pick(PROTOCOLS);
+    let members = groups * dice.pick(&[1, 2, 2, 3, 3, 4]);
     let length = dice.log_duration(secs(5), secs(120));
     let writer = ClientName(0);
     plan.clients.push((writer, ClientLine::plain()));
@@ -79,21 +95,23 @@ pub(super) fn plan(seed: u64) -> Plan {
         let mut dice = Dice::new(seed, entity::MEMBERS + u64::from(number));
         let client = ClientName(number + 1);
         plan.clients.push((client, ClientLine::plain()));
-        let line = MemberLine { assignor, ..member(&mut dice, client, length) };
+        let protocol = dice.pick(protocols);
+        let group = GroupName(number % groups);
+        let line = MemberLine { assignor, protocol, ..member(&mut dice, (client, group), length) };
         plan.steps.extend(doing(&mut dice, MemberName(number), length));
         plan.members.push((MemberName(number), line));
     }
     for number in 0..dice.between(0, 8) {
         let mut dice = Dice::new(seed, entity::FAULTS + number);
         let at = dice.duration(Duration::ZERO, length);
-        plan.steps.push(Step::new(at, fault(&mut dice, brokers, members)));
+        plan.steps.push(Step::new(at, fault(&mut dice, brokers, (members, groups))));
     }
     plan.heal_at = length;
     plan.steps.sort_by_key(|step| step.at);
     plan
 }
 
-fn member(dice: &mut Dice, client: ClientName, length: Duration) -> MemberLine {
+fn member(dice: &mut Dice, (client, group): (ClientName, GroupName), length: Duration) -> MemberLine {
     MemberLine {
         is_static: dice.one_in(4),
         session: dice.pick(&[secs(6), secs(10), secs(45)]),
@@ -102,7 +120,7 @@ fn member(dice: &mut Dice, client: ClientName, length: Duration) -> MemberLine {
         auto_commit: dice.pick(&[ms(100), secs(1), secs(5), Duration::ZERO]),
         joins: if dice.one_in(2) { Duration::ZERO } else { dice.duration(Duration::ZERO, length) },
         hold: dice.pick(&[Duration::ZERO, Duration::ZERO, ms(5), ms(100)]),
-        ..MemberLine::plain(client, GROUP, vec![TOPIC])
+        ..MemberLine::plain(client, group, vec![TOPIC])
     }
 }
 
@@ -131,13 +149,14 @@ fn doing(dice: &mut Dice, name: MemberName, length: Duration) -> Vec<Step> {
     steps
 }
 
-fn fault(dice: &mut Dice, brokers: i32, members: u32) -> What {
+fn fault(dice: &mut Dice, brokers: i32, (members, groups): (u32, u32)) -> What {
     let client = ClientName(dice.number(1, members));
     let broker = dice.broker(brokers);
     let fault: Fault = match dice.between(0, 9) {
         0..=2 => {
             let load = dice.pick(&[Duration::ZERO, ms(50), secs(3)]);
-            MoveCoordinator { load, ..MoveCoordinator::plain(GROUP, broker) }.into()
+            let group = GroupName(dice.number(0, groups - 1));
+            MoveCoordinator { load, ..MoveCoordinator::plain(group, broker) }.into()
         }
         3 => PauseClient { lasts: dice.log_duration(ms(100), secs(7_200)), ..PauseClient::plain(client) }
             .into(),
