@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
-    cluster::{Cluster, Protocol},
+    cluster::{Cluster, Protocol, Trace},
     produce::ProduceTuning,
 };
 

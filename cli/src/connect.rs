@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use klamm_blocking::{Admin, ConnectError, Kafka};
 
-use crate::{args, error::CliError, settings};
+use crate::{args, error::CliError, settings, watch};
 
 /// How long a topic may be unknown before that is an error. Brokers learn of a new topic within moments.
 const UNKNOWN_TOPIC: Duration = Duration::from_secs(5);
 
 /// Connects as `cluster` says.
 pub(crate) fn connect(cluster: &args::Cluster) -> Result<Kafka, CliError> {
-    Kafka::from_settings(&settings::load(cluster)?)
+    let builder = Kafka::from_settings(&settings::load(cluster)?)
         .connect_timeout(timeout(cluster))
         .unknown_topic_timeout(timeout(cluster).min(UNKNOWN_TOPIC))
-        .max_block(timeout(cluster))
-        .connect()
-        .map_err(|error| match error {
-            ConnectError::Config(_) => CliError::usage(format!("--{error}")),
-            error => CliError::failed(error),
-        })
+        .max_block(timeout(cluster));
+    let kafka = watch::begin(builder, cluster).connect().map_err(|error| match error {
+        ConnectError::Config(_) => CliError::usage(format!("--{error}")),
+        error => CliError::failed(error),
+    })?;
+    watch::count(&kafka, cluster);
+    Ok(kafka)
 }
 
 /// Administration that gives up when the command does.

@@ -246,7 +246,7 @@ impl Copying<'_> {
         let mut next = Some(first);
         while let Some(batch) = next {
             let partition = batch.partition();
-            let range = taken.ranges.entry(partition).or_insert((batch.from_offset(), 0));
+            let range = taken.ranges.entry(partition).or_insert_with(|| (batch.from_offset(), 0));
             range.1 = batch.next_offset();
             for record in batch.records() {
                 let mut copy = Record::to(self.args.to.as_str()).timestamp(record.timestamp.max(-1));

@@ -22,6 +22,7 @@ mod sim;
 mod time;
 mod topic;
 mod txn;
+mod watch;
 
 use std::{io::Write, process::ExitCode};
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Config(args) => settings::run(&args),
         Command::Sim(args) => sim::run(&args),
     };
+    watch::finish();
     match outcome {
         Ok(()) | Err(CliError::OutputClosed) => ExitCode::SUCCESS,
         Err(error) => {

@@ -55,7 +55,7 @@ fn describe(args: &TxnDescribe) -> Outcome {
         let transaction = match transaction {
             Ok(transaction) => transaction,
             Err(error) => {
-                failed = failed.or(Some(format!("transactional id {id}: {error}")));
+                failed = failed.or_else(|| Some(format!("transactional id {id}: {error}")));
                 continue;
             }
         };

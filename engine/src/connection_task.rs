@@ -23,6 +23,7 @@ use klamm_protocol::{
 };
 
 use crate::{
+    dial::SocketOptions,
     mailbox::{Item, Mailbox},
     producer::Pool,
     security::Transport,
@@ -111,6 +112,12 @@ impl ConnectionTask {
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How its socket is to be set up.
+    #[must_use]
+    pub fn socket_options(&self) -> SocketOptions {
+        self.shared.sockets
     }
 
     /// The socket is connected.

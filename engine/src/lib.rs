@@ -27,6 +27,7 @@ mod clock;
 mod connection_task;
 mod consumer;
 mod control_task;
+pub mod dial;
 mod group;
 mod kafka;
 mod mailbox;

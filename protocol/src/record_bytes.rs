@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::records::Batches;
+
 /// The value of a `records` field: record batches as bytes, in at most two pieces.
 ///
 /// Two pieces let a produce request carry a freshly patched batch header and a compressed payload that is shared
@@ -80,8 +82,28 @@ impl PartialEq for RecordBytes {
 
 impl Eq for RecordBytes {}
 
+/// What batches there are, without what they say.
 impl fmt::Debug for RecordBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.clone().into_bytes(), f)
+        const SHOWN: usize = 8;
+        let bytes = self.clone().into_bytes();
+        write!(f, "records({} bytes", bytes.len())?;
+        for (at, batch) in Batches::new(&bytes).enumerate() {
+            match batch {
+                _ if at == SHOWN => {
+                    f.write_str(", ..")?;
+                    break;
+                }
+                Ok(batch) => {
+                    let (first, last) = (batch.base_offset(), batch.last_offset());
+                    write!(f, ", {first}..={last} {:?} {} bytes", batch.compression(), batch.len())?;
+                }
+                Err(_) => {
+                    f.write_str(", no batch")?;
+                    break;
+                }
+            }
+        }
+        f.write_str(")")
     }
 }

@@ -7,8 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use async_io::Async;
-use klamm_engine::{Clock, ConnectionTask, SystemClock};
+use async_io::{Async, Timer as IoTimer};
+use klamm_engine::{
+    Clock, ConnectionTask, SystemClock,
+    dial::{SocketOptions, connect_first},
+};
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::control::{Host, Timer};
 
@@ -49,7 +53,8 @@ async fn connect<H: Host>(
     clock: SystemClock,
 ) -> Option<Async<TcpStream>> {
     let address = task.address().clone();
-    let mut connecting = std::pin::pin!(connect_any::<H>(address.host.to_string(), address.port));
+    let mut connecting =
+        std::pin::pin!(connect_any::<H>(address.host.to_string(), address.port, task.socket_options()));
     loop {
         task.drive(clock.now());
         if task.is_finished() {
@@ -78,20 +83,37 @@ async fn connect<H: Host>(
     }
 }
 
-/// Tries the addresses of a host, one after the other.
-async fn connect_any<H: Host>(host: String, port: u16) -> Result<Async<TcpStream>, Failure> {
+/// Connects to the first address of a host that takes it.
+async fn connect_any<H: Host>(
+    host: String,
+    port: u16,
+    options: SocketOptions,
+) -> Result<Async<TcpStream>, Failure> {
     let name = host.clone();
     let look_up = move || (&*name, port).to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
     let addresses = H::unblock(look_up).await.map_err(|error| Failure::Unresolved(error.to_string()))?;
-    let mut failure = format!("{host} has no address");
-    for address in addresses {
-        let connected = Async::<TcpStream>::connect(address).await;
-        match connected.and_then(|stream| stream.get_ref().set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = format!("{error} ({address})"),
-        }
+    let connect = |address| async move {
+        let stream = Async::<TcpStream>::connect(address).await?;
+        set_up(SockRef::from(&stream), options)?;
+        Ok(stream)
+    };
+    connect_first(addresses, connect, IoTimer::after).await.map_err(Failure::Refused)
+}
+
+/// Sets a socket up: no delay, keepalive, buffers.
+fn set_up(socket: SockRef<'_>, options: SocketOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    if let Some(idle) = options.keepalive_idle {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
-    Err(Failure::Refused(failure))
+    if let Some(bytes) = options.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    Ok(())
 }
 
 /// Writes while the socket takes it. Returns whether it did, or failed.

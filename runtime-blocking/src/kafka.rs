@@ -111,6 +111,9 @@ impl KafkaBuilder {
         allow_auto_topic_creation(allow: bool);
         unknown_topic_timeout(timeout: Duration);
         max_block(timeout: Duration);
+        tcp_keepalive(idle: Duration);
+        socket_send_buffer(bytes: usize);
+        socket_receive_buffer(bytes: usize);
         close_timeout(timeout: Duration);
         sasl(sasl: Sasl);
         settings(settings: &klamm_engine::Settings);

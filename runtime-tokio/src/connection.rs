@@ -7,7 +7,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use klamm_engine::{Clock, ConnectionTask, SystemClock};
+use klamm_engine::{
+    Clock, ConnectionTask, SystemClock,
+    dial::{SocketOptions, connect_first},
+};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpStream, lookup_host},
@@ -42,7 +46,7 @@ pub(crate) async fn run(mut task: ConnectionTask, clock: SystemClock) {
 /// Connects while the task may give up on it, by its own timeout or because it is closed.
 async fn connect(task: &mut ConnectionTask, timer: &mut Timer, clock: SystemClock) -> Option<TcpStream> {
     let address = task.address().clone();
-    let mut connecting = std::pin::pin!(connect_any(&address.host, address.port));
+    let mut connecting = std::pin::pin!(connect_any(&address.host, address.port, task.socket_options()));
     loop {
         task.drive(clock.now());
         if task.is_finished() {
@@ -77,19 +81,32 @@ enum Failure {
     Refused(String),
 }
 
-/// Tries the addresses of a host, one after the other.
-async fn connect_any(host: &str, port: u16) -> Result<TcpStream, Failure> {
+/// Connects to the first address of a host that takes it.
+async fn connect_any(host: &str, port: u16, options: SocketOptions) -> Result<TcpStream, Failure> {
     let addresses =
         lookup_host((host, port)).await.map_err(|error| Failure::Unresolved(error.to_string()))?;
-    let mut failure = format!("{host} has no address");
-    for address in addresses {
-        let connected = TcpStream::connect(address).await;
-        match connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream)) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = format!("{error} ({address})"),
-        }
+    let connect = |address| async move {
+        let stream = TcpStream::connect(address).await?;
+        set_up(SockRef::from(&stream), options)?;
+        Ok(stream)
+    };
+    connect_first(addresses.collect(), connect, tokio::time::sleep).await.map_err(Failure::Refused)
+}
+
+/// Sets a socket up: no delay, keepalive, buffers.
+fn set_up(socket: SockRef<'_>, options: SocketOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    if let Some(idle) = options.keepalive_idle {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
-    Err(Failure::Refused(failure))
+    if let Some(bytes) = options.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    Ok(())
 }
 
 /// Writes while the socket takes it. Returns whether it did, or failed.

@@ -75,6 +75,43 @@ fn the_end_of_the_runtime_ends_every_wait() {
 }
 
 #[test]
+fn no_task_outlives_the_close_and_handles_go_in_any_order() {
+    let cluster = cluster();
+    let runtime = runtime();
+    for order in 0..6 {
+        let handles = runtime.block_on(async {
+            let kafka = connect(&cluster).await;
+            let producer = kafka.producer().linger_ms(0).build().unwrap();
+            producer.send(Record::to("t").value("v")).await.unwrap();
+            let consumer = kafka.consumer().assign([("t", 0, StartAt::Earliest)]).build().unwrap();
+            consumer.next_batch().await.unwrap();
+            if order == 0 {
+                kafka.close().await;
+            }
+            let mut handles: Vec<Box<dyn std::any::Any + Send>> =
+                vec![Box::new(kafka), Box::new(producer), Box::new(consumer)];
+            handles.rotate_left(order % 3);
+            if order > 2 {
+                handles.swap(0, 1);
+            }
+            handles
+        });
+        // Outside the runtime and on another thread.
+        thread::spawn(move || handles.into_iter().for_each(drop)).join().unwrap();
+        runtime.block_on(async {
+            let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+            for _ in 0..100_000 {
+                if alive() == 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(alive(), 0, "tasks are left");
+        });
+    }
+}
+
+#[test]
 fn dropping_every_handle_delivers_what_was_sent() {
     let cluster = cluster();
     runtime().block_on(async {

@@ -22,8 +22,31 @@ pub(crate) struct Cluster {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) timeout: f64,
 
+    /// Show every request and every answer on standard error, with or without their fields; secrets are left out
+    #[arg(long, value_enum, value_name = "WHAT", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "headers", help_heading = "Watching")]
+    pub(crate) trace: Option<Trace>,
+
+    /// Write a line of counts to standard error every so many seconds, and at the end
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, value_parser = seconds)]
+    #[arg(default_missing_value = "5", help_heading = "Watching")]
+    pub(crate) stats: Option<f64>,
+
+    /// Write all counts to this file in the text form of Prometheus, every 10 s (or as --stats says) and at the end
+    #[arg(long, value_name = "PATH", help_heading = "Watching")]
+    pub(crate) metrics_file: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) access: Access,
+}
+
+/// What is shown of requests and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Trace {
+    /// A line each: time, broker, API, version, id, size, latency
+    Headers,
+    /// The same, and all fields; of records the batches
+    Fields,
 }
 
 /// Who this client is, and how its connections are protected.

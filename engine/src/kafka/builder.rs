@@ -18,6 +18,7 @@ use klamm_protocol::Str;
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
 use crate::{
     Clock, ControlTask, EventOptions, Events, Sasl,
+    dial::SocketOptions,
     observe::{Queue, Watch},
     operation::Stopped,
     shared::Shared,
@@ -35,6 +36,7 @@ pub struct KafkaBuilder<R: Runtime> {
     max_block: Duration,
     seed: Option<u64>,
     watchers: Vec<Arc<Queue>>,
+    sockets: SocketOptions,
     clock: Option<R::Clock>,
     sasl: Option<Sasl>,
     #[cfg(feature = "tls")]
@@ -73,6 +75,7 @@ impl<R: Runtime> KafkaBuilder<R> {
             max_block: Duration::from_secs(60),
             seed: None,
             watchers: Vec::new(),
+            sockets: SocketOptions::default(),
             clock: None,
             sasl: None,
             #[cfg(feature = "tls")]
@@ -83,6 +86,24 @@ impl<R: Runtime> KafkaBuilder<R> {
     /// Sent with each request; appears in the brokers' logs, quotas and metrics (`client.id`). Default: `klamm`.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.connection.client_id = Str::from(id.into());
+        self
+    }
+
+    /// After how much silence the system asks whether a peer is still there (TCP keepalive). Default: the system's.
+    pub const fn tcp_keepalive(mut self, idle: Duration) -> Self {
+        self.sockets.keepalive_idle = Some(idle);
+        self
+    }
+
+    /// The size of the sockets' buffers for sending (`send.buffer.bytes`). Default: the system's.
+    pub const fn socket_send_buffer(mut self, bytes: usize) -> Self {
+        self.sockets.send_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// The size of the sockets' buffers for receiving (`receive.buffer.bytes`). Default: the system's.
+    pub const fn socket_receive_buffer(mut self, bytes: usize) -> Self {
+        self.sockets.receive_buffer_bytes = Some(bytes);
         self
     }
 
@@ -208,7 +229,7 @@ impl<R: Runtime> KafkaBuilder<R> {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let close_timeout = config.close_timeout;
         let client = Client::new(config, &Entropy::new(seed), clock.now());
-        let shared = Arc::new(Shared::new(client, clock, Watch::new(self.watchers)));
+        let shared = Arc::new(Shared::new(client, clock, self.sockets, Watch::new(self.watchers)));
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             let source = tls.into_source().map_err(|why| InvalidConfig::new("tls", why))?;

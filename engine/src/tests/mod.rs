@@ -5,6 +5,7 @@ mod consuming;
 mod handing_over;
 mod observing;
 mod producing;
+mod sizes;
 
 use std::{
     future::Future,

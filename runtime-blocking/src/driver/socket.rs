@@ -6,8 +6,9 @@ use std::{
     sync::Arc,
 };
 
+use klamm_engine::dial::SocketOptions;
 use polling::{Event, Poller};
-use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 
 pub(super) struct Socket {
     stream: TcpStream,
@@ -17,10 +18,15 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Begins to connect. The socket is writable once that has come to an end.
-    pub(super) fn connect(address: SocketAddr, poller: Arc<Poller>, key: usize) -> io::Result<Self> {
+    pub(super) fn connect(
+        address: SocketAddr,
+        options: SocketOptions,
+        poller: Arc<Poller>,
+        key: usize,
+    ) -> io::Result<Self> {
         let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
-        socket.set_tcp_nodelay(true)?;
+        set_up(&socket, options)?;
         match socket.connect(&address.into()) {
             Ok(()) => {}
             Err(error) if is_in_progress(&error) => {}
@@ -78,6 +84,22 @@ impl Drop for Socket {
         // A source that cannot be deleted was never added.
         drop(self.poller.delete(&self.stream));
     }
+}
+
+/// Sets a socket up: no delay, keepalive, buffers.
+fn set_up(socket: &RawSocket, options: SocketOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    socket.set_keepalive(true)?;
+    if let Some(idle) = options.keepalive_idle {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    if let Some(bytes) = options.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = options.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    Ok(())
 }
 
 /// Whether connecting was begun and goes on.

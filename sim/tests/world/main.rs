@@ -3,6 +3,7 @@
 
 mod bench;
 mod buffers;
+mod cancelled;
 mod clocks;
 mod connecting;
 mod interleavings;

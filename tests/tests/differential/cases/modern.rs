@@ -176,7 +176,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// A member has heartbeats until it is in an epoch.
+/// A member has heartbeats until it is in an epoch; these are not noted.
 pub(super) fn await_epoch(
     desk: &mut Desk<'_>,
     request: &ConsumerGroupHeartbeatRequest,
@@ -489,16 +489,6 @@ fn topic_created(talk: &mut Talk) -> Outcome<()> {
     let request = desk.beat("a", 1);
     await_epoch(&mut desk, &request, 2)?;
     desk.describe("described")
-}
-
-/// Has a member send heartbeats until its epoch is this one; these are not noted.
-pub(super) fn await_epoch(
-    desk: &mut Desk<'_>,
-    request: &ConsumerGroupHeartbeatRequest,
-    epoch: i32,
-) -> Outcome<()> {
-    let at = desk.at;
-    desk.talk.until("epoch", |talk| Ok(talk.quiet(at, 1, request)?.member_epoch == epoch))
 }
 
 fn topic_deleted(talk: &mut Talk) -> Outcome<()> {
