@@ -8,10 +8,7 @@ use std::{
     thread,
 };
 
-use klamm_engine::{
-    Clock, ConnectionTask, Instant, SystemClock,
-    dial::{ATTEMPT_DELAY, SocketOptions, interleave},
-};
+use klamm_engine::{Clock, ConnectionTask, Instant, SystemClock, dial::interleave};
 use polling::Poller;
 
 use super::socket::Socket;
@@ -30,64 +27,9 @@ enum Phase {
     Resolving,
     /// Its name does not resolve: why.
     Unresolved(String),
-    /// It is being connected, or is about to be.
-    Connecting(Dialling),
+    /// It is being connected, or is about to be: the socket, the addresses left, and how the last one failed.
+    Connecting(Option<Socket>, Vec<SocketAddr>, String),
     Open(Socket),
-}
-
-/// Connecting to the first address that takes it: see [`klamm_engine::dial`].
-struct Dialling {
-    /// Being connected.
-    sockets: Vec<(SocketAddr, Socket)>,
-    /// To be tried, the next one last.
-    left: Vec<SocketAddr>,
-    /// When the next one is tried, if those before it have come to nothing.
-    next_at: Instant,
-    /// How the last one failed.
-    failure: String,
-}
-
-impl Dialling {
-    fn new(addresses: Vec<SocketAddr>, failure: String) -> Self {
-        let mut left = interleave(addresses);
-        left.reverse();
-        Self { sockets: Vec::new(), left, next_at: Instant::ZERO, failure }
-    }
-
-    /// Goes on at `now`: the socket that is connected, or why there is none. `None` while that is open.
-    fn drive(
-        &mut self,
-        now: Instant,
-        options: SocketOptions,
-        (poller, key): (&Arc<Poller>, usize),
-    ) -> Option<Result<Socket, String>> {
-        loop {
-            let mut at = 0;
-            while let Some((address, socket)) = self.sockets.get(at) {
-                let waiting = match socket.connected() {
-                    Ok(true) => return Some(Ok(self.sockets.swap_remove(at).1)),
-                    Ok(false) => socket.interest(false, true),
-                    Err(error) => Err(error),
-                };
-                match waiting {
-                    Ok(()) => at += 1,
-                    Err(error) => {
-                        self.failure = format!("{error} ({address})");
-                        drop(self.sockets.remove(at));
-                    }
-                }
-            }
-            if !self.sockets.is_empty() && (self.left.is_empty() || self.next_at > now) {
-                return None;
-            }
-            let Some(address) = self.left.pop() else { return Some(Err(std::mem::take(&mut self.failure))) };
-            self.next_at = now + ATTEMPT_DELAY;
-            match Socket::connect(address, options, Arc::clone(poller), key) {
-                Ok(socket) => self.sockets.push((address, socket)),
-                Err(error) => self.failure = format!("{error} ({address})"),
-            }
-        }
-    }
 }
 
 pub(super) struct Connection {
@@ -113,7 +55,11 @@ impl Connection {
     pub(super) fn resolved(&mut self, resolved: Resolved) {
         let host = &self.task.address().host;
         self.phase = match resolved.result {
-            Ok(addresses) => Phase::Connecting(Dialling::new(addresses, format!("{host} has no address"))),
+            Ok(addresses) => Phase::Connecting(
+                None,
+                interleave(addresses).into_iter().rev().collect(),
+                format!("{host} has no address"),
+            ),
             Err(error) => Phase::Unresolved(error.to_string()),
         };
     }
@@ -121,7 +67,7 @@ impl Connection {
     /// Does what can be done now. Returns whether there is more to do at once.
     pub(super) fn drive(&mut self, clock: SystemClock) -> bool {
         match &self.phase {
-            Phase::Connecting(_) => self.drive_connecting(clock),
+            Phase::Connecting(..) => self.drive_connecting(clock),
             Phase::Unresolved(why) => self.task.handle_unresolved(clock.now(), why.as_str()),
             Phase::Resolving | Phase::Open(_) => {}
         }
@@ -148,11 +94,7 @@ impl Connection {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let next = match &self.phase {
-            Phase::Connecting(dialling) if !dialling.left.is_empty() => Some(dialling.next_at),
-            _ => None,
-        };
-        next.into_iter().chain(self.task.poll_timeout()).min()
+        self.task.poll_timeout()
     }
 
     pub(super) const fn is_finished(&self) -> bool {
@@ -160,14 +102,43 @@ impl Connection {
     }
 
     fn drive_connecting(&mut self, clock: SystemClock) {
-        let Phase::Connecting(dialling) = &mut self.phase else { return };
-        match dialling.drive(clock.now(), self.task.socket_options(), (&self.poller, self.key)) {
-            None => {}
-            Some(Ok(socket)) => {
+        let options = self.task.socket_options();
+        let Phase::Connecting(socket, addresses, failure) = &mut self.phase else { return };
+        loop {
+            let connected = match socket.as_ref() {
+                Some(socket) => socket.connected(),
+                None => {
+                    let Some(address) = addresses.pop() else { break };
+                    let next = Socket::connect(address, options, Arc::clone(&self.poller), self.key);
+                    next.and_then(|next| {
+                        let connected = next.connected();
+                        *socket = Some(next);
+                        connected
+                    })
+                }
+            };
+            match connected {
+                Ok(true) => break,
+                Ok(false) => {
+                    let waiting = socket.as_ref().map_or(Ok(()), |socket| socket.interest(false, true));
+                    match waiting {
+                        Ok(()) => return,
+                        Err(error) => *failure = error.to_string(),
+                    }
+                }
+                Err(error) => *failure = error.to_string(),
+            }
+            *socket = None;
+        }
+        match socket.take() {
+            Some(socket) => {
                 self.phase = Phase::Open(socket);
                 self.task.handle_open(clock.now());
             }
-            Some(Err(why)) => self.task.handle_connect_failed(clock.now(), why),
+            None => {
+                let why = std::mem::take(failure);
+                self.task.handle_connect_failed(clock.now(), why);
+            }
         }
     }
 }
@@ -177,7 +148,7 @@ impl Connection {
 fn resolve(task: &ConnectionTask, key: usize, waker: Waker, names: mpsc::Sender<Resolved>) -> Phase {
     let (host, port) = (task.address().host.clone(), task.address().port);
     if let Ok(address) = host.parse::<IpAddr>() {
-        return Phase::Connecting(Dialling::new(vec![SocketAddr::new(address, port)], String::new()));
+        return Phase::Connecting(None, vec![SocketAddr::new(address, port)], String::new());
     }
     let look_up = move || {
         let result = (&*host, port).to_socket_addrs().map(Iterator::collect);
@@ -187,9 +158,7 @@ fn resolve(task: &ConnectionTask, key: usize, waker: Waker, names: mpsc::Sender<
     };
     match thread::Builder::new().name(String::from("klamm-resolve")).spawn(look_up) {
         Ok(_) => Phase::Resolving,
-        Err(error) => {
-            Phase::Connecting(Dialling::new(Vec::new(), format!("no thread to resolve names: {error}")))
-        }
+        Err(error) => Phase::Connecting(None, Vec::new(), format!("no thread to resolve names: {error}")),
     }
 }
 
