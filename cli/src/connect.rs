@@ -16,6 +16,7 @@ pub(crate) fn connect(cluster: &args::Cluster) -> Result<Kafka, CliError> {
         .unknown_topic_timeout(timeout(cluster).min(UNKNOWN_TOPIC))
         .max_block(timeout(cluster));
     let kafka = watch::begin(builder, cluster).connect().map_err(|error| match error {
+        ConnectError::Config(why) if why.option() == "tls" => CliError::usage(why),
         ConnectError::Config(_) => CliError::usage(format!("--{error}")),
         error => CliError::failed(error),
     })?;

@@ -21,6 +21,13 @@ type Pairs = Vec<(String, String)>;
 pub(crate) fn load(cluster: &Cluster) -> Result<Settings, CliError> {
     let mut pairs = profile(cluster)?;
     pairs.extend(options(cluster)?);
+    // A variable that is there for other commands does not turn SASL on.
+    if pairs.iter().chain(&cluster.access.settings).any(|(name, value)| {
+        name.starts_with("sasl.") || name == "security.protocol" && value.starts_with("SASL")
+    }) {
+        let before: Vec<_> = pairs.iter().map(|(name, _)| name.clone()).collect();
+        pairs.extend(secrets().into_iter().filter(|(name, _)| !before.contains(name)));
+    }
     for (name, _) in &cluster.access.settings {
         let found =
             Setting::ALL.iter().find(|setting| setting.name == name || setting.also.contains(&name.as_str()));
@@ -68,8 +75,8 @@ fn options(cluster: &Cluster) -> Result<Pairs, CliError> {
     add("security.protocol", protocol.map(str::to_owned));
     add("sasl.mechanism", access.sasl_mechanism.clone());
     add("sasl.username", access.username.clone());
-    add("sasl.password", secret(access.password_file.as_ref(), "KLAMM_PASSWORD")?);
-    add("sasl.oauthbearer.token", secret(access.token_file.as_ref(), "KLAMM_TOKEN")?);
+    add("sasl.password", secret(access.password_file.as_ref())?);
+    add("sasl.oauthbearer.token", secret(access.token_file.as_ref())?);
     add("ssl.ca.location", path(&access.tls_ca));
     add("ssl.certificate.location", path(&access.tls_cert));
     add("ssl.key.location", path(&access.tls_key));
@@ -78,9 +85,18 @@ fn options(cluster: &Cluster) -> Result<Pairs, CliError> {
     Ok(pairs)
 }
 
-/// The first line of a file, or a variable.
-fn secret(file: Option<&PathBuf>, variable: &str) -> Result<Option<String>, CliError> {
-    let Some(path) = file else { return Ok(env::var(variable).ok()) };
+/// What variables say that have no option, because options are seen by all on the machine.
+fn secrets() -> Pairs {
+    let variables = [("sasl.password", "KLAMM_PASSWORD"), ("sasl.oauthbearer.token", "KLAMM_TOKEN")];
+    variables
+        .iter()
+        .filter_map(|(name, variable)| Some(((*name).to_owned(), env::var(variable).ok()?)))
+        .collect()
+}
+
+/// The first line of a file.
+fn secret(file: Option<&PathBuf>) -> Result<Option<String>, CliError> {
+    let Some(path) = file else { return Ok(None) };
     let text =
         fs::read_to_string(path).map_err(|error| CliError::failed(format!("{}: {error}", path.display())))?;
     Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
