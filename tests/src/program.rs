@@ -116,7 +116,10 @@ pub fn klamm_killed(arguments: &[&str], until: impl FnOnce() -> Outcome<()>) -> 
 }
 
 /// The tool: what `KLAMM_BIN` names, or else built now, in the profile of the tests themselves.
-pub(crate) fn path() -> Outcome<&'static Path> {
+///
+/// # Errors
+/// When it does not build.
+pub fn path() -> Outcome<&'static Path> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     PATH.get_or_init(|| {
         if let Some(path) = std::env::var_os("KLAMM_BIN") {

@@ -68,7 +68,7 @@ fn an_error_says_where_what_and_what_else() {
         (
             "topics t0",
             "column 1: \"topics\" is no line of a plan: one of seed, profile, cluster, network, topic, \
-            client, producer, consumer, member, at, heal (did you mean topic?)",
+            client, producer, consumer, member, transactor, at, heal (did you mean topic?)",
         ),
         ("topic x", "column 7: \"x\" is no name of a topic (did you mean t0?)"),
         ("producer p0", "column 12: client= is missing"),

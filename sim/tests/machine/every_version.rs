@@ -43,6 +43,8 @@ requests! {
     LIST_GROUPS => list_groups::ListGroupsRequest,
     DELETE_GROUPS => delete_groups::DeleteGroupsRequest,
     OFFSET_DELETE => offset_delete::OffsetDeleteRequest,
+    SASL_HANDSHAKE => sasl_handshake::SaslHandshakeRequest,
+    SASL_AUTHENTICATE => sasl_authenticate::SaslAuthenticateRequest,
     API_VERSIONS => api_versions::ApiVersionsRequest,
     CREATE_TOPICS => create_topics::CreateTopicsRequest,
     DELETE_TOPICS => delete_topics::DeleteTopicsRequest,

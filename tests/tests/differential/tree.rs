@@ -16,7 +16,7 @@ pub(crate) enum Tree {
 
 impl Tree {
     pub(crate) fn of(message: &impl Debug) -> Self {
-        let text = format!("{message:#?}");
+        let text = format!("{message:#1?}");
         let mut lines = text.lines().peekable();
         let first = lines.next().unwrap_or_default().trim();
         parse(first, &mut lines)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use klamm_tests::Outcome;
 use klamm_tests::hostile::{HostileServer, Misbehaviour};
-use klamm_tests::program::klamm;
+use klamm_tests::program::{klamm, path};
 use klamm_tests::scenario::within;
 use libtest_mimic::Trial;
 
@@ -27,7 +27,11 @@ pub(crate) fn trials() -> impl Iterator<Item = Trial> {
     COMMANDS.into_iter().flat_map(|(command, arguments)| {
         Misbehaviour::ALL.into_iter().map(move |misbehaviour| {
             let name = format!("commands::{command}::{}", misbehaviour.name());
-            Trial::test(name, move || within(Duration::from_secs(60), move || meet(arguments, misbehaviour)))
+            Trial::test(name, move || {
+                // Building the tool is no part of the time.
+                path()?;
+                within(Duration::from_secs(60), move || meet(arguments, misbehaviour))
+            })
         })
     })
 }

@@ -198,7 +198,9 @@ impl ConsumerGroup {
     pub(crate) fn check_fetch(&self, member_id: Option<&Str>, epoch: i32) -> Result<(), ErrorCode> {
         match member_id {
             None if epoch < 0 => Ok(()),
-            member_id => self.check_member_epoch(member_id.map_or("", |id| id.as_str()), epoch),
+            // Kafka looks for a member without an id, and fails in that.
+            None => Err(ErrorCode::UNKNOWN_SERVER_ERROR),
+            Some(id) => self.check_member_epoch(id.as_str(), epoch),
         }
     }
 

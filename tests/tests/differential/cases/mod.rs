@@ -40,6 +40,8 @@ const SERVED: &[ApiKey] = &[
     ApiKey::SYNC_GROUP,
     ApiKey::DESCRIBE_GROUPS,
     ApiKey::LIST_GROUPS,
+    ApiKey::SASL_HANDSHAKE,
+    ApiKey::SASL_AUTHENTICATE,
     ApiKey::API_VERSIONS,
     ApiKey::CREATE_TOPICS,
     ApiKey::DELETE_TOPICS,
