@@ -358,6 +358,9 @@ pub(crate) fn idle_member(stage: &Stage) -> Outcome<()> {
     group.until_shared(&topic, &[4])?;
     group.join(&*client, &patient)?;
     group.until_shared(&topic, &[2, 2])?;
+    // What it was never told that it has, it is not told that it lost.
+    let has_two = |told: &Told| matches!(told, Told::Assigned(partitions) if partitions.len() == 2);
+    group.until("told of two", move |group| group.told[idle].iter().any(has_two))?;
     let member = group.members[idle].take().ok_or("gone")?;
     group.until_shared(&topic, &[0, 4])?;
     group.members[idle] = Some(member);
