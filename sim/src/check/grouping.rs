@@ -33,6 +33,8 @@ struct Member {
     is_gone: bool,
     /// It has left the group.
     has_left: bool,
+    /// The coordinator has taken it for dead, and it is in no generation until it is told of one.
+    is_expelled: bool,
 }
 
 /// What members of a group have done together.
@@ -144,7 +146,7 @@ impl Groups {
             context.findings.add(Invariant::Nesting, what);
         }
         member.id = Str::copy_of(id);
-        member.has_left = false;
+        (member.has_left, member.is_expelled) = (false, false);
         member.owned.extend(partitions.iter().map(|of| (of.clone(), generation)));
         member.owned.values_mut().for_each(|known| *known = generation);
         let owned: Vec<TopicPartition> = member.owned.keys().cloned().collect();
@@ -156,11 +158,13 @@ impl Groups {
     /// Nobody else has the partition in the same generation.
     fn sole_owner(&self, actor: ActorId, of: &TopicPartition, context: &mut Context<'_>) {
         let Some(member) = self.members.get(&actor) else { return };
-        let generation = member.owned.get(of);
+        let generation = member.owned.get(of).filter(|_| !member.is_expelled);
+        // A group that nobody was in may begin again with the generation that somebody who sleeps still believes in.
         let has_too = |other: &&ActorId| {
             **other != actor
                 && self.members.get(*other).is_some_and(|other| {
                     !other.is_gone
+                        && !other.is_expelled
                         && other.facts.group == member.facts.group
                         && other.owned.get(of) == generation
                 })
@@ -269,6 +273,7 @@ impl Groups {
             member.has_left = true;
             return;
         }
+        member.is_expelled = true;
         let patience = std::time::Duration::from_nanos(member.facts.patience_ns);
         let recovered = context.processes.recovered(member.client, patience);
         // One that was dropped, and is static, does not leave.
@@ -363,6 +368,7 @@ impl Member {
             is_closed: false,
             is_gone: false,
             has_left: false,
+            is_expelled: false,
         }
     }
 
