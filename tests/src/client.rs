@@ -479,7 +479,21 @@ pub trait Client: Send + Sync {
     ///
     /// # Errors
     /// What the cluster says.
-    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()>;
+    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
+        self.create_topic_with(topic, partitions, replication, &[])
+    }
+
+    /// Creates a topic that is configured otherwise than by default.
+    ///
+    /// # Errors
+    /// What the cluster says.
+    fn create_topic_with(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i16,
+        configs: &[(&str, &str)],
+    ) -> Outcome<()>;
 
     /// Why brokers cannot be reached, if one cannot.
     fn diagnosis(&self) -> Option<String>;

@@ -408,8 +408,12 @@ impl Client {
                 self.actions.push_back(Action::Seal { connection, producer, seal });
             }
             ProducerOutput::Request(request) => self.route(now, request),
-            ProducerOutput::Outcome(outcome) => {
-                let context = if outcome.result.is_err() { self.diagnosis.describe() } else { None };
+            ProducerOutput::Outcome { outcome, reason } => {
+                let context = match reason {
+                    Some(reason) => Some(String::from(&*reason)),
+                    None if outcome.result.is_err() => self.diagnosis.describe(),
+                    None => None,
+                };
                 self.actions.push_back(Action::Outcome { producer, outcome, context });
             }
             ProducerOutput::Discard { partition, through } => {

@@ -25,20 +25,22 @@ const COMPLETING: Backoff = Backoff { initial: Duration::from_millis(5), max: Du
 
 /// One batch's part of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Answer {
+pub(super) struct Answer<'a> {
     pub(super) verdict: Verdict,
     pub(super) code: ErrorCode,
     pub(super) acknowledged: Acknowledged,
     pub(super) log_start_offset: i64,
+    /// The broker's own words, if it answered.
+    pub(super) told: Option<&'a PartitionProduceResponse>,
 }
 
-impl Answer {
+impl<'a> Answer<'a> {
     const fn new(verdict: Verdict, code: ErrorCode) -> Self {
         let acknowledged = Acknowledged { base_offset: None, log_append_time_ms: None };
-        Self { verdict, code, acknowledged, log_start_offset: -1 }
+        Self { verdict, code, acknowledged, log_start_offset: -1, told: None }
     }
 
-    fn of(response: &PartitionProduceResponse) -> Self {
+    fn of(response: &'a PartitionProduceResponse) -> Self {
         let known = |value: i64| (value >= 0).then_some(value);
         let acknowledged = Acknowledged {
             base_offset: known(response.base_offset),
@@ -49,6 +51,7 @@ impl Answer {
             code: response.error_code,
             acknowledged,
             log_start_offset: response.log_start_offset,
+            told: Some(response),
         }
     }
 }
@@ -115,14 +118,20 @@ impl Producer {
         Some(sent)
     }
 
-    fn settle_all(&mut self, now: Instant, number: u64, sent: SentRequest, answer: Answer) {
+    fn settle_all(&mut self, now: Instant, number: u64, sent: SentRequest, answer: Answer<'_>) {
         for batch in sent.batches {
             self.settle(now, (sent.broker, number), batch, answer);
         }
     }
 
     /// Acts on the answer to one batch.
-    fn settle(&mut self, now: Instant, (broker, number): (BrokerId, u64), sent: SentBatch, answer: Answer) {
+    fn settle(
+        &mut self,
+        now: Instant,
+        (broker, number): (BrokerId, u64),
+        sent: SentBatch,
+        answer: Answer<'_>,
+    ) {
         let index = sent.partition;
         let Some(state) = self.partition_mut(index) else { return };
         state.in_flight = state.in_flight.saturating_sub(1);
@@ -153,7 +162,7 @@ impl Producer {
     }
 
     /// Acts on an answer that is no acknowledgement, after the batch was put back into the queue at `at`.
-    fn refused(&mut self, now: Instant, index: PartitionIndex, at: usize, answer: Answer) {
+    fn refused(&mut self, now: Instant, index: PartitionIndex, at: usize, answer: Answer<'_>) {
         let (idempotent, waits) = (self.config.idempotent, self.config.acks == Acks::All);
         let Some(state) = self.partition_mut(index) else { return };
         let Some(batch) = state.queue.get_mut(at) else { return };
@@ -202,7 +211,10 @@ impl Producer {
                 self.fail(index, at, ProduceErrorKind::Refused, answer.code);
             }
             Verdict::TooLarge => self.split(index, at, answer.code),
-            Verdict::Fail(kind) => self.fail(index, at, kind, answer.code),
+            Verdict::Fail(kind) => match answer.told {
+                Some(told) => self.fail_as_told(index, at, kind, told),
+                None => self.fail(index, at, kind, answer.code),
+            },
             Verdict::Fatal => self.fail_for_good(now, answer.code),
             Verdict::RetryElsewhere | Verdict::RetryUnsure => {
                 self.news.outputs.push_back(ProducerOutput::WantLeader(index));

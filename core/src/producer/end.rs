@@ -1,12 +1,50 @@
 //! How batches end.
 
-use klamm_protocol::ErrorCode;
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use klamm_protocol::{ErrorCode, Str, messages::produce::PartitionProduceResponse};
 
 use super::{
-    Acknowledged, BatchId, Outcome, Portion, ProduceError, ProduceErrorKind, ProducerOutput,
+    Acknowledged, BatchId, Outcome, Portion, ProduceError, ProduceErrorKind, ProducerOutput, batch::Batch,
     machine::Producer,
 };
 use crate::{Effect, Instant, PartitionIndex};
+
+/// Records of a refused batch that follow each other and are told the same.
+struct Reason {
+    first: u32,
+    count: u32,
+    kind: ProduceErrorKind,
+    words: Option<Str>,
+}
+
+/// What a broker says of the records of a batch of `count`, all of them in order; nothing if it names none.
+fn reasons(count: u32, told: &PartitionProduceResponse) -> Vec<Reason> {
+    let named: BTreeMap<u32, &Option<Str>> = told
+        .record_errors
+        .iter()
+        .filter_map(|record| {
+            let at = u32::try_from(record.batch_index).ok().filter(|at| *at < count)?;
+            Some((at, &record.batch_index_error_message))
+        })
+        .collect();
+    let mut reasons = Vec::new();
+    let mut next = 0;
+    let beside = |first: u32, until: u32| {
+        let (kind, words) = (ProduceErrorKind::BesideInvalidRecord, told.error_message.clone());
+        (first < until).then(|| Reason { first, count: until - first, kind, words })
+    };
+    for (at, words) in &named {
+        reasons.extend(beside(next, *at));
+        let words = (*words).clone().or_else(|| told.error_message.clone());
+        reasons.push(Reason { first: *at, count: 1, kind: ProduceErrorKind::InvalidRecord, words });
+        next = at + 1;
+    }
+    if !named.is_empty() {
+        reasons.extend(beside(next, count));
+    }
+    reasons
+}
 
 impl Producer {
     pub(super) fn report(
@@ -16,23 +54,29 @@ impl Producer {
         portion: Portion,
         result: Result<Acknowledged, ProduceError>,
     ) {
-        self.news.outputs.push_back(ProducerOutput::Outcome(Outcome { partition, batch, portion, result }));
+        self.report_with(Outcome { partition, batch, portion, result }, None);
     }
 
-    /// Takes the batch at `at` out of the queue and reports its outcome.
-    fn end(&mut self, index: PartitionIndex, at: usize, result: Result<Acknowledged, ProduceError>) {
-        let Some(state) = self.partition_mut(index) else { return };
-        let Some(batch) = state.queue.remove(at) else { return };
+    fn report_with(&mut self, outcome: Outcome, reason: Option<Str>) {
+        self.news.outputs.push_back(ProducerOutput::Outcome { outcome, reason });
+    }
+
+    /// Takes the batch at `at` out of the queue, for its outcome to be reported. Also says whether nothing else of the
+    /// same batch is left.
+    fn take_ended(&mut self, index: PartitionIndex, at: usize, is_ok: bool) -> Option<(Batch, bool)> {
+        let state = self.partition_mut(index)?;
+        let batch = state.queue.remove(at)?;
         let last = !state.queue.iter().any(|other| other.key.batch == batch.key.batch);
         if last {
             self.progress.ended(batch.opened.generation);
         }
-        self.progress.counts.ended(batch.sealed.count(), result.is_ok());
-        self.report(index, batch.key.batch, batch.portion(last), result);
+        self.progress.counts.ended(batch.sealed.count(), is_ok);
+        Some((batch, last))
     }
 
     pub(super) fn acknowledge(&mut self, index: PartitionIndex, at: usize, acknowledged: Acknowledged) {
-        self.end(index, at, Ok(acknowledged));
+        let Some((batch, last)) = self.take_ended(index, at, true) else { return };
+        self.report(index, batch.key.batch, batch.portion(last), Ok(acknowledged));
     }
 
     /// Gives up the batch at `at` of the queue.
@@ -41,9 +85,50 @@ impl Producer {
     /// could mistake that for a resend and acknowledge it without writing it. So whatever was sent and is given up
     /// ends the partition's epoch. In a transaction it ends the transaction, which has the epoch.
     pub(super) fn fail(&mut self, index: PartitionIndex, at: usize, kind: ProduceErrorKind, code: ErrorCode) {
+        let Some((batch, last, error)) = self.give_up(index, at, kind, code) else { return };
+        self.report(index, batch.key.batch, batch.portion(last), Err(error));
+    }
+
+    /// The same for a batch that a broker refused and said why, of some of its records or of all (KIP-467). The
+    /// records that it does not name are told that others were the reason.
+    pub(super) fn fail_as_told(
+        &mut self,
+        index: PartitionIndex,
+        at: usize,
+        kind: ProduceErrorKind,
+        told: &PartitionProduceResponse,
+    ) {
+        let Some((batch, last, error)) = self.give_up(index, at, kind, told.error_code) else { return };
+        let outcome = Outcome {
+            partition: index,
+            batch: batch.key.batch,
+            portion: batch.portion(last),
+            result: Err(error),
+        };
+        let reasons = reasons(batch.sealed.count().unsigned_abs(), told);
+        let Some((at_end, before)) = reasons.split_last() else {
+            return self.report_with(outcome, told.error_message.clone());
+        };
+        let parts = before.iter().map(|reason| (reason, false)).chain([(at_end, last)]);
+        for (reason, last) in parts {
+            let portion = Portion::Part { first: batch.key.first + reason.first, count: reason.count, last };
+            let result = Err(ProduceError { kind: reason.kind, ..error });
+            self.report_with(Outcome { portion, result, ..outcome }, reason.words.clone());
+        }
+    }
+
+    /// What every failure of a batch means to its partition and transaction. Gives the batch, taken out of the queue,
+    /// and its error.
+    fn give_up(
+        &mut self,
+        index: PartitionIndex,
+        at: usize,
+        kind: ProduceErrorKind,
+        code: ErrorCode,
+    ) -> Option<(Batch, bool, ProduceError)> {
         let in_transaction = self.source.enlisted().is_some();
-        let Some(state) = self.partition_mut(index) else { return };
-        let Some(batch) = state.queue.get(at) else { return };
+        let state = self.partition_mut(index)?;
+        let batch = state.queue.get(at)?;
         probe!(FailedUnsure, batch.unsure);
         probe!(FailedInFlight, batch.in_flight.is_some());
         probe!(FailedUnsent, batch.identity.is_none());
@@ -54,7 +139,8 @@ impl Producer {
             state.sequences.renew();
         }
         self.hurt(kind, code, was_sent);
-        self.end(index, at, Err(ProduceError { kind, effect, code }));
+        let (batch, last) = self.take_ended(index, at, false)?;
+        Some((batch, last, ProduceError { kind, effect, code }))
     }
 
     /// Gives up the oldest batch of a partition, sealed or not.

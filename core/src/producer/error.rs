@@ -61,6 +61,12 @@ pub enum ProduceErrorKind {
     UnknownTopic,
     /// The broker refused the batch for good, or as often as `retries` allows.
     Refused,
+    /// The broker finds the record invalid and says so of this record (KIP-467): a record without a key for a compacted
+    /// topic, for instance. Other records of its batch may be written if they are sent again.
+    InvalidRecord,
+    /// The broker refused the batch for other records of it, which are told
+    /// [`InvalidRecord`](Self::InvalidRecord). This one may be written if it is sent again.
+    BesideInvalidRecord,
     /// The producer may not write to the topic, or not be idempotent.
     Unauthorized,
     /// The broker finds the batch too large even with one record.
@@ -97,7 +103,10 @@ impl ProduceError {
     pub const fn is_retriable(&self) -> bool {
         matches!(
             self.kind,
-            ProduceErrorKind::TimedOut | ProduceErrorKind::UnknownTopic | ProduceErrorKind::Aborted
+            ProduceErrorKind::TimedOut
+                | ProduceErrorKind::UnknownTopic
+                | ProduceErrorKind::Aborted
+                | ProduceErrorKind::BesideInvalidRecord
         )
     }
 }
@@ -108,6 +117,8 @@ impl fmt::Display for ProduceError {
             ProduceErrorKind::TimedOut => "no acknowledgement before the delivery timeout",
             ProduceErrorKind::UnknownTopic => "the cluster does not know the topic or partition",
             ProduceErrorKind::Refused => "the broker refused the batch",
+            ProduceErrorKind::InvalidRecord => "the broker finds the record invalid",
+            ProduceErrorKind::BesideInvalidRecord => "the broker refused other records of the same batch",
             ProduceErrorKind::Unauthorized => "not authorised",
             ProduceErrorKind::TooLarge => {
                 "the broker finds the record too large (see the topic's max.message.bytes)"

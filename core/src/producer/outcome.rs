@@ -9,8 +9,8 @@ pub struct FlushId(pub u64);
 
 /// Which records of a batch an outcome is about.
 ///
-/// A batch has one outcome, [`Portion::Whole`], unless a broker found it too large and it was split: then it has
-/// several, in any order, which together cover each record once.
+/// A batch has one outcome, [`Portion::Whole`], unless a broker found it too large and it was split, or refused it for
+/// some of its records: then it has several, in any order, which together cover each record once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Portion {
     /// All of them.

@@ -49,8 +49,13 @@ pub enum ProducerOutput {
     Seal(Seal),
     /// A request to send.
     Request(Request),
-    /// What became of a batch.
-    Outcome(Outcome),
+    /// What became of a batch, or of some of its records.
+    Outcome {
+        /// The outcome.
+        outcome: Outcome,
+        /// Why, in the broker's words, if it said so (KIP-467).
+        reason: Option<Str>,
+    },
     /// The batches of this partition up to this one have their outcome and are still in the buffer: drop them with
     /// [`PartitionBuffer::discard`](super::PartitionBuffer::discard).
     Discard {

@@ -187,12 +187,12 @@ impl Producer {
     ///
     /// A gap in a partition's sequence numbers cannot be got over within a transaction: another epoch would be another
     /// transaction.
-    pub(super) fn in_transaction(
+    pub(super) fn in_transaction<'a>(
         &mut self,
         index: PartitionIndex,
         at: usize,
-        answer: Answer,
-    ) -> Option<Answer> {
+        answer: Answer<'a>,
+    ) -> Option<Answer<'a>> {
         let phase = self.source.enlisted().map(|enlisted| enlisted.phase)?;
         if matches!(phase, Phase::Abandoned { keep_sent: false }) && answer.verdict != Verdict::Fatal {
             self.fail(index, at, ProduceErrorKind::Aborted, answer.code);

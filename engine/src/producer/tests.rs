@@ -421,6 +421,30 @@ fn a_batch_that_comes_in_parts_is_done_with_its_last_part() {
     assert_eq!(second.try_get().unwrap().unwrap().offset, Some(90));
 }
 
+#[test]
+fn records_of_a_refused_batch_learn_each_for_itself_why() {
+    let pool = pool(1, 1 << 20, ProducerConfig::default());
+    let record = Record::to("t").value("v");
+    let (first, ..) = place(&pool, &record);
+    let (second, ..) = place(&pool, &record);
+    let part = |first, last, kind| {
+        let error = ProduceError::new(kind, Effect::None, ErrorCode::INVALID_RECORD);
+        Outcome {
+            portion: Portion::Part { first, count: 1, last },
+            result: Err(error),
+            ..acknowledged(0, 0, 0)
+        }
+    };
+    let mut wakers = Vec::new();
+    let words = |words: &str| Some(String::from(words));
+    pool.settle(&part(0, false, ProduceErrorKind::BesideInvalidRecord), None, &mut wakers);
+    pool.settle(&part(1, true, ProduceErrorKind::InvalidRecord), words("it has no key"), &mut wakers);
+    let error = first.try_get().unwrap().unwrap_err();
+    assert!(error.is_retriable(), "{error}");
+    let error = second.try_get().unwrap().unwrap_err();
+    assert!(!error.is_retriable() && error.to_string().contains("it has no key"), "{error}");
+}
+
 fn refused(partition: u32, batch: u64, effect: Effect) -> Outcome {
     let error = ProduceError::new(ProduceErrorKind::Refused, effect, ErrorCode::INVALID_RECORD);
     Outcome { result: Err(error), ..acknowledged(partition, batch, 0) }

@@ -185,8 +185,14 @@ impl<R> Client for AsyncClient<R> {
         Ok(())
     }
 
-    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
-        let (admin, topics) = (self.admin(), convert::new_topic(topic, partitions, replication));
+    fn create_topic_with(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i16,
+        configs: &[(&str, &str)],
+    ) -> Outcome<()> {
+        let (admin, topics) = (self.admin(), convert::new_topic(topic, partitions, replication, configs));
         convert::only(self.executor.block_on(admin.create_topics(topics))?).map(drop)
     }
 

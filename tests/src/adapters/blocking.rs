@@ -147,8 +147,14 @@ impl Client for BlockingClient {
         Ok(())
     }
 
-    fn create_topic(&self, topic: &str, partitions: i32, replication: i16) -> Outcome<()> {
-        let topics = convert::new_topic(topic, partitions, replication);
+    fn create_topic_with(
+        &self,
+        topic: &str,
+        partitions: i32,
+        replication: i16,
+        configs: &[(&str, &str)],
+    ) -> Outcome<()> {
+        let topics = convert::new_topic(topic, partitions, replication, configs);
         convert::only(self.admin().create_topics(topics)?).map(drop)
     }
 

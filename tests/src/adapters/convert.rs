@@ -110,8 +110,14 @@ pub(super) fn assignment(topic: &str, partitions: &[i32]) -> Vec<(String, i32, S
     partitions.iter().map(|&partition| (topic.to_owned(), partition, StartAt::Earliest)).collect()
 }
 
-pub(super) fn new_topic(topic: &str, partitions: i32, replication: i16) -> [NewTopic; 1] {
-    [NewTopic::new(Str::copy_of(topic)).partitions(partitions).replication(replication)]
+pub(super) fn new_topic(
+    topic: &str,
+    partitions: i32,
+    replication: i16,
+    configs: &[(&str, &str)],
+) -> [NewTopic; 1] {
+    let new = NewTopic::new(Str::copy_of(topic)).partitions(partitions).replication(replication);
+    [configs.iter().fold(new, |new, config| new.config(Str::copy_of(config.0), Str::copy_of(config.1)))]
 }
 
 /// The answer about the only topic that was asked about.

@@ -74,6 +74,38 @@ pub(crate) fn little_memory(stage: &Stage) -> Outcome<()> {
     Ok(())
 }
 
+/// A broker refuses a batch for some of its records: each of these learns why, and the others that it was not them.
+pub(crate) fn invalid_records(stage: &Stage) -> Outcome<()> {
+    let topic = stage.topic("compacted");
+    let client = stage.connect()?;
+    client.create_topic_with(&topic, 1, stage.replication(), &[("cleanup.policy", "compact")])?;
+    let settings = ProducerSettings { linger_ms: 60_000, ..ProducerSettings::default() };
+    let producer = client.producer(&settings)?;
+    let keyed = |value: &str| Message::to(&topic).key("k").value(value);
+    // So that the topic is known, and the next records are one batch.
+    let first = producer.enqueue(&keyed("first"))?;
+    producer.flush()?;
+    first.wait()?;
+    let batch = [keyed("0"), Message::to(&topic).value("1"), keyed("2"), Message::to(&topic).value("3")];
+    let pending: Outcome<Vec<_>> = batch.iter().map(|message| producer.enqueue(message)).collect();
+    let _lost = producer.flush();
+    for (place, pending) in pending?.into_iter().enumerate() {
+        let error = pending.wait().err().ok_or("a batch was refused in part")?.to_string();
+        let is_keyless = place % 2 == 1;
+        assert_eq!(error.contains("finds the record invalid"), is_keyless, "record {place}: {error}");
+        assert_eq!(error.contains("other records of the same batch"), !is_keyless, "record {place}: {error}");
+        assert!(
+            error.contains("Compacted topic cannot accept message without key"),
+            "record {place}: {error}"
+        );
+    }
+    // Nothing of it was written, and the producer goes on.
+    producer.enqueue(&keyed("last"))?;
+    producer.close()?;
+    assert_eq!(values(stage, &topic, 2)?, ["first", "last"]);
+    Ok(())
+}
+
 /// Each partitioner puts equal keys into one partition, spreads what has none, and agrees with its family.
 pub(crate) fn partitioners(stage: &Stage) -> Outcome<()> {
     let client = stage.connect()?;

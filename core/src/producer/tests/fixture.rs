@@ -78,6 +78,8 @@ pub(super) struct Fixture {
     /// Requests for a producer id, unless they are answered at once.
     pub(super) id_requests: VecDeque<u64>,
     pub(super) outcomes: Vec<Outcome>,
+    /// The brokers' words for outcomes.
+    pub(super) reasons: Vec<(Outcome, Str)>,
     /// All other outputs.
     pub(super) others: Vec<ProducerOutput>,
     pub(super) give_ids: bool,
@@ -114,6 +116,7 @@ impl Fixture {
             requests: VecDeque::new(),
             id_requests: VecDeque::new(),
             outcomes: Vec::new(),
+            reasons: Vec::new(),
             others: Vec::new(),
             give_ids: true,
             connect: true,
@@ -248,7 +251,10 @@ impl Fixture {
                     other => panic!("{other:?}"),
                 }
             }
-            ProducerOutput::Outcome(outcome) => self.outcomes.push(outcome),
+            ProducerOutput::Outcome { outcome, reason } => {
+                self.outcomes.push(outcome);
+                self.reasons.extend(reason.map(|reason| (outcome, reason)));
+            }
             ProducerOutput::Discard { partition, through } => {
                 if let Some(buffer) = self.buffers.get_mut(partition.0 as usize) {
                     buffer.discard(through);
