@@ -40,11 +40,12 @@ impl ClassicGroup {
         response: &AnyResponse,
     ) -> bool {
         if self.leave.as_ref().is_some_and(|leave| leave.sent == Some(number)) {
-            // Whatever the answer: the coordinator was told.
-            self.leave = None;
-            self.clocks.leave_by = None;
-            self.settle_leave(now);
-            return matches!(response, AnyResponse::LeaveGroup(_));
+            let AnyResponse::LeaveGroup(response) = response else {
+                self.left(now);
+                return false;
+            };
+            self.leave_answered(now, response.error_code);
+            return true;
         }
         if let Some(beat) = self.beat.take_if(|beat| beat.number == number) {
             let AnyResponse::Heartbeat(response) = response else {
@@ -74,12 +75,13 @@ impl ClassicGroup {
             if unsupported && !leave.old_form && self.config.instance_id.is_none() {
                 leave.old_form = true;
                 leave.sent = None;
+                self.settle_leave(now);
+            } else if unsupported || leave.member_id.is_empty() {
+                // Without a word the session ends by itself; and a name alone may be another member's by now.
+                self.left(now);
             } else {
-                // Without a word the session ends by itself.
-                self.leave = None;
-                self.clocks.leave_by = None;
+                self.leave_again(now);
             }
-            self.settle_leave(now);
             return;
         }
         if self.beat.take_if(|beat| beat.number == number).is_some() {
@@ -94,6 +96,34 @@ impl ClassicGroup {
                 self.backoff(now);
             }
         }
+    }
+
+    /// Whatever the answer, the coordinator was told, unless it could not take it in.
+    fn leave_answered(&mut self, now: Instant, code: ErrorCode) {
+        match verdict(Step::Heartbeat, code) {
+            _ if code.is_ok() => self.left(now),
+            Verdict::Rediscover => {
+                self.more.outputs.push_back(MembershipOutput::Rediscover);
+                self.leave_again(now);
+            }
+            Verdict::Backoff => self.leave_again(now),
+            _ => self.left(now),
+        }
+    }
+
+    /// The coordinator may not have been told.
+    fn leave_again(&mut self, now: Instant) {
+        let delay = self.delay();
+        if let Some(leave) = &mut self.leave {
+            (leave.sent, leave.retry_at) = (None, Some(now + delay));
+        }
+        self.settle_leave(now);
+    }
+
+    fn left(&mut self, now: Instant) {
+        self.leave = None;
+        self.clocks.leave_by = None;
+        self.settle_leave(now);
     }
 
     /// The coordinator says that a member is not, or not in this generation, what it says to be: on a commit.

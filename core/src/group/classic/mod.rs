@@ -63,6 +63,8 @@ struct Leave {
     member_id: Str,
     reason: &'static str,
     sent: Option<u64>,
+    /// Not to be said again before.
+    retry_at: Option<Instant>,
     /// The broker knows only the form before version 3.
     old_form: bool,
 }
@@ -92,6 +94,12 @@ pub(super) struct ClassicGroup {
 struct More {
     failures: u32,
     outputs: VecDeque<MembershipOutput>,
+}
+
+impl Leave {
+    fn is_due(&self, now: Instant) -> bool {
+        self.sent.is_none() && self.retry_at.is_none_or(|at| at <= now)
+    }
 }
 
 impl ClassicGroup {
@@ -224,7 +232,8 @@ impl ClassicGroup {
     pub(super) fn ask_timeout(&self) -> Option<Instant> {
         let retry = self.clocks.retry_at.filter(|_| self.wants_to_speak());
         let beat = self.clocks.beat_at.filter(|_| self.beats() && self.beat.is_none());
-        earliest(retry, beat)
+        let leave = self.leave.as_ref().filter(|leave| leave.sent.is_none()).and_then(|leave| leave.retry_at);
+        earliest(earliest(retry, beat), leave)
     }
 
     // Helpers.
@@ -255,7 +264,7 @@ impl ClassicGroup {
     fn send_leave(&mut self, reason: &'static str) {
         let member_id = self.identity.member_id.clone();
         if !member_id.is_empty() || self.config.instance_id.is_some() {
-            self.leave = Some(Leave { member_id, reason, sent: None, old_form: false });
+            self.leave = Some(Leave { member_id, reason, sent: None, retry_at: None, old_form: false });
         }
     }
 
@@ -294,9 +303,12 @@ impl ClassicGroup {
     }
 
     fn backoff(&mut self, now: Instant) {
+        self.clocks.retry_at = Some(now + self.delay());
+    }
+
+    fn delay(&mut self) -> Duration {
         self.more.failures = self.more.failures.saturating_add(1);
-        let delay = self.config.backoff.delay(self.more.failures, &mut self.entropy);
-        self.clocks.retry_at = Some(now + delay);
+        self.config.backoff.delay(self.more.failures, &mut self.entropy)
     }
 
     /// The coordinator was heard.

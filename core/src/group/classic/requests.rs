@@ -22,13 +22,13 @@ impl ClassicGroup {
     /// Whether there is something to say to the coordinator now, or soon.
     pub(in crate::group) fn wants_coordinator(&self, now: Instant) -> bool {
         let due = |at: Option<Instant>| at.is_none_or(|at| at <= now);
-        self.wants_to_leave()
+        self.wants_to_leave(now)
             || (self.wants_to_speak() && due(self.clocks.retry_at))
             || (self.beats() && self.beat.is_none() && due(self.clocks.beat_at))
     }
 
-    fn wants_to_leave(&self) -> bool {
-        self.leave.as_ref().is_some_and(|leave| leave.sent.is_none())
+    fn wants_to_leave(&self, now: Instant) -> bool {
+        self.leave.as_ref().is_some_and(|leave| leave.is_due(now))
     }
 
     /// Whether JoinGroup or SyncGroup is to be sent.
@@ -44,7 +44,7 @@ impl ClassicGroup {
         number: u64,
         joining: impl FnOnce() -> Joining,
     ) -> Option<Ask> {
-        if self.wants_to_leave() {
+        if self.wants_to_leave(now) {
             return self.ask_to_leave(now, number);
         }
         let due = self.clocks.retry_at.is_none_or(|at| at <= now);

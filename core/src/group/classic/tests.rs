@@ -331,6 +331,25 @@ fn closing_waits_for_the_coordinator_no_longer_than_told() {
 }
 
 #[test]
+fn leaving_is_said_until_the_coordinator_takes_it_in() {
+    let mut link = Link::stable(None);
+    link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));
+    link.drain();
+    link.answer(LeaveGroupResponse { error_code: ErrorCode::NOT_COORDINATOR, ..Default::default() });
+    assert_eq!((link.said.as_slice(), link.asked.len()), (&[MembershipOutput::Rediscover][..], 0));
+    assert!(link.group.ask_timeout().is_some_and(|at| at > link.now));
+    link.after(1_000);
+    let (number, _) = link.asked.pop().unwrap();
+    link.group.handle_lost(link.now, number, false);
+    link.drain();
+    assert_eq!(link.asked, [], "after the backoff");
+    link.after(1_000);
+    link.answer(LeaveGroupResponse { error_code: ErrorCode::UNKNOWN_MEMBER_ID, ..Default::default() });
+    assert_eq!(link.group.state(), ClassicState::Closed);
+    assert_eq!((link.group.poll_timeout(), link.group.ask_timeout()), (None, None));
+}
+
+#[test]
 fn an_old_broker_is_told_to_let_go_in_its_own_form() {
     let mut link = Link::stable(None);
     link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));

@@ -11,6 +11,8 @@ pub(in crate::group) enum Verdict {
     Backoff,
     /// Everything is lost: join again, with the same id.
     Fence,
+    /// The member's name is taken, perhaps by itself: give it free and join again; if it still is, it is another's.
+    Release,
     /// The application should know, but it remains a member.
     Tell,
     /// It is for the application to change something.
@@ -25,7 +27,7 @@ pub(in crate::group) const TABLE: &[(E, Verdict)] = &[
     (E::UNKNOWN_MEMBER_ID, Verdict::Fence),
     (E::FENCED_MEMBER_EPOCH, Verdict::Fence),
     (E::TOPIC_AUTHORIZATION_FAILED, Verdict::Tell),
-    (E::UNRELEASED_INSTANCE_ID, Verdict::Fatal),
+    (E::UNRELEASED_INSTANCE_ID, Verdict::Release),
     (E::FENCED_INSTANCE_ID, Verdict::Fatal),
     (E::UNSUPPORTED_ASSIGNOR, Verdict::Fatal),
     (E::INVALID_REQUEST, Verdict::Fatal),

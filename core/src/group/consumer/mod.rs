@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The member makes its own id and keeps it for good. What has been said is not repeated; after any failure, everything
-//! is.
+//! is. A static member that has to join again, be it that the answer to its joining was lost, may still hold its own
+//! name: it gives that free first, under its own id, which does nothing to another member of that name.
 
 mod errors;
 mod requests;
@@ -37,6 +38,11 @@ use super::{
     membership::{Identity, MembershipOutput},
 };
 use crate::{Entropy, Instant, earliest};
+
+/// The epoch of a static member that says that it will be back.
+const AWAY: i32 = -2;
+/// The epoch of a member that leaves for good.
+const GONE: i32 = -1;
 
 /// Partitions by the ids of their topics, in order.
 pub(super) type ById = Vec<(Uuid, Vec<i32>)>;
@@ -64,6 +70,20 @@ struct Flight {
 struct Leave {
     epoch: i32,
     sent: Option<u64>,
+    /// Not to be said again before.
+    retry_at: Option<Instant>,
+    /// Only to be able to join again by its own name: nothing else is said before this is answered.
+    to_return: bool,
+}
+
+impl Leave {
+    const fn new(epoch: i32) -> Self {
+        Self { epoch, sent: None, retry_at: None, to_return: false }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.sent.is_none() && self.retry_at.is_none_or(|at| at <= now)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -91,6 +111,8 @@ pub(super) struct ConsumerMembership {
     clocks: Clocks,
     /// The broker cannot match expressions (version 0).
     without_expressions: bool,
+    /// The coordinator was told to give the member's own name free, and has not taken it in since.
+    released: bool,
     outputs: VecDeque<MembershipOutput>,
 }
 
@@ -110,6 +132,7 @@ impl ConsumerMembership {
             owned: Vec::new(),
             clocks: Clocks::default(),
             without_expressions: false,
+            released: false,
             outputs: VecDeque::new(),
         }
     }
@@ -209,7 +232,7 @@ impl ConsumerMembership {
 
     pub(super) fn ask_timeout(&self) -> Option<Instant> {
         let beat = self.clocks.beat_at.filter(|_| self.flight.is_none() && self.state.is_member());
-        earliest(beat, None)
+        earliest(beat, self.leave.filter(|leave| leave.sent.is_none()).and_then(|leave| leave.retry_at))
     }
 
     // Answers.
@@ -221,7 +244,7 @@ impl ConsumerMembership {
             return false;
         };
         if self.leave.is_some_and(|leave| leave.sent == Some(number)) {
-            self.left(now);
+            self.leave_answered(now, response.error_code);
             return true;
         }
         let Some(flight) = self.flight.take_if(|flight| flight.number == number) else { return true };
@@ -235,6 +258,7 @@ impl ConsumerMembership {
 
     fn handle_beat(&mut self, now: Instant, flight: Flight, response: &ConsumerGroupHeartbeatResponse) {
         self.clocks.failures = 0;
+        self.released = false;
         self.clocks.interval =
             Duration::from_millis(u64::try_from(response.heartbeat_interval_ms).unwrap_or(0))
                 .max(Duration::from_millis(100));
@@ -289,12 +313,18 @@ impl ConsumerMembership {
                     self.outputs.push_back(MembershipOutput::Parted(LostReason::Fenced));
                 }
             }
+            Verdict::Release if self.state == ConsumerState::Joining && !self.released => {
+                self.released = true;
+                self.leave = Some(Leave { to_return: true, ..Leave::new(AWAY) });
+                self.clocks.leave_by = Some(now + self.config.request_timeout);
+                self.clocks.beat_at = None;
+            }
             Verdict::Tell => {
                 self.backoff(now);
                 let error = GroupError::because(GroupStep::Heartbeat, code, message);
                 self.outputs.push_back(MembershipOutput::Trouble(error));
             }
-            Verdict::Fatal => {
+            Verdict::Release | Verdict::Fatal => {
                 self.abandon(now, GroupError::because(GroupStep::Heartbeat, code, message));
             }
         }
@@ -303,7 +333,7 @@ impl ConsumerMembership {
     /// A request will not be answered. `unsupported`: the broker cannot understand it.
     pub(super) fn handle_lost(&mut self, now: Instant, number: u64, unsupported: bool) {
         if self.leave.is_some_and(|leave| leave.sent == Some(number)) {
-            return self.left(now);
+            return if unsupported { self.left(now) } else { self.leave_again(now) };
         }
         let Some(flight) = self.flight.take_if(|flight| flight.number == number) else { return };
         self.said = None;
@@ -328,8 +358,15 @@ impl ConsumerMembership {
         next.is_some()
     }
 
-    /// Begins anew with the same id.
+    /// Begins anew with the same id. What it failed to say of leaving is not to be said any more.
     fn join(&mut self) {
+        if self.leave.take_if(|leave| leave.retry_at.is_some()).is_some() {
+            self.clocks.leave_by = None;
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         self.identity.generation = 0;
         self.owned.clear();
         self.said = None;
@@ -338,13 +375,42 @@ impl ConsumerMembership {
 
     /// Leaves, if the coordinator counts it as a member. A static member says that it will be back, unless it is to leave.
     fn part(&mut self, now: Instant, leave: bool) {
-        if self.identity.generation > 0 || self.flight.is_some() {
-            let epoch = if self.config.instance_id.is_some() && !leave { -2 } else { -1 };
-            self.leave = Some(Leave { epoch, sent: None });
+        let returns = self.leave.is_some_and(|leave| leave.to_return);
+        if self.identity.generation > 0 || self.flight.is_some() || returns {
+            let epoch = if self.config.instance_id.is_some() && !leave { AWAY } else { GONE };
+            self.leave = Some(Leave::new(epoch));
             self.clocks.leave_by = Some(now + self.config.request_timeout);
         }
-        self.join();
+        self.forget();
         self.clocks.beat_at = None;
+    }
+
+    /// Whatever the answer, the coordinator was told, unless it could not take it in.
+    fn leave_answered(&mut self, now: Instant, code: ErrorCode) {
+        match verdict(code) {
+            Verdict::Rediscover => {
+                self.outputs.push_back(MembershipOutput::Rediscover);
+                self.leave_again(now);
+            }
+            Verdict::Backoff => self.leave_again(now),
+            _ => self.left(now),
+        }
+    }
+
+    /// The coordinator may not have been told. One that is a member again tells it by joining.
+    fn leave_again(&mut self, now: Instant) {
+        if self.leave.is_some_and(|leave| leave.to_return) {
+            self.released = false;
+            self.backoff(now);
+        }
+        if self.state.is_member() {
+            return self.left(now);
+        }
+        let delay = self.delay();
+        if let Some(leave) = &mut self.leave {
+            (leave.sent, leave.retry_at) = (None, Some(now + delay));
+        }
+        self.settle_leave(now);
     }
 
     fn left(&mut self, now: Instant) {
@@ -365,8 +431,11 @@ impl ConsumerMembership {
     }
 
     fn backoff(&mut self, now: Instant) {
+        self.clocks.beat_at = Some(now + self.delay());
+    }
+
+    fn delay(&mut self) -> Duration {
         self.clocks.failures = self.clocks.failures.saturating_add(1);
-        let delay = self.config.backoff.delay(self.clocks.failures, &mut self.entropy);
-        self.clocks.beat_at = Some(now + delay);
+        self.config.backoff.delay(self.clocks.failures, &mut self.entropy)
     }
 }

@@ -16,15 +16,14 @@ use crate::{
 impl ConsumerMembership {
     /// Whether there is something to say to the coordinator now.
     pub(in crate::group) fn wants_coordinator(&self, now: Instant) -> bool {
-        self.wants_to_leave() || self.is_due(now)
-    }
-
-    fn wants_to_leave(&self) -> bool {
-        self.leave.is_some_and(|leave| leave.sent.is_none())
+        self.leave.is_some_and(|leave| leave.is_due(now)) || self.is_due(now)
     }
 
     fn is_due(&self, now: Instant) -> bool {
-        self.state.is_member() && self.flight.is_none() && self.clocks.beat_at.is_none_or(|at| at <= now)
+        !self.leave.is_some_and(|leave| leave.to_return)
+            && self.state.is_member()
+            && self.flight.is_none()
+            && self.clocks.beat_at.is_none_or(|at| at <= now)
     }
 
     /// The next request for the coordinator, which is known. `number` will come back with the answer.
@@ -34,7 +33,7 @@ impl ConsumerMembership {
         number: u64,
         subscribed: impl FnOnce() -> Subscribed,
     ) -> Option<Ask> {
-        if let Some(leave) = self.leave.as_mut().filter(|leave| leave.sent.is_none()) {
+        if let Some(leave) = self.leave.as_mut().filter(|leave| leave.is_due(now)) {
             leave.sent = Some(number);
             let request = ConsumerGroupHeartbeatRequest {
                 group_id: self.config.group_id.clone(),

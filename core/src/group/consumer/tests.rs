@@ -200,7 +200,7 @@ fn every_error_does_what_the_table_says() {
         link.ask().unwrap();
         link.refused(code);
         let (state, epoch) = match verdict(code) {
-            Verdict::Fatal => (ConsumerState::Failed, 0),
+            Verdict::Release | Verdict::Fatal => (ConsumerState::Failed, 0),
             Verdict::Fence => (ConsumerState::Joining, 0),
             _ => (ConsumerState::Stable, 3),
         };
@@ -259,4 +259,98 @@ fn an_assignment_that_moves_while_it_is_acknowledged_is_reconciled_again() {
     link.ask().unwrap();
     link.answered(5, Some(&[0, 2]));
     assert_eq!(link.member.state(), ConsumerState::Reconciling);
+}
+
+#[test]
+fn a_static_member_whose_joining_was_not_answered_gives_its_own_name_free() {
+    let mut link = Link::new(Some("name"));
+    link.member.subscribe();
+    let id = link.ask().unwrap().member_id;
+    link.member.handle_lost(link.now, link.number, false);
+    link.after(1_000);
+    assert_eq!(link.ask().unwrap().member_epoch, 0);
+    link.refused(ErrorCode::UNRELEASED_INSTANCE_ID);
+    let release = link.ask().unwrap();
+    assert_eq!((release.member_epoch, &release.member_id), (-2, &id));
+    link.number += 1;
+    let nothing = link.member.ask(link.now, link.number, Subscribed::default);
+    assert!(nothing.is_none(), "what is said next depends on the answer");
+    link.number -= 1;
+    link.answered(-2, None);
+    let again = link.ask().unwrap();
+    assert_eq!((again.member_epoch, again.member_id), (0, id));
+    link.answered(1, None);
+    assert_eq!((link.member.state(), link.said.len()), (ConsumerState::Stable, 0));
+}
+
+#[test]
+fn a_name_that_another_has_is_not_to_be_had() {
+    let mut link = Link::new(Some("name"));
+    link.member.subscribe();
+    link.ask().unwrap();
+    link.refused(ErrorCode::UNRELEASED_INSTANCE_ID);
+    assert_eq!(link.ask().unwrap().member_epoch, -2);
+    link.refused(ErrorCode::FENCED_INSTANCE_ID);
+    assert_eq!(link.ask().unwrap().member_epoch, 0);
+    link.refused(ErrorCode::UNRELEASED_INSTANCE_ID);
+    assert_eq!(link.member.state(), ConsumerState::Failed);
+    assert_eq!(link.ask(), None);
+}
+
+#[test]
+fn a_name_is_given_free_again_if_the_coordinator_did_not_take_it_in() {
+    let mut link = Link::new(Some("name"));
+    link.member.subscribe();
+    link.ask().unwrap();
+    link.refused(ErrorCode::UNRELEASED_INSTANCE_ID);
+    link.ask().unwrap();
+    link.refused(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert_eq!(link.ask(), None, "after the backoff");
+    link.after(1_000);
+    assert_eq!(link.ask().unwrap().member_epoch, 0);
+    link.refused(ErrorCode::UNRELEASED_INSTANCE_ID);
+    assert_eq!(link.ask().unwrap().member_epoch, -2);
+}
+
+#[test]
+fn leaving_is_said_until_the_coordinator_takes_it_in_or_it_took_too_long() {
+    let mut link = Link::stable();
+    link.member.poll_expired(link.now);
+    assert_eq!(link.ask().unwrap().member_epoch, -1);
+    link.refused(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    assert_eq!(link.ask(), None, "after the backoff");
+    assert!(link.member.ask_timeout().is_some_and(|at| at > link.now));
+    link.after(1_000);
+    assert_eq!(link.ask().unwrap().member_epoch, -1);
+    link.refused(ErrorCode::NOT_COORDINATOR);
+    assert_eq!(link.said.last(), Some(&MembershipOutput::Rediscover));
+    link.after(1_000);
+    assert_eq!(link.ask().unwrap().member_epoch, -1);
+    link.member.handle_lost(link.now, link.number, false);
+    link.after(30_000);
+    assert_eq!((link.ask(), link.member.ask_timeout(), link.member.poll_timeout()), (None, None, None));
+}
+
+#[test]
+fn closing_ends_by_its_deadline_though_nobody_takes_it_in() {
+    let mut link = Link::stable();
+    link.member.close(link.now, true, link.now + core::time::Duration::from_secs(5));
+    link.ask().unwrap();
+    link.refused(ErrorCode::NOT_COORDINATOR);
+    assert_eq!(link.member.state(), ConsumerState::Closing);
+    link.after(5_000);
+    assert_eq!(link.member.state(), ConsumerState::Closed);
+}
+
+#[test]
+fn who_is_back_does_not_leave_late() {
+    let mut link = Link::stable();
+    link.member.poll_expired(link.now);
+    link.ask().unwrap();
+    link.refused(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+    link.member.polled();
+    assert_eq!(link.ask().unwrap().member_epoch, 0);
+    link.answered(4, None);
+    link.after(5_000);
+    assert_eq!(link.ask().unwrap().member_epoch, 4);
 }
