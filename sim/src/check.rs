@@ -208,7 +208,7 @@ impl Checker {
 
     fn cluster(&mut self, event: &ClusterEvent) {
         self.grouping(|groups, context| groups.cluster(event, context));
-        self.transactions.cluster(event);
+        self.transactions.cluster(self.findings.now.at, event);
         self.oracle.observe(event, &mut self.values, &mut self.findings);
         match event {
             ClusterEvent::Broker { broker, .. } | ClusterEvent::SessionsDropped { broker } => {

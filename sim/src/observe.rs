@@ -378,6 +378,8 @@ pub struct MemberFacts {
     pub is_static: bool,
     /// Nanoseconds of silence after which it counts as gone, and of a rebalance, together.
     pub patience_ns: u64,
+    /// Nanoseconds after which it leaves if its application does not ask for records.
+    pub max_poll_ns: u64,
 }
 
 /// In an application that consumes in a group.
@@ -415,6 +417,10 @@ pub enum Membering<'a> {
     Holds(&'a TopicPartition, Option<i64>),
     /// It commits everything that was handed out, whether or not it is done with it.
     Commits,
+    /// The application does not ask for records from now on.
+    Idles,
+    /// It does again.
+    Reads,
     /// Closing was begun: nothing is read any more.
     CloseBegan,
     /// Closing ended.

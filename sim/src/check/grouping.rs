@@ -1,6 +1,7 @@
 //! What members of groups are told, deliver and commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use klamm_core::Instant;
 use klamm_protocol::Str;
@@ -33,6 +34,10 @@ struct Member {
     is_gone: bool,
     /// It has left the group.
     has_left: bool,
+    /// Since when its application does not ask for records.
+    idle_since: Option<Instant>,
+    /// Since when it asks for records again.
+    reads_since: Option<Instant>,
     /// The coordinator has taken it for dead, and it is in no generation until it is told of one.
     is_expelled: bool,
 }
@@ -73,6 +78,7 @@ fn place(of: &TopicPartition) -> String {
 
 impl Groups {
     pub(super) fn observe(&mut self, actor: ActorId, what: &Membering<'_>, context: &mut Context<'_>) {
+        let now = context.findings.now.at;
         if let Membering::Made(client, facts) = what {
             self.groups.entry(facts.group.clone()).or_default();
             self.members.insert(actor, Member::new(*client, (*facts).clone()));
@@ -115,6 +121,8 @@ impl Groups {
             Membering::Holds(of, Some(first)) => drop(member.holds.insert((*of).clone(), *first)),
             Membering::Holds(of, None) => drop(member.holds.remove(*of)),
             Membering::Commits => member.commits_early = true,
+            Membering::Idles => member.idle_since = Some(now),
+            Membering::Reads => (member.idle_since, member.reads_since) = (None, Some(now)),
             Membering::CloseBegan => {
                 member.closing_since = Some(context.findings.now.at);
                 member.owned.clear();
@@ -274,8 +282,14 @@ impl Groups {
             return;
         }
         member.is_expelled = true;
-        let patience = std::time::Duration::from_nanos(member.facts.patience_ns);
+        let patience = Duration::from_nanos(member.facts.patience_ns);
         let recovered = context.processes.recovered(member.client, patience);
+        // One whose application is silent for too long has to go.
+        let max_poll = Duration::from_nanos(member.facts.max_poll_ns);
+        if member.idle_since.is_some_and(|since| now >= since + max_poll) {
+            return;
+        }
+        let recovered = recovered.max(member.reads_since.map(|since| since + patience));
         // One that was dropped, and is static, does not leave.
         let is_over = member.closing_since.is_some() || member.is_closed;
         if !is_over && recovered.is_some_and(|recovered| now > recovered) {
@@ -315,7 +329,7 @@ impl Groups {
     /// The run is over: who was closed when nothing was wrong has left.
     pub(super) fn finish(&self, processes: &Processes, findings: &mut Findings) {
         for (actor, member) in &self.members {
-            let patience = std::time::Duration::from_nanos(member.facts.patience_ns);
+            let patience = Duration::from_nanos(member.facts.patience_ns);
             let recovered = processes.recovered(member.client, patience);
             let was_well = member.closing_since.zip(recovered).is_some_and(|(closing, well)| closing > well);
             if was_well
@@ -368,6 +382,8 @@ impl Member {
             is_closed: false,
             is_gone: false,
             has_left: false,
+            idle_since: None,
+            reads_since: None,
             is_expelled: false,
         }
     }

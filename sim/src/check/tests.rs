@@ -1,10 +1,12 @@
 //! Histories made by hand: those that are right pass, and each wrong one is caught.
 
+mod fencing;
 mod fetches;
 mod history;
 mod logs;
 mod producers;
 mod readers;
+mod silence;
 mod whole;
 mod wires;
 

@@ -8,7 +8,9 @@ use klamm_protocol::Str;
 use super::Invariant;
 use super::batch::{Batch, Decoder};
 use super::findings::Findings;
-use crate::observe::{ActorId, ClusterEvent, TopicPartition, Transacting, TransactorFacts, ValueId};
+use crate::observe::{
+    ActorId, ClusterEvent, TopicPartition, Transacting, TransactionPhase, TransactorFacts, ValueId,
+};
 use crate::workload::tag_of;
 
 /// A transaction of an application.
@@ -47,6 +49,8 @@ struct Entry {
 pub(super) struct Transactions {
     facts: BTreeMap<ActorId, TransactorFacts>,
     attempts: BTreeMap<Attempt, Known>,
+    /// When the coordinator decided to commit a transaction of each transactional id.
+    decided: BTreeMap<Str, Vec<Instant>>,
     /// What is committed for groups as part of transactions.
     offsets: BTreeMap<(Str, TopicPartition), i64>,
     /// What is in the logs at the end.
@@ -94,8 +98,8 @@ impl Transactions {
         known.fate = fate;
     }
 
-    /// Who commits is the last to whom an epoch was given: nobody took the id over since the transaction began, but
-    /// the producer itself.
+    /// Who commits is the last to whom an epoch was given: nobody took the id over between the beginning of the
+    /// transaction and the decision to commit it. Its producer may hear of that decision much later.
     fn must_hold_id(&self, attempt: Attempt, findings: &mut Findings) {
         let (Some(known), Some(facts)) = (self.attempts.get(&attempt), self.facts.get(&attempt.0)) else {
             return;
@@ -108,9 +112,12 @@ impl Transactions {
                 && self.facts.get(actor).is_some_and(|other| other.id == facts.id)
                 && other.began > known.began
                 && !other.sent.is_empty()
+                && other.fate == Fate::Committed
         });
-        let committed = others.into_iter().find(|(_, other)| other.fate == Fate::Committed);
-        if let Some((other, _)) = committed {
+        let Some((other, taken_over)) = others.min_by_key(|(_, other)| other.began) else { return };
+        let decided = self.decided.get(&facts.id).into_iter().flatten();
+        let mut in_time = decided.filter(|at| (known.began..=taken_over.began).contains(*at));
+        if in_time.next().is_none() {
             let what = format!(
                 "{} was told to be committed, after {} of another producer with transactional id {} that had begun later",
                 name(attempt),
@@ -121,10 +128,16 @@ impl Transactions {
         }
     }
 
-    pub(super) fn cluster(&mut self, event: &ClusterEvent) {
-        if let ClusterEvent::TransactionalOffset { group, topic, partition, offset, .. } = event {
-            let of = TopicPartition { topic: topic.clone(), partition: *partition };
-            self.offsets.insert((group.clone(), of), *offset);
+    pub(super) fn cluster(&mut self, now: Instant, event: &ClusterEvent) {
+        match event {
+            ClusterEvent::TransactionalOffset { group, topic, partition, offset, .. } => {
+                let of = TopicPartition { topic: topic.clone(), partition: *partition };
+                self.offsets.insert((group.clone(), of), *offset);
+            }
+            ClusterEvent::Transaction { id, phase: TransactionPhase::Committing, .. } => {
+                self.decided.entry(id.clone()).or_default().push(now);
+            }
+            _ => {}
         }
     }
 

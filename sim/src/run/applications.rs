@@ -487,11 +487,12 @@ fn member(kafka: &Kafka, name: &str, line: &MemberLine) -> klamm_engine::GroupCo
 }
 
 fn member_facts(line: &MemberLine) -> MemberFacts {
-    let patience = line.session + line.max_poll;
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     MemberFacts {
         group: Str::from(line.group.to_string()),
         topics: line.topics.iter().map(|topic| Str::from(topic.to_string())).collect(),
         is_static: line.is_static,
-        patience_ns: u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX),
+        patience_ns: nanos(line.session + line.max_poll),
+        max_poll_ns: nanos(line.max_poll),
     }
 }

@@ -392,6 +392,8 @@ fn membering(who: ActorId, what: &Membering<'_>) -> Told {
         Membering::Holds(partition, Some(first)) => format!("works on {first} of {}", of(partition)),
         Membering::Holds(partition, None) => format!("is done with {}", of(partition)),
         Membering::Commits => String::from("commits"),
+        Membering::Idles => String::from("does not ask for records any more"),
+        Membering::Reads => String::from("asks for records again"),
         Membering::CloseBegan => String::from("closes"),
         Membering::Closed => String::from("is closed"),
     };

@@ -164,7 +164,9 @@ impl Inner {
         match action {
             MemberAction::Pace(pace) => {
                 self.hold.set(pace.hold);
-                self.reads.set(pace.read);
+                if self.reads.replace(pace.read) != pace.read {
+                    self.tell(if pace.read { Membering::Reads } else { Membering::Idles });
+                }
             }
             MemberAction::Commit(_) => {
                 self.tell(Membering::Commits);
