@@ -135,17 +135,12 @@ impl Known {
         let in_range =
             |p: &&MetadataResponsePartition| usize::try_from(p.partition_index).is_ok_and(|i| i < count);
         let mut partitions = Vec::new();
-        let mut complete = count > 0;
         for partition in answer.partitions.iter().filter(in_range) {
             let index = known_number(old, numbers, partition.partition_index)
                 .unwrap_or_else(|| numbers.intern(name, partition.partition_index));
             let slot = self.slot(index);
             let news = slot.absorb(partition, version, lineage);
             changed |= news;
-            let usable = slot.partition.as_ref().filter(|partition| is_usable(partition.error));
-            let leader = usable.and_then(|partition| partition.leader);
-            // A broker may name a leader without saying where that is.
-            complete &= leader.is_some_and(|leader| self.brokers.contains_key(&leader));
             partitions.push(index);
             if news {
                 self.moved.add([index]);
@@ -176,7 +171,19 @@ impl Known {
         }
         self.topics
             .insert(name.clone(), Topic { name: name.clone(), id, internal: answer.is_internal, partitions });
-        (changed, complete)
+        (changed, self.is_complete(name))
+    }
+
+    /// Whether a topic is known and each of its partitions has a leader that can be found: a broker may name one
+    /// without saying where that is.
+    pub(super) fn is_complete(&self, name: &str) -> bool {
+        let has_leader = |index: &PartitionIndex| {
+            let usable = self.partition(*index).filter(|partition| is_usable(partition.error));
+            let leader = usable.and_then(|partition| partition.leader);
+            leader.is_some_and(|leader| self.brokers.contains_key(&leader))
+        };
+        let partitions = self.topics.get(name).map_or(&[][..], |topic| &topic.partitions);
+        !partitions.is_empty() && partitions.iter().all(has_leader)
     }
 
     /// Takes the leader that a response named. Returns whether that is news: the epoch must be newer, and it

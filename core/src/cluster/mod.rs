@@ -199,7 +199,7 @@ impl Cluster {
     /// Counts one more owner who wants `topic`; it is asked for at once if it is not known. For a topic that
     /// failed, this begins a new attempt.
     pub fn want_topic(&mut self, topic: &str) {
-        if self.wanted.want(topic, self.known.topics.contains_key(topic)) {
+        if self.wanted.want(topic, self.known.is_complete(topic)) {
             self.refresh.request(Scope::Incomplete { new: true });
         }
     }
@@ -390,7 +390,12 @@ impl Cluster {
         version: i16,
         response: &MetadataResponse,
     ) -> Option<bool> {
+        let before: Vec<BrokerId> = self.known.brokers.keys().copied().collect();
         let mut changed = self.known.absorb_brokers(response)?;
+        if scope != Scope::All && before.iter().any(|id| !self.known.brokers.contains_key(id)) {
+            // It may lead partitions of topics that were not asked about: they have no leader now.
+            self.refresh.request(Scope::All);
+        }
         let deadline = now + self.config.unknown_topic_timeout;
         let everything = self.wanted.all();
         let mut listed = BTreeSet::new();

@@ -63,8 +63,8 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// One more owner; returns whether the topic is to be asked for.
-    pub(super) fn want(&mut self, topic: &str, known: bool) -> bool {
+    /// One more owner; returns whether the topic is to be asked for. `complete`: it is known, and all of its leaders are.
+    pub(super) fn want(&mut self, topic: &str, complete: bool) -> bool {
         let asking = Search::Asking { code: ErrorCode::NONE, was_there: false };
         let name = match self.topics.get_mut(topic) {
             Some(entry) => {
@@ -77,9 +77,9 @@ impl Wanted {
             }
             None => {
                 let name = Str::copy_of(topic);
-                let search = if known { Search::Settled } else { asking };
+                let search = if complete { Search::Settled } else { asking };
                 self.topics.insert(name.clone(), Entry { owners: 1, search });
-                if known {
+                if complete {
                     return false;
                 }
                 name

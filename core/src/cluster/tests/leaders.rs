@@ -5,7 +5,7 @@ use std::{vec, vec::Vec};
 
 use klamm_protocol::{
     ErrorCode, Str, Uuid,
-    messages::metadata::{MetadataResponsePartition, MetadataResponseTopic},
+    messages::metadata::{MetadataResponse, MetadataResponsePartition, MetadataResponseTopic},
 };
 
 use super::world::{World, broker, id, response, topic};
@@ -32,6 +32,35 @@ fn a_leader_of_whom_nobody_says_where_it_is_is_asked_for_again_soon() {
     assert_eq!(world.leader(0), None);
     let (waited, _) = world.asked_later();
     assert!(waited < Duration::from_secs(2), "{waited:?}");
+}
+
+#[test]
+fn leaders_of_other_topics_are_asked_for_when_a_broker_is_gone() {
+    let mut world = World::with_topic(&[(1, 5), (2, 5)]);
+    world.cluster.want_topic("u");
+    let answer = MetadataResponse {
+        brokers: vec![broker(1)],
+        ..response(&[MetadataResponseTopic { topic_id: id(2), ..topic("u", &[(1, 0)]) }])
+    };
+    let asked = world.asked();
+    assert_eq!(asked.topics(), Some(vec!["u"]));
+    world.cluster.handle_response(world.now, asked.number, 12, &answer);
+    assert_eq!((world.leader(0), world.leader(1)), (Some((1, 5)), None));
+    let (waited, asked) = world.asked_later();
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    assert_eq!(asked.topics(), Some(vec!["t", "u"]));
+}
+
+#[test]
+fn a_topic_without_all_its_leaders_is_asked_for_when_it_is_wanted_by_name() {
+    let mut world = World::started();
+    world.cluster.want_all_topics();
+    world.answer_later(&response(&[topic("t", &[(1, 5), (-1, 5)])]));
+    world.outputs();
+    world.cluster.want_topic("t");
+    let (waited, asked) = world.asked_later();
+    assert!(waited < Duration::from_secs(2), "{waited:?}");
+    assert_eq!(asked.topics(), Some(vec!["t"]));
 }
 
 #[test]
