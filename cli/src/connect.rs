@@ -11,7 +11,9 @@ const UNKNOWN_TOPIC: Duration = Duration::from_secs(5);
 
 /// Connects as `cluster` says.
 pub(crate) fn connect(cluster: &args::Cluster) -> Result<Kafka, CliError> {
-    let builder = Kafka::from_settings(&settings::load(cluster)?)
+    let mut settings = settings::load(cluster)?;
+    klamm_auth::provide(&mut settings).map_err(CliError::usage)?;
+    let builder = Kafka::from_settings(&settings)
         .connect_timeout(timeout(cluster))
         .unknown_topic_timeout(timeout(cluster).min(UNKNOWN_TOPIC))
         .max_block(timeout(cluster));

@@ -67,7 +67,8 @@ pub use record::{Record, RecordMetadata, Short, Value};
 pub use security::Tls;
 pub use security::{CredentialRequest, CredentialRequests, Sasl};
 pub use settings::{
-    EffectiveSetting, InvalidSetting, Kind as SettingKind, Scope as SettingScope, Setting, Settings,
+    CredentialProvider, EffectiveSetting, InvalidSetting, Kind as SettingKind, Scope as SettingScope,
+    Setting, Settings,
 };
 pub use transaction::{
     ExactlyOnce, ExactlyOnceBuilder, ExactlyOnceError, Round, Transactional, TransactionalBuilder, Txn,

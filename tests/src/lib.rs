@@ -6,6 +6,7 @@ pub mod cluster;
 mod embedded;
 pub mod hostile;
 pub mod input;
+pub mod oauth;
 pub mod program;
 pub mod real;
 pub mod running;

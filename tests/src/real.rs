@@ -25,11 +25,19 @@ pub struct RealKafkaOptions {
     pub security: String,
     /// Broker properties, as `KEY=VALUE`.
     pub settings: Vec<String>,
+    /// More flags for the brokers' Java, separated by spaces.
+    pub java_options: String,
 }
 
 impl Default for RealKafkaOptions {
     fn default() -> Self {
-        Self { version: "4.2.0".into(), brokers: 1, security: "none".into(), settings: Vec::new() }
+        Self {
+            version: "4.2.0".into(),
+            brokers: 1,
+            security: "none".into(),
+            settings: Vec::new(),
+            java_options: String::new(),
+        }
     }
 }
 
@@ -61,6 +69,9 @@ impl RealKafka {
         command.args(["--security", &options.security, "--timeout", "180"]);
         if !options.settings.is_empty() {
             command.arg("--set").args(&options.settings);
+        }
+        if !options.java_options.is_empty() {
+            command.env("JAVA_TOOL_OPTIONS", &options.java_options);
         }
         if !kept {
             command.args(["--until-exit-of", &process]);

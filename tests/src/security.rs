@@ -6,7 +6,10 @@ use std::time::Duration;
 use klamm_engine::{Mechanism, Sasl, Tls};
 use klamm_sim::EmbeddedCluster;
 use klamm_sim::cluster::SaslUsers;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
+};
 
 use crate::Outcome;
 use crate::cluster::Kind;
@@ -83,11 +86,27 @@ impl Authority {
     /// # Errors
     /// When there is no randomness.
     pub fn issue(&self, name: &str, hosts: &[&str], until: i32) -> Outcome<Identity> {
+        self.issue_for(name, hosts, (2001, until), None)
+    }
+
+    /// Issues a certificate that holds from the beginning of one year to the middle of another, and may serve for one
+    /// purpose or for any.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn issue_for(
+        &self,
+        name: &str,
+        hosts: &[&str],
+        (from, until): (i32, i32),
+        purpose: Option<ExtendedKeyUsagePurpose>,
+    ) -> Outcome<Identity> {
         let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(hosts)?;
         params.distinguished_name.push(DnType::CommonName, name);
-        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(until, 6, 30);
+        params.extended_key_usages.extend(purpose);
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.0)?.pem();
         Ok(Identity { certificate, key: key.serialize_pem() })
@@ -200,6 +219,15 @@ impl Secured {
                     kafka.variable("KAFKA_BOOTSTRAP_SASL_PLAINTEXT").split(',').map(str::to_owned);
                 Ok((addresses.collect(), Box::new(kafka)))
             }
+        }
+    }
+
+    /// The real cluster, if it is one.
+    #[must_use]
+    pub const fn kafka(&self) -> Option<&RealKafka> {
+        match &self.doors {
+            Doors::Embedded(_) => None,
+            Doors::Real(kafka) => Some(kafka),
         }
     }
 

@@ -80,6 +80,17 @@ impl Sasl {
         )
     }
 
+    /// What settings say that want a provider, until there is one.
+    pub(crate) const fn unprovided() -> Self {
+        let config = SaslConfig { mechanism: Mechanism::OAuthBearer, credentials: CredentialSource::Asked };
+        Self { config, desk: None }
+    }
+
+    /// Nobody would answer what it asks for.
+    pub(crate) const fn is_unprovided(&self) -> bool {
+        matches!(self.config.credentials, CredentialSource::Asked) && self.desk.is_none()
+    }
+
     fn password(mechanism: Mechanism, username: impl Into<String>, password: impl Into<Secret>) -> Self {
         let username = Str::from(username.into());
         Self::fixed(mechanism, Password { username, password: password.into(), is_token: false })

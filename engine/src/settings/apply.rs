@@ -7,7 +7,7 @@ use klamm_core::consumer::Isolation;
 use super::Settings;
 use crate::{
     Acks, Compression, ConsumerBuilder, GroupConsumerBuilder, GroupProtocol, Kafka, KafkaBuilder,
-    OffsetReset, ProducerBuilder, Runtime,
+    OffsetReset, ProducerBuilder, Runtime, Sasl,
 };
 
 impl Settings {
@@ -52,7 +52,7 @@ impl<R: Runtime> KafkaBuilder<R> {
             metadata_max_age(settings.millis("metadata.max.age.ms"));
             allow_auto_topic_creation(settings.flag("allow.auto.create.topics"));
             max_block(settings.millis("max.block.ms"));
-            sasl(settings.sasl.clone());
+            sasl(settings.sasl.clone().or_else(|| settings.credential_provider().map(|_| Sasl::unprovided())));
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = &settings.tls {

@@ -47,8 +47,20 @@ pub struct Settings {
     /// By Java's names.
     values: BTreeMap<&'static str, Value>,
     sasl: Option<Sasl>,
+    provider: Option<CredentialProvider>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+}
+
+/// What settings want that the engine does not have: someone who gets credentials from elsewhere. The crate `klamm-auth`
+/// has both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CredentialProvider {
+    /// Tokens of an OAuth endpoint or a file (`sasl.oauthbearer.token.endpoint.url`).
+    Oidc,
+    /// Tokens that are signed with keys of AWS (`sasl.mechanism=AWS_MSK_IAM`).
+    AwsMskIam,
 }
 
 /// A setting that makes no sense: which, its value, and what would.
@@ -59,7 +71,9 @@ pub struct InvalidSetting {
 }
 
 impl InvalidSetting {
-    fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
+    /// A setting that makes no sense for a reason that only a provider of credentials can see: `problem` in words that name
+    /// the setting, and show no secret.
+    pub fn new(name: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { name: name.into(), problem: problem.into() }
     }
 
@@ -139,6 +153,18 @@ impl Settings {
         self.text("group.id")
     }
 
+    /// What has to provide the credentials before a client is built, if the settings do not have them:
+    /// [`provide_sasl`](Self::provide_sasl) hands it over.
+    #[must_use]
+    pub fn credential_provider(&self) -> Option<CredentialProvider> {
+        self.provider.filter(|_| self.sasl.is_none())
+    }
+
+    /// Says how clients with these settings authenticate themselves: in place of what the settings say.
+    pub fn provide_sasl(&mut self, sasl: Sasl) {
+        self.sasl = Some(sasl);
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         match self.values.get(name)? {
             Value::Text(text) => Some(text),
@@ -146,8 +172,10 @@ impl Settings {
         }
     }
 
-    fn secret(&self, name: &str) -> Option<&Secret> {
-        match self.values.get(name)? {
+    /// The value of a setting that is a secret, if it was given: for what provides credentials.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&Secret> {
+        match self.values.get(table::find(name)?.name)? {
             Value::Secret(secret) => Some(secret),
             _ => None,
         }

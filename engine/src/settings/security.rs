@@ -3,7 +3,7 @@
 use klamm_core::sasl::{Mechanism, Secret};
 use klamm_protocol::Str;
 
-use super::{InvalidSetting, Settings, jaas};
+use super::{CredentialProvider, InvalidSetting, Settings, jaas, value::Value};
 use crate::{Password, Sasl};
 
 /// User name, password, token, and whether they are a delegation token's.
@@ -32,7 +32,11 @@ impl Settings {
             return Err(self.idle(name, "SSL or SASL_SSL"));
         }
         if sasl {
-            self.sasl = Some(self.make_sasl()?);
+            self.take_jaas_of_oauth()?;
+            self.provider = self.wanted_provider()?;
+            if self.provider.is_none() {
+                self.sasl = Some(self.make_sasl()?);
+            }
         }
         if tls {
             self.secure_transport()?;
@@ -58,12 +62,7 @@ impl Settings {
             token: self.secret("sasl.oauthbearer.token").cloned(),
             is_token: false,
         };
-        let Some(config) = self.secret("sasl.jaas.config") else { return Ok(given) };
-        let invalid = |why: &str| {
-            InvalidSetting::new("sasl.jaas.config", format!("sasl.jaas.config makes no sense: {why}"))
-        };
-        let text = std::str::from_utf8(config.expose()).map_err(|_| invalid("it is no text"))?;
-        for (name, value) in jaas::options(text).map_err(invalid)? {
+        for (name, value) in self.jaas()? {
             match name.as_str() {
                 "username" => given.username = Some(String::from_utf8_lossy(value.expose()).into_owned()),
                 "password" => given.password = Some(value),
@@ -73,6 +72,59 @@ impl Settings {
             }
         }
         Ok(given)
+    }
+
+    /// The options of the login module.
+    fn jaas(&self) -> Result<Vec<(String, Secret)>, InvalidSetting> {
+        let Some(config) = self.secret("sasl.jaas.config") else { return Ok(Vec::new()) };
+        let invalid = |why: &str| {
+            InvalidSetting::new("sasl.jaas.config", format!("sasl.jaas.config makes no sense: {why}"))
+        };
+        let text = std::str::from_utf8(config.expose()).map_err(|_| invalid("it is no text"))?;
+        jaas::options(text).map_err(invalid)
+    }
+
+    /// Java's older way to say who asks for tokens: settings of their own take precedence.
+    fn take_jaas_of_oauth(&mut self) -> Result<(), InvalidSetting> {
+        let mut extensions = Vec::new();
+        for (name, value) in self.jaas()? {
+            let text = String::from_utf8_lossy(value.expose()).into_owned();
+            let (setting, value) = match name.as_str() {
+                "clientId" => ("sasl.oauthbearer.client.credentials.client.id", Value::Text(text)),
+                "clientSecret" => ("sasl.oauthbearer.client.credentials.client.secret", Value::Secret(value)),
+                "scope" => ("sasl.oauthbearer.scope", Value::Text(text)),
+                other => {
+                    extensions.extend(other.strip_prefix("extension_").map(|name| format!("{name}={text}")));
+                    continue;
+                }
+            };
+            self.values.entry(setting).or_insert(value);
+        }
+        if !extensions.is_empty() {
+            let extensions = Value::Text(extensions.join(","));
+            self.values.entry("sasl.oauthbearer.extensions").or_insert(extensions);
+        }
+        Ok(())
+    }
+
+    /// Who gets the credentials, if they are not in the settings.
+    fn wanted_provider(&self) -> Result<Option<CredentialProvider>, InvalidSetting> {
+        const URL: &str = "sasl.oauthbearer.token.endpoint.url";
+        match self.text("sasl.mechanism") {
+            Some("AWS_MSK_IAM") => Ok(Some(CredentialProvider::AwsMskIam)),
+            Some("OAUTHBEARER") if self.values.contains_key(URL) => {
+                if self.values.contains_key("sasl.oauthbearer.token") {
+                    let problem = format!("{URL} and sasl.oauthbearer.token exclude each other");
+                    return Err(InvalidSetting::new(URL, problem));
+                }
+                Ok(Some(CredentialProvider::Oidc))
+            }
+            _ if self.text("sasl.oauthbearer.method") == Some("oidc") => Err(InvalidSetting::new(
+                URL,
+                format!("sasl.oauthbearer.method=oidc takes sasl.mechanism=OAUTHBEARER and {URL}"),
+            )),
+            _ => Ok(None),
+        }
     }
 
     fn make_sasl(&self) -> Result<Sasl, InvalidSetting> {
@@ -87,7 +139,7 @@ impl Settings {
             let token = given.token.ok_or_else(|| {
                 missing(
                     "sasl.oauthbearer.token",
-                    "the token; for one that expires use Sasl::asking in the program",
+                    "the token, or sasl.oauthbearer.token.endpoint.url for one that expires",
                 )
             })?;
             return Ok(Sasl::oauth_bearer(token));

@@ -59,6 +59,14 @@ const MILLIS: Kind = Kind::Number { min: 0, max: i32::MAX as i64 };
 const BYTES: Kind = Kind::Number { min: 0, max: i32::MAX as i64 };
 const COUNT: Kind = Kind::Number { min: 1, max: i32::MAX as i64 };
 
+/// How Java calls the ways to get a token: its own choice, the two grants, and a file.
+const RETRIEVERS: &[&str] = &[
+    "org.apache.kafka.common.security.oauthbearer.DefaultJwtRetriever",
+    "org.apache.kafka.common.security.oauthbearer.ClientCredentialsJwtRetriever",
+    "org.apache.kafka.common.security.oauthbearer.JwtBearerJwtRetriever",
+    "org.apache.kafka.common.security.oauthbearer.FileJwtRetriever",
+];
+
 macro_rules! table {
     ($($scope:ident { $($name:literal $(| $also:literal)* : $kind:expr, $default:literal => $method:literal;)* })*) => {
         impl Setting {
@@ -91,11 +99,44 @@ table! {
     Security {
         "security.protocol": Kind::Choice(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), "PLAINTEXT" => "";
         "sasl.mechanism" | "sasl.mechanisms":
-            Kind::Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]), "" => "sasl";
+            Kind::Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "" => "sasl";
         "sasl.jaas.config": Kind::Secret, "" => "sasl";
         "sasl.username": Kind::Text, "" => "sasl";
         "sasl.password": Kind::Secret, "" => "sasl";
         "sasl.oauthbearer.token": Kind::Secret, "" => "sasl";
+        "sasl.oauthbearer.token.endpoint.url": Kind::Text, "" => "";
+        "sasl.oauthbearer.method": Kind::Choice(&["default", "oidc"]), "default" => "";
+        "sasl.oauthbearer.grant.type":
+            Kind::Choice(&["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"]),
+            "client_credentials" => "";
+        "sasl.oauthbearer.jwt.retriever.class": Kind::Choice(RETRIEVERS), "" => "";
+        "sasl.oauthbearer.client.credentials.client.id" | "sasl.oauthbearer.client.id": Kind::Text, "" => "";
+        "sasl.oauthbearer.client.credentials.client.secret" | "sasl.oauthbearer.client.secret":
+            Kind::Secret, "" => "";
+        "sasl.oauthbearer.scope": Kind::Text, "" => "";
+        "sasl.oauthbearer.extensions": Kind::Text, "" => "";
+        "sasl.oauthbearer.header.urlencode": Kind::Flag, "false" => "";
+        "sasl.oauthbearer.assertion.algorithm": Kind::Choice(&["RS256", "ES256"]), "RS256" => "";
+        "sasl.oauthbearer.assertion.file": Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.private.key.file": Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.private.key.pem": Kind::Secret, "" => "";
+        "sasl.oauthbearer.assertion.private.key.passphrase": Kind::Secret, "" => "";
+        "sasl.oauthbearer.assertion.template.file" | "sasl.oauthbearer.assertion.jwt.template.file":
+            Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.claim.aud" | "sasl.oauthbearer.assertion.claim.audience":
+            Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.claim.iss" | "sasl.oauthbearer.assertion.claim.issuer":
+            Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.claim.sub" | "sasl.oauthbearer.assertion.claim.subject":
+            Kind::Text, "" => "";
+        "sasl.oauthbearer.assertion.claim.exp.seconds": COUNT, "300" => "";
+        "sasl.oauthbearer.assertion.claim.nbf.seconds": MILLIS, "60" => "";
+        "sasl.oauthbearer.assertion.claim.jti.include": Kind::Flag, "false" => "";
+        "sasl.login.connect.timeout.ms": COUNT, "5000" => "";
+        "sasl.login.read.timeout.ms": COUNT, "8000" => "";
+        "sasl.login.retry.backoff.ms": COUNT, "100" => "";
+        "sasl.login.retry.backoff.max.ms": COUNT, "10000" => "";
+        "https.ca.location": Kind::Text, "" => "";
         "ssl.truststore.location": Kind::Text, "" => "tls";
         "ssl.truststore.password": Kind::Secret, "" => "tls";
         "ssl.truststore.type": Kind::Choice(&["PKCS12", "PEM"]), "" => "tls";

@@ -7,6 +7,7 @@ use klamm_tests::cluster::{ClusterSpec, Kind};
 use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
+mod certificates;
 mod churn;
 mod closest;
 mod group_tool;
@@ -19,6 +20,7 @@ mod reading;
 mod restart;
 mod round_trip;
 mod security;
+mod tokens;
 mod tools;
 mod transactions;
 
@@ -160,6 +162,12 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("sasl", BOTH, security::sasl).within_s(300),
     Scenario::new("wrong_credentials", BOTH, security::wrong_credentials),
     Scenario::new("wrong_certificates", BOTH, security::wrong_certificates),
+    Scenario::new("certificates_that_do_not_hold", EMBEDDED, certificates::embedded).over(TWO),
+    Scenario::new("certificates_that_do_not_hold", REAL, certificates::real).over(TOOL).within_s(300),
+    Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint),
+    Scenario::new("tokens_are_verified", REAL, tokens::verified).over(TOOL).within_s(300),
+    Scenario::new("delegation_tokens", REAL, tokens::delegated).over(TWO).within_s(300),
+    Scenario::new("rights_that_are_lacking", REAL, tokens::denied).over(TWO).within_s(300),
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
     Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),

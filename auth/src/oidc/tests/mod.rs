@@ -1,0 +1,5 @@
+mod assertions;
+mod endpoints;
+mod server;
+mod settings;
+mod tokens;

@@ -1,0 +1,199 @@
+//! Tokens of an endpoint, tokens that real brokers verify, delegation tokens, and what users lack the right to.
+
+use std::time::{Duration, Instant};
+
+use klamm_auth::oidc::{Oidc, TokenError};
+use klamm_engine::{Mechanism, Sasl};
+use klamm_tests::Outcome;
+use klamm_tests::client::{Client, MemberSettings, Message, ProducerSettings, read};
+use klamm_tests::oauth::{CLIENT, Issuer, TokenEndpoint, seconds_since_1970};
+use klamm_tests::real::{RealKafka, RealKafkaOptions};
+use klamm_tests::scenario::Stage;
+use klamm_tests::security::{Credentials, Door, Secured, unsecured_token};
+use klamm_tests::transactions::TransactionalSettings;
+
+fn by(sasl: Sasl) -> Credentials {
+    Credentials { tls: None, sasl: Some(sasl) }
+}
+
+/// Produces and consumes one by one for so long.
+fn transfer(stage: &Stage, client: &dyn Client, name: &str, time: Duration) -> Outcome<()> {
+    let topic = stage.topic(name);
+    client.create_topic(&topic, 1, 1)?;
+    let producer = client.producer(&ProducerSettings::default())?;
+    let mut consumer = client.consumer(&topic, &[0])?;
+    let begun = Instant::now();
+    let mut next = 0_i64;
+    while next == 0 || begun.elapsed() < time {
+        producer.send(&Message::to(&topic).value("v"))?;
+        for record in read(&mut *consumer, 1)? {
+            assert_eq!(record.offset, next, "it skips or repeats");
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Tokens that last for three seconds, from an endpoint: the transfer outlives several of them, and no connection is lost.
+pub(crate) fn of_an_endpoint(stage: &Stage) -> Outcome<()> {
+    let secured = Secured::of(stage.cluster().spec().kind)?;
+    let addresses = secured.bootstrap(Door::SaslPlaintext);
+    let endpoint = TokenEndpoint::start(|| Ok(unsecured_token(seconds_since_1970() + 4)))?;
+    let (id, secret) = CLIENT;
+    let sasl = Oidc::client_credentials(endpoint.url(), id, secret).scope("kafka").serve()?;
+    let client = stage.connect_through(&addresses, by(sasl))?;
+    transfer(stage, &*client, "tokens", Duration::from_secs(9))?;
+    assert_eq!(client.diagnosis(), None, "connections were lost");
+    assert!((3..40).contains(&endpoint.issued()), "{} tokens", endpoint.issued());
+    drop(client);
+
+    let refused = |sasl: Sasl| match stage.connect_through(&addresses, by(sasl)) {
+        Ok(_) => Err("it is open"),
+        Err(error) => Ok(error.to_string()),
+    };
+    let said = refused(Oidc::client_credentials(endpoint.url(), id, "another-secret").serve()?)?;
+    assert!(said.contains("the token endpoint answered 401, invalid_client: who is that?"), "{said}");
+    assert!(!said.contains("another-secret"), "{said}");
+    Ok(())
+}
+
+/// Brokers that verify signature, audience and expiry, as at companies.
+pub(crate) fn verified(stage: &Stage) -> Outcome<()> {
+    let issuer = Issuer::new()?;
+    let keys = std::env::temp_dir().join(format!("klamm-jwks-{}.json", std::process::id()));
+    std::fs::write(&keys, issuer.jwks())?;
+    let url = format!("file://{}", keys.display());
+    let handler = "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler";
+    let kafka = RealKafka::start(
+        "jwks",
+        RealKafkaOptions {
+            security: "sasl-oauth".into(),
+            settings: vec![
+                format!(
+                    "listener.name.sasl_plaintext.oauthbearer.sasl.server.callback.handler.class={handler}"
+                ),
+                format!("sasl.oauthbearer.jwks.endpoint.url={url}"),
+                "sasl.oauthbearer.expected.audience=kafka".into(),
+                "connections.max.reauth.ms=3000".into(),
+            ],
+            java_options: format!(
+                "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={url} \
+                 -Dorg.apache.kafka.sasl.oauthbearer.allowed.files={}",
+                keys.display()
+            ),
+            ..RealKafkaOptions::default()
+        },
+    )?;
+    let addresses: Vec<_> =
+        kafka.variable("KAFKA_BOOTSTRAP_SASL_PLAINTEXT").split(',').map(str::to_owned).collect();
+    let rogue = Issuer::new()?.token("orders", "kafka", 60)?;
+    let elsewhere = issuer.token("orders", "elsewhere", 60)?;
+    let late = issuer.token("orders", "kafka", -60)?;
+    let endpoint = TokenEndpoint::start(move || issuer.token("orders", "kafka", 8))?;
+    let (id, secret) = CLIENT;
+    let sasl = Oidc::client_credentials(endpoint.url(), id, secret).serve()?;
+    let client = stage.connect_through(&addresses, by(sasl))?;
+    transfer(stage, &*client, "verified", Duration::from_secs(8))?;
+    assert_eq!(client.diagnosis(), None, "connections were lost");
+    for token in [rogue, elsewhere, late.clone(), unsecured_token(i64::MAX / 2_000)] {
+        let Err(error) = stage.connect_through(&addresses, by(Sasl::oauth_bearer(token))) else {
+            return Err("any token is taken".into());
+        };
+        let said = error.to_string();
+        assert!(said.contains("the broker does not accept the token: invalid_token"), "{said}");
+    }
+    // The client sees by itself that it is late, and does not bother the broker.
+    let late = TokenEndpoint::start(move || Ok(late.clone()))?;
+    let error = Oidc::client_credentials(late.url(), id, secret).fetch();
+    assert_eq!(error.err(), Some(TokenError::Expired));
+    std::fs::remove_file(keys)?;
+    Ok(())
+}
+
+/// A token that a user made by Apache's tool stands for that user (KIP-48), under both hashes.
+pub(crate) fn delegated(stage: &Stage) -> Outcome<()> {
+    let secured = Secured::of(stage.cluster().spec().kind)?;
+    let kafka = secured.kafka().ok_or("it takes real brokers")?;
+    let profile = format!("{}/SASL_SSL.SCRAM-SHA-256.alice", kafka.variable("KAFKA_CLIENT_PROPERTIES"));
+    let listener = kafka.variable("KAFKA_BOOTSTRAP_SASL_SSL");
+    let made = kafka.tool_elsewhere(
+        "delegation-tokens",
+        listener,
+        &["--command-config", &profile, "--create", "--max-life-time-period", "-1"],
+        &[],
+    )?;
+    let made = String::from_utf8_lossy(&made).into_owned();
+    // Columns: token id, HMAC, owner, and what follows.
+    let line = made.lines().find(|line| line.contains("User:alice")).ok_or_else(|| made.clone())?;
+    let mut columns = line.split_whitespace();
+    let (Some(id), Some(hmac)) = (columns.next(), columns.next()) else { return Err(made.into()) };
+    for mechanism in [Mechanism::ScramSha256, Mechanism::ScramSha512] {
+        let with = |hmac: &str| Credentials {
+            tls: Some(secured.tls()),
+            sasl: Some(Sasl::delegation_token(mechanism, id, hmac)),
+        };
+        let client = stage.connect_through(&secured.bootstrap(Door::SaslSsl), with(hmac))?;
+        let topic = format!("{}{}", kafka.variable("KAFKA_LIMITED_PREFIX"), stage.topic(mechanism.name()));
+        client.create_topic(&topic, 1, 1)?;
+        let refused = client.create_topic(&stage.topic("not-of-alice"), 1, 1);
+        let said = refused.err().ok_or("the token stands for more than alice")?.to_string();
+        assert!(said.contains("TOPIC_AUTHORIZATION_FAILED"), "{said}");
+        let Err(error) = stage.connect_through(&secured.bootstrap(Door::SaslSsl), with("AAAA")) else {
+            return Err("any HMAC is right".into());
+        };
+        assert!(error.to_string().contains("invalid credentials"), "{error}");
+    }
+    Ok(())
+}
+
+/// What a user lacks the right to is told with its name and with what is lacking, and ends nothing else.
+pub(crate) fn denied(stage: &Stage) -> Outcome<()> {
+    let secured = Secured::of(stage.cluster().spec().kind)?;
+    let kafka = secured.kafka().ok_or("it takes real brokers")?;
+    let addresses = secured.bootstrap(Door::SaslPlaintext);
+    let (user, password) =
+        (kafka.variable("KAFKA_SASL_LIMITED_USER"), kafka.variable("KAFKA_SASL_LIMITED_PASSWORD"));
+    let admin = stage.connect_through(&addresses, by(secured.sasl(Mechanism::Plain)))?;
+    let alice = stage.connect_through(&addresses, by(Sasl::plain(user, password)))?;
+    let secret = stage.topic("secret");
+    let own = format!("{}{}", kafka.variable("KAFKA_LIMITED_PREFIX"), stage.topic("own"));
+    admin.create_topic(&secret, 1, 1)?;
+    alice.create_topic(&own, 1, 1)?;
+    let lacks = |what: &str, result: Outcome<()>, told: &[&str]| -> Outcome<()> {
+        let Err(error) = result else { return Err(format!("alice may {what}").into()) };
+        let said = error.to_string();
+        for told in told {
+            assert!(said.contains(told), "{what}: {told} is not told: {said}");
+        }
+        Ok(())
+    };
+    let permission = "lacks the permission (ACL)";
+    let topics = [secret.as_str(), "TOPIC_AUTHORIZATION_FAILED", permission];
+    lacks("create topics", alice.create_topic(&stage.topic("other"), 1, 1), &topics[1..])?;
+    lacks("delete topics", alice.delete_topic(&secret), &topics)?;
+    assert!(!alice.list_topics()?.contains(&secret), "alice sees what is secret");
+    let producer = alice.producer(&ProducerSettings::default())?;
+    lacks("write", producer.send(&Message::to(&secret).value("v")).map(drop), &topics)?;
+    // The same producer goes on elsewhere.
+    producer.send(&Message::to(&own).value("v"))?;
+    let mut consumer = alice.consumer(&secret, &[0])?;
+    lacks("read", consumer.next_batch().map(drop), &topics)?;
+    assert_eq!(read(&mut *alice.consumer(&own, &[0])?, 1)?.len(), 1);
+
+    let group = stage.topic("group");
+    let mut member = alice.member(&MemberSettings::new(&group, &own))?;
+    let mut join = || -> Outcome<()> {
+        while member.next(Duration::from_secs(20))?.is_some() {}
+        Ok(())
+    };
+    let joined = join();
+    let groups = [group.as_str(), "GROUP_AUTHORIZATION_FAILED", permission];
+    lacks("join groups", joined, &groups)?;
+    let id = stage.topic("transactional");
+    let mut transactional = alice.transactional(&TransactionalSettings::new(&id))?;
+    lacks(
+        "have transactions",
+        transactional.init(),
+        &[id.as_str(), "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", permission],
+    )
+}
