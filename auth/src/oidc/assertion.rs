@@ -46,12 +46,14 @@ struct Signed {
     key: Key,
     passphrase: Option<Secret>,
     /// `iss`, `sub` and `aud`.
-    claims: Map<String, Value>,
+    claims: Members,
     valid_for: Duration,
     valid_since: Duration,
     has_id: bool,
     template: Option<PathBuf>,
 }
+
+type Members = Map<String, Value>;
 
 #[derive(Clone)]
 enum Key {
@@ -182,7 +184,7 @@ impl Signed {
             claims.insert(String::from("jti"), json!(BASE64_URL_SAFE_NO_PAD.encode(id)));
         }
         claims.extend(self.claims.clone());
-        let encode = |map: Map<String, Value>| BASE64_URL_SAFE_NO_PAD.encode(Value::Object(map).to_string());
+        let encode = |map: Members| BASE64_URL_SAFE_NO_PAD.encode(Value::Object(map).to_string());
         let mut token = Zeroizing::new(format!("{}.{}", encode(header), encode(claims)));
         let signature = self.sign(token.as_bytes(), &random)?;
         token.push('.');
@@ -191,7 +193,7 @@ impl Signed {
     }
 
     /// Header and claims of the template.
-    fn template(&self) -> Result<(Map<String, Value>, Map<String, Value>), String> {
+    fn template(&self) -> Result<(Members, Members), String> {
         let Some(path) = &self.template else { return Ok((Map::new(), Map::new())) };
         let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut template: Value =

@@ -114,7 +114,8 @@ pub(crate) fn verified(stage: &Stage) -> Outcome<()> {
 pub(crate) fn delegated(stage: &Stage) -> Outcome<()> {
     let secured = Secured::of(stage.cluster().spec().kind)?;
     let kafka = secured.kafka().ok_or("it takes real brokers")?;
-    let profile = format!("{}/SASL_SSL.SCRAM-SHA-256.alice", kafka.variable("KAFKA_CLIENT_PROPERTIES"));
+    let profile =
+        format!("{}/SASL_SSL.SCRAM-SHA-256.alice.properties", kafka.variable("KAFKA_CLIENT_PROPERTIES"));
     let listener = kafka.variable("KAFKA_BOOTSTRAP_SASL_SSL");
     let made = kafka.tool_elsewhere(
         "delegation-tokens",
