@@ -61,6 +61,8 @@ pub struct ConnectionTask {
     /// The codec that was used last, and its level.
     compressor: Option<(Compression, Option<i32>, Compressor)>,
     finished: bool,
+    /// Since when the peer is being told that it is over: for one turn.
+    parting: Option<Instant>,
 }
 
 /// What one turn has for the control plane.
@@ -105,6 +107,7 @@ impl ConnectionTask {
             items: Vec::new(),
             compressor: None,
             finished: false,
+            parting: None,
         }
     }
 
@@ -263,15 +266,18 @@ impl ConnectionTask {
             }
             self.pass_on(now, work);
         }
-        if self.connection.is_closed() && !self.finished {
+        if self.finished {
+            self.parting = None;
+        } else if self.connection.is_closed() {
             self.finish(now);
+            self.parting = self.transport.say_goodbye().then_some(now);
         }
     }
 
     /// When [`drive`](Self::drive) has something to do, even if nothing happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.connection.poll_timeout()
+        self.parting.or_else(|| self.connection.poll_timeout())
     }
 
     /// Ready if [`drive`](Self::drive) has something to do; otherwise the waker is called when it has.
@@ -279,10 +285,11 @@ impl ConnectionTask {
         self.mailbox.poll(context)
     }
 
-    /// Whether the connection is over: close the socket.
+    /// Whether the connection is over: close the socket. One of TLS that ends has one more turn in which its last words
+    /// are written if the socket takes them.
     #[must_use]
     pub const fn is_finished(&self) -> bool {
-        self.finished
+        self.finished && self.parting.is_none()
     }
 
     fn take_item(&mut self, now: Instant, item: Item, work: &mut Work) {

@@ -95,6 +95,15 @@ impl Transport {
         }
     }
 
+    /// The connection is over. Returns whether the peer is to be told, by what is to be written once more.
+    pub(crate) fn say_goodbye(&mut self) -> bool {
+        match self {
+            #[cfg(feature = "tls")]
+            Self::Tls(pipe) => pipe.say_goodbye(),
+            _ => false,
+        }
+    }
+
     /// Ends the connection if it could not be encrypted.
     pub(crate) fn check(&mut self, now: Instant, connection: &mut Connection) {
         #[cfg(feature = "tls")]

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 
 pub(super) const API_VERSIONS: i16 = 18;
 const METADATA: i16 = 3;
+pub(super) const SASL_HANDSHAKE: i16 = 17;
+pub(super) const SASL_AUTHENTICATE: i16 = 36;
 
 /// What a request says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,11 @@ pub(super) struct Asked {
 
 /// Reads one request and returns its header, or `None` at the end of the stream.
 pub(super) fn read_request(stream: &mut impl Read) -> io::Result<Option<Asked>> {
+    Ok(read_whole_request(stream)?.map(|(asked, _)| asked))
+}
+
+/// As [`read_request`], with what follows the fixed part of the header.
+pub(super) fn read_whole_request(stream: &mut impl Read) -> io::Result<Option<(Asked, Vec<u8>)>> {
     let mut length = [0; 4];
     if stream.read(&mut length[..1])? == 0 {
         return Ok(None);
@@ -27,13 +34,15 @@ pub(super) fn read_request(stream: &mut impl Read) -> io::Result<Option<Asked>> 
     }
     let mut head = [0; 8];
     stream.read_exact(&mut head)?;
-    io::copy(&mut stream.take(u64::from(length) - 8), &mut io::sink())?;
+    let mut body = Vec::new();
+    stream.take(u64::from(length) - 8).read_to_end(&mut body)?;
     let [a, b, c, d, e, f, g, h] = head;
-    Ok(Some(Asked {
+    let asked = Asked {
         api_key: i16::from_be_bytes([a, b]),
         version: i16::from_be_bytes([c, d]),
         correlation: i32::from_be_bytes([e, f, g, h]),
-    }))
+    };
+    Ok(Some((asked, body)))
 }
 
 /// A response with its length and correlation id.
@@ -44,16 +53,18 @@ pub(super) fn frame(correlation: i32, body: &[u8]) -> Vec<u8> {
 
 /// The response to `ApiVersions` of a broker that has what a client needs.
 pub(super) fn api_versions(version: i16) -> Vec<u8> {
-    let ranges: [(i16, i16, i16); 9] = [
+    let ranges: [(i16, i16, i16); 11] = [
         (0, 3, 9),
         (1, 4, 12),
         (2, 1, 6),
         (METADATA, 0, 12),
         (10, 0, 4),
+        (SASL_HANDSHAKE, 0, 1),
         (API_VERSIONS, 0, 4),
         (19, 0, 7),
         (20, 0, 6),
         (22, 0, 4),
+        (SASL_AUTHENTICATE, 0, 1),
     ];
     let mut body = vec![0, 0];
     if version >= 3 {
@@ -119,4 +130,23 @@ pub(super) fn lonely_metadata(version: i16, port: u16) -> Vec<u8> {
 /// Whether this asks for metadata.
 pub(super) fn is_metadata(asked: Asked) -> bool {
     asked.api_key == METADATA
+}
+
+/// The response to `SaslHandshake` that takes every mechanism it names.
+pub(super) fn sasl_handshake() -> Vec<u8> {
+    let mut body = vec![0, 0];
+    body.extend(1_i32.to_be_bytes());
+    body.extend(13_i16.to_be_bytes());
+    body.extend(b"SCRAM-SHA-256");
+    body
+}
+
+/// The response to `SaslAuthenticate` of version 1 with a message of the mechanism.
+pub(super) fn sasl_authenticate(message: &[u8]) -> Vec<u8> {
+    let mut body = vec![0, 0];
+    body.extend((-1_i16).to_be_bytes());
+    body.extend(u32::try_from(message.len()).unwrap_or(0).to_be_bytes());
+    body.extend(message);
+    body.extend(0_i64.to_be_bytes());
+    body
 }

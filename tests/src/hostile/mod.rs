@@ -1,8 +1,10 @@
 //! Peers that are no Kafka, or a malicious one: TCP servers that do one wrong thing each.
 
+mod ambush;
 mod frames;
 mod server;
 
+pub use ambush::Ambush;
 pub use server::HostileServer;
 
 /// The one wrong thing that a server does.

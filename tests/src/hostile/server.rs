@@ -30,12 +30,23 @@ impl HostileServer {
     /// # Errors
     /// When there is no such port.
     pub fn start(misbehaviour: Misbehaviour) -> io::Result<Self> {
+        Self::serving(misbehaviour != Misbehaviour::Unreachable, move |stream, port| {
+            serve(stream, misbehaviour, port)
+        })
+    }
+
+    /// Starts a server that does with each connection what `serve` does, if it listens at all.
+    pub(super) fn serving(
+        listens: bool,
+        serve: impl Fn(&TcpStream, u16) -> io::Result<()> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
-        if misbehaviour != Misbehaviour::Unreachable {
+        if listens {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || accept(&listener, &shared, misbehaviour));
+            let serve: Arc<Serve> = Arc::new(serve);
+            thread::spawn(move || accept(&listener, &shared, &serve));
         }
         Ok(Self { address, shared })
     }
@@ -64,7 +75,10 @@ impl Drop for HostileServer {
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>, misbehaviour: Misbehaviour) {
+/// What is done with a connection, given the server's port.
+type Serve = dyn Fn(&TcpStream, u16) -> io::Result<()> + Send + Sync;
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>, serve: &Arc<Serve>) {
     while let Ok((stream, _)) = listener.accept() {
         if shared.ended.load(Ordering::Acquire) {
             return;
@@ -74,9 +88,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, misbehaviour: Misbehavio
             shared.open.lock().unwrap_or_else(PoisonError::into_inner).push(copy);
         }
         let port = listener.local_addr().map_or(0, |address| address.port());
+        let serve = Arc::clone(serve);
         // A connection ends with an error when the client closes it, which is what it should do.
         thread::spawn(move || {
-            let ended = serve(&stream, misbehaviour, port);
+            let ended = serve(&stream, port);
             drop(stream.shutdown(Shutdown::Both));
             ended
         });
@@ -177,12 +192,12 @@ fn drain(stream: &TcpStream) -> io::Result<()> {
     swallow(stream)
 }
 
-fn swallow(mut stream: &TcpStream) -> io::Result<()> {
+pub(super) fn swallow(mut stream: &TcpStream) -> io::Result<()> {
     io::copy(&mut stream, &mut io::sink()).map(drop)
 }
 
 /// Bytes that look random and are the same for the same seed (an xorshift generator).
-fn random_bytes(seed: u64, count: usize) -> Vec<u8> {
+pub(super) fn random_bytes(seed: u64, count: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
         state ^= state << 13;

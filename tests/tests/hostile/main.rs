@@ -4,6 +4,7 @@
 use libtest_mimic::{Arguments, Trial};
 
 mod adapters;
+mod ambushes;
 mod commands;
 mod memory;
 
@@ -11,6 +12,6 @@ fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // What these tests do is wait until time is up.
     arguments.test_threads.get_or_insert(8);
-    let trials: Vec<Trial> = adapters::trials().chain(commands::trials()).collect();
+    let trials: Vec<Trial> = adapters::trials().chain(ambushes::trials()).chain(commands::trials()).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

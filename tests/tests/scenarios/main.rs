@@ -164,7 +164,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("wrong_certificates", BOTH, security::wrong_certificates),
     Scenario::new("certificates_that_do_not_hold", EMBEDDED, certificates::embedded).over(TWO),
     Scenario::new("certificates_that_do_not_hold", REAL, certificates::real).over(TOOL).within_s(300),
-    Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint),
+    Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint).over(TWO),
     Scenario::new("tokens_are_verified", REAL, tokens::verified).over(TOOL).within_s(300),
     Scenario::new("delegation_tokens", REAL, tokens::delegated).over(TWO).within_s(300),
     Scenario::new("rights_that_are_lacking", REAL, tokens::denied).over(TWO).within_s(300),

@@ -30,6 +30,10 @@ pub(crate) struct TlsPipe {
     is_open: bool,
     /// Why nothing can be encrypted any more.
     failure: Option<String>,
+    /// The peer broke the rules of TLS: it is told by an alert, which is all that it is told.
+    is_broken: bool,
+    /// The last words were said.
+    is_parting: bool,
 }
 
 impl TlsPipe {
@@ -42,6 +46,8 @@ impl TlsPipe {
             outgoing: BytesMut::new(),
             is_open: false,
             failure: None,
+            is_broken: false,
+            is_parting: false,
         })
     }
 
@@ -60,7 +66,7 @@ impl TlsPipe {
 
     /// What is to be written to the socket; encrypts what the connection has.
     pub(crate) fn outgoing(&mut self, connection: &mut Connection) -> &mut BytesMut {
-        if self.failure.is_none() {
+        if self.failure.is_none() && !self.is_parting {
             self.failure = self.encrypt(connection).err();
         }
         &mut self.outgoing
@@ -90,6 +96,24 @@ impl TlsPipe {
         }
     }
 
+    /// The connection is over: tells the peer, so that it can tell this end from one that somebody else made of it.
+    /// Returns whether there is something to be written for that.
+    pub(crate) fn say_goodbye(&mut self) -> bool {
+        if std::mem::replace(&mut self.is_parting, true) || self.failure.is_some() {
+            return false;
+        }
+        if self.is_open && !self.is_broken {
+            self.session.send_close_notify();
+        }
+        let mut said = false;
+        while self.session.wants_write() {
+            let mut sink = (&mut self.outgoing).writer();
+            // It writes to memory, and cannot fail.
+            said |= self.session.write_tls(&mut sink).is_ok();
+        }
+        said
+    }
+
     pub(crate) fn take_failure(&mut self) -> Option<String> {
         self.failure.take()
     }
@@ -103,6 +127,7 @@ impl TlsPipe {
             let closed = match self.session.process_new_packets() {
                 Ok(state) => state.peer_has_closed(),
                 Err(error) => {
+                    self.is_broken = true;
                     let why = Str::from(describe(&error, self.is_open));
                     return connection.handle_closed(now, TransportEnd::Insecure(why));
                 }

@@ -248,3 +248,42 @@ fn what_is_large_passes_in_steps() {
     assert!(!pair.connection.is_closed());
     assert!(pair.transport.read_buffer(&mut pair.connection).capacity() < 1 << 20);
 }
+
+#[test]
+fn a_peer_is_told_of_the_end() {
+    let authority = Authority::new("the root");
+    let server = server(&authority.issue("broker", &["localhost"]), None);
+    let mut pair = Pair::new(Tls::new().ca_pem(authority.pem()), "localhost", server);
+    pair.exchange(usize::MAX);
+    pair.connection.close();
+    assert!(pair.transport.say_goodbye());
+    assert!(!pair.transport.say_goodbye(), "it is said once");
+    let outgoing = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+    pair.server.read_tls(&mut &*outgoing).unwrap();
+    assert!(pair.server.process_new_packets().unwrap().peer_has_closed());
+}
+
+#[test]
+fn a_peer_is_told_why_its_certificate_does_not_do() {
+    let server = server(&Authority::new("another").issue("broker", &["localhost"]), None);
+    let mut pair = Pair::new(Tls::new().ca_pem(Authority::new("the root").pem()), "localhost", server);
+    for _ in 0..4 {
+        let sent = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+        pair.server.read_tls(&mut &*sent).unwrap();
+        pair.server.process_new_packets().unwrap();
+        let mut answer = Vec::new();
+        while pair.server.wants_write() {
+            pair.server.write_tls(&mut answer).unwrap();
+        }
+        pair.transport.read_buffer(&mut pair.connection).extend_from_slice(&answer);
+        pair.transport.handle_read(NOW, &mut pair.connection);
+        if pair.connection.is_closed() {
+            break;
+        }
+    }
+    assert!(pair.connection.is_closed() && pair.transport.say_goodbye());
+    let outgoing = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+    pair.server.read_tls(&mut &*outgoing).unwrap();
+    let error = pair.server.process_new_packets().unwrap_err();
+    assert!(error.to_string().contains("UnknownCA"), "{error}");
+}
