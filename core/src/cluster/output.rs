@@ -45,7 +45,9 @@ impl fmt::Display for TopicError {
             ErrorCode::INVALID_TOPIC_EXCEPTION => {
                 f.write_str("the topic name is invalid (1 to 249 of the characters a-z A-Z 0-9 . _ -)")
             }
-            ErrorCode::TOPIC_AUTHORIZATION_FAILED => f.write_str("this client may not use the topic"),
+            ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
+                write!(f, "{}; the user lacks the permission (ACL) to use the topic", self.code)
+            }
             code => code.fmt(f),
         }
     }

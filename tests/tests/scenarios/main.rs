@@ -167,7 +167,6 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint).over(TWO),
     Scenario::new("tokens_are_verified", REAL, tokens::verified).over(TOOL).within_s(300),
     Scenario::new("delegation_tokens", REAL, tokens::delegated).over(TWO).within_s(300),
-    Scenario::new("rights_that_are_lacking", REAL, tokens::denied).over(TWO).within_s(300),
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
     Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),

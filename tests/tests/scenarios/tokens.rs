@@ -1,16 +1,15 @@
-//! Tokens of an endpoint, tokens that real brokers verify, delegation tokens, and what users lack the right to.
+//! Tokens of an endpoint, tokens that real brokers verify, and delegation tokens.
 
 use std::time::{Duration, Instant};
 
 use klamm_auth::oidc::{Oidc, TokenError};
 use klamm_engine::{Mechanism, Sasl};
 use klamm_tests::Outcome;
-use klamm_tests::client::{Client, MemberSettings, Message, ProducerSettings, read};
+use klamm_tests::client::{Client, Message, ProducerSettings, read};
 use klamm_tests::oauth::{CLIENT, Issuer, TokenEndpoint, seconds_since_1970};
 use klamm_tests::real::{RealKafka, RealKafkaOptions};
 use klamm_tests::scenario::Stage;
 use klamm_tests::security::{Credentials, Door, Secured, unsecured_token};
-use klamm_tests::transactions::TransactionalSettings;
 
 fn by(sasl: Sasl) -> Credentials {
     Credentials { tls: None, sasl: Some(sasl) }
@@ -152,56 +151,4 @@ pub(crate) fn delegated(stage: &Stage) -> Outcome<()> {
         assert!(error.to_string().contains("invalid credentials"), "{error}");
     }
     Ok(())
-}
-
-/// What a user lacks the right to is told with its name and with what is lacking, and ends nothing else.
-pub(crate) fn denied(stage: &Stage) -> Outcome<()> {
-    let secured = Secured::of(stage.cluster().spec().kind)?;
-    let kafka = secured.kafka().ok_or("it takes real brokers")?;
-    let addresses = secured.bootstrap(Door::SaslPlaintext);
-    let (user, password) =
-        (kafka.variable("KAFKA_SASL_LIMITED_USER"), kafka.variable("KAFKA_SASL_LIMITED_PASSWORD"));
-    let admin = stage.connect_through(&addresses, by(secured.sasl(Mechanism::Plain)))?;
-    let alice = stage.connect_through(&addresses, by(Sasl::plain(user, password)))?;
-    let secret = stage.topic("secret");
-    let own = format!("{}{}", kafka.variable("KAFKA_LIMITED_PREFIX"), stage.topic("own"));
-    admin.create_topic(&secret, 1, 1)?;
-    alice.create_topic(&own, 1, 1)?;
-    let lacks = |what: &str, result: Outcome<()>, told: &[&str]| -> Outcome<()> {
-        let Err(error) = result else { return Err(format!("alice may {what}").into()) };
-        let said = error.to_string();
-        for told in told {
-            assert!(said.contains(told), "{what}: {told} is not told: {said}");
-        }
-        Ok(())
-    };
-    let permission = "permission (ACL)";
-    let topics = [secret.as_str(), "TOPIC_AUTHORIZATION_FAILED", permission];
-    lacks("create topics", alice.create_topic(&stage.topic("other"), 1, 1), &topics[1..])?;
-    lacks("delete topics", alice.delete_topic(&secret), &topics)?;
-    assert!(!alice.list_topics()?.contains(&secret), "alice sees what is secret");
-    let producer = alice.producer(&ProducerSettings::default())?;
-    lacks("write", producer.send(&Message::to(&secret).value("v")).map(drop), &topics)?;
-    // The same producer goes on elsewhere.
-    producer.send(&Message::to(&own).value("v"))?;
-    let mut consumer = alice.consumer(&secret, &[0])?;
-    lacks("read", consumer.next_batch().map(drop), &topics)?;
-    assert_eq!(read(&mut *alice.consumer(&own, &[0])?, 1)?.len(), 1);
-
-    let group = stage.topic("group");
-    let mut member = alice.member(&MemberSettings::new(&group, &own))?;
-    let mut join = || -> Outcome<()> {
-        while member.next(Duration::from_secs(20))?.is_some() {}
-        Ok(())
-    };
-    let joined = join();
-    let groups = [group.as_str(), "GROUP_AUTHORIZATION_FAILED", permission];
-    lacks("join groups", joined, &groups)?;
-    let id = stage.topic("transactional");
-    let mut transactional = alice.transactional(&TransactionalSettings::new(&id))?;
-    lacks(
-        "have transactions",
-        transactional.init(),
-        &[id.as_str(), "TRANSACTIONAL_ID_AUTHORIZATION_FAILED", permission],
-    )
 }

@@ -285,5 +285,5 @@ fn a_peer_is_told_why_its_certificate_does_not_do() {
     let outgoing = pair.transport.outgoing(&mut pair.connection).unwrap().split();
     pair.server.read_tls(&mut &*outgoing).unwrap();
     let error = pair.server.process_new_packets().unwrap_err();
-    assert!(error.to_string().contains("UnknownCA"), "{error}");
+    assert!(error.to_string().contains("alert: CertificateUnknown"), "{error}");
 }
