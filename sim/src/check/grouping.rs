@@ -289,7 +289,8 @@ impl Groups {
         if member.idle_since.is_some_and(|since| now >= since + max_poll) {
             return;
         }
-        let recovered = recovered.max(member.reads_since.map(|since| since + patience));
+        let back = member.reads_since.map(|since| since + patience);
+        let recovered = recovered.map(|recovered| back.map_or(recovered, |back| back.max(recovered)));
         // One that was dropped, and is static, does not leave.
         let is_over = member.closing_since.is_some() || member.is_closed;
         if !is_over && recovered.is_some_and(|recovered| now > recovered) {

@@ -15,6 +15,12 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
+        let mut life = Self::with_faults();
+        life.after(0, &Observation::Phase(Phase::Healed));
+        life
+    }
+
+    fn with_faults() -> Self {
         let facts = MemberFacts {
             group: "g".into(),
             topics: vec!["t".into()],
@@ -23,7 +29,6 @@ impl Life {
             max_poll_ns: 5_000_000_000,
         };
         let mut life = Self { checker: Checker::new(Bounds::default()), now: Instant::from_millis(1_000) };
-        life.after(0, &Observation::Phase(Phase::Healed));
         life.tells(0, Membering::Made(ClientId(1), &facts));
         life.tells(1, Membering::Assigned { generation: 1, member: "m", partitions: &[] });
         life
@@ -64,4 +69,10 @@ fn one_that_asks_again_has_the_time_to_come_back() {
     let mut life = Life::new();
     let found = life.tells(20, Membering::Idles).tells(9, Membering::Reads).expires(12);
     assert_eq!(found, [Invariant::Heartbeats]);
+}
+
+#[test]
+fn before_the_faults_are_over_anybody_may_be_taken_for_dead() {
+    let mut life = Life::with_faults();
+    assert_eq!(life.tells(1, Membering::Idles).tells(1, Membering::Reads).expires(20), []);
 }
