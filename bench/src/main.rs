@@ -43,6 +43,7 @@ fn run() -> Outcome<()> {
             Scenario::ConsumeGroup => scenarios::consume_group(&flags).await,
             Scenario::Rebalance => scenarios::rebalance(&flags).await,
             Scenario::Idle => scenarios::idle(&flags).await,
+            Scenario::Transactions => scenarios::transactions(&flags).await,
         };
         line.map_err(|error| error.to_string())
     });

@@ -6,9 +6,10 @@ mod groups;
 mod latency;
 mod pace;
 mod produce;
+mod transactions;
 
 use klamm_bench::contract::{Flags, Payload};
-use klamm_tokio::{Acks, Compression, Kafka, Producer};
+use klamm_tokio::{Acks, Compression, Kafka, Producer, ProducerBuilder};
 
 use crate::Outcome;
 
@@ -17,6 +18,7 @@ pub(crate) use end_to_end::end_to_end_latency;
 pub(crate) use groups::{consume_group, idle, rebalance};
 pub(crate) use latency::produce_latency;
 pub(crate) use produce::produce;
+pub(crate) use transactions::transactions;
 
 /// Bytes of a batch when tuned for throughput.
 const TUNED_BATCH_BYTES: usize = 1_000_000;
@@ -30,6 +32,11 @@ async fn connect(flags: &Flags) -> Outcome<Kafka> {
 }
 
 fn producer(flags: &Flags, kafka: &Kafka) -> Outcome<Producer> {
+    Ok(producing(flags, kafka.producer())?.build()?)
+}
+
+/// Sets what the flags say of producing.
+fn producing(flags: &Flags, builder: ProducerBuilder) -> Outcome<ProducerBuilder> {
     let acks = match flags.text("acks", "all") {
         "all" => Acks::All,
         "1" => Acks::Leader,
@@ -45,7 +52,7 @@ fn producer(flags: &Flags, kafka: &Kafka) -> Outcome<Producer> {
         other => return Err(format!("--compression {other}: none, gzip, snappy, lz4 or zstd").into()),
     };
     let idempotent = acks == Acks::All && flags.text("idempotent", "true") == "true";
-    let mut builder = kafka.producer().acks(acks).idempotent(idempotent).compression(compression);
+    let mut builder = builder.acks(acks).idempotent(idempotent).compression(compression);
     if flags.tuned() {
         builder = builder
             .batch_size(TUNED_BATCH_BYTES)
@@ -55,7 +62,7 @@ fn producer(flags: &Flags, kafka: &Kafka) -> Outcome<Producer> {
     if let Some(linger) = flags.linger()? {
         builder = builder.linger(linger);
     }
-    Ok(builder.build()?)
+    Ok(builder)
 }
 
 fn payload(flags: &Flags) -> Outcome<Payload> {

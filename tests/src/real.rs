@@ -156,6 +156,17 @@ impl RealKafka {
     }
 }
 
+impl RealKafka {
+    /// A program of the folder `java` beside this one, with the classes of this cluster's version. It gets its arguments from
+    /// whoever starts it.
+    #[must_use]
+    pub fn java(&self, source: &str) -> Command {
+        let mut command = harness("tool", &self.name);
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("java").join(source));
+        command
+    }
+}
+
 /// Why real brokers cannot be started on this machine, or `None` when they can.
 ///
 /// With `KLAMM_REQUIRE_KAFKA=1` this always is `None`: then a machine without Java fails the tests that need it.

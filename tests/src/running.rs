@@ -1,4 +1,4 @@
-//! The command-line tool while it runs: a process that can be listened to and killed.
+//! The command-line tool, or another program, while it runs: a process that can be listened to and killed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use crate::Outcome;
 use crate::program;
 
-/// A run of the tool that goes on. Killed when it is dropped.
+/// A run of a program that goes on. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     process: Child,
@@ -24,7 +24,16 @@ impl Running {
     /// When it cannot be started.
     pub fn start(arguments: &[&str], heard: impl FnMut(&[u8]) + Send + 'static) -> Outcome<Self> {
         let mut command = Command::new(program::path()?);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments);
+        Self::start_command(command, heard)
+    }
+
+    /// The same with any program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_command(mut command: Command, heard: impl FnMut(&[u8]) + Send + 'static) -> Outcome<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let process = command.spawn()?;
         let errors = Arc::new(Mutex::new(Vec::new()));
         let mut running = Self { process, listeners: Vec::new(), errors };
@@ -51,15 +60,24 @@ impl Running {
     /// # Errors
     /// When it cannot be signalled.
     pub fn end(&mut self, signal: &str) -> Outcome<ExitStatus> {
-        let id = self.process.id().to_string();
-        if !Command::new("kill").args([&format!("-{signal}"), &id]).status()?.success() {
-            return Err(format!("it cannot be signalled; it said: {:?}", self.errors()).into());
-        }
+        self.signal(signal)?;
         let status = self.process.wait()?;
         for listener in self.listeners.drain(..) {
             listener.join().map_err(|_| "a listening thread panicked")?;
         }
         Ok(status)
+    }
+
+    /// Sends it a signal by name.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn signal(&self, signal: &str) -> Outcome<()> {
+        let id = self.process.id().to_string();
+        if !Command::new("kill").args([&format!("-{signal}"), &id]).status()?.success() {
+            return Err(format!("it cannot be signalled; it said: {:?}", self.errors()).into());
+        }
+        Ok(())
     }
 
     /// Whether it has ended by itself.

@@ -19,6 +19,8 @@ pub enum Scenario {
     Rebalance,
     /// What a member costs to which nothing comes.
     Idle,
+    /// Transactions one after another, each from its begin to its commit.
+    Transactions,
 }
 
 impl Scenario {
@@ -33,6 +35,7 @@ impl Scenario {
             Self::ConsumeGroup => "consume-group",
             Self::Rebalance => "rebalance",
             Self::Idle => "idle",
+            Self::Transactions => "transactions",
         }
     }
 }
@@ -49,6 +52,7 @@ impl FromStr for Scenario {
             Self::ConsumeGroup,
             Self::Rebalance,
             Self::Idle,
+            Self::Transactions,
         ];
         all.into_iter()
             .find(|scenario| scenario.name() == text)

@@ -1,5 +1,7 @@
 //! What the application wants.
 
+use alloc::vec::Vec;
+
 use klamm_protocol::ErrorCode;
 
 use super::{
@@ -46,6 +48,7 @@ impl Transaction {
                     probe!(TransactionLeftOpen);
                     self.give_up();
                 }
+                self.supersede_begins();
                 self.waiting.start.push(wait);
             }
             TransactionCommand::SendOffsets { offsets, .. } if offsets.is_empty() => {
@@ -73,6 +76,18 @@ impl Transaction {
                 self.dialogue.succeeded();
                 self.waiting.end = Some(wait);
             }
+        }
+    }
+
+    /// Who waited for an earlier transaction to begin does not any more: there is one at a time, and served first it would
+    /// be open with nobody to end it, so that the one behind it would never begin.
+    fn supersede_begins(&mut self) {
+        let (begins, others) =
+            self.waiting.start.drain(..).partition(|wait| wait.step == TransactionStep::Begin);
+        self.waiting.start = others;
+        for wait in Vec::into_iter(begins) {
+            let kind = TransactionErrorKind::Misuse;
+            self.answer(wait.operation, Err(TransactionError::new(kind, wait.step, ErrorCode::NONE)));
         }
     }
 

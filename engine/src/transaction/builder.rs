@@ -23,7 +23,8 @@ impl TransactionalBuilder {
     }
 
     /// After how long the coordinator aborts a transaction that was not ended (`transaction.timeout.ms`). Default: 60 s.
-    /// Brokers allow 15 min if nothing else was configured.
+    /// Brokers allow 15 min if nothing else was configured. Those before 4.0 fence a producer that was too late, as they
+    /// do Java's: another one has to be made with its transactional id.
     pub const fn transaction_timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use klamm_core::{
     Effect,
     consumer::StartAt,
-    group::{CommitError, CommitErrorKind, CommitOffset, TopicPartition},
+    group::{CommitError, CommitErrorKind, CommitOffset, GroupMetadata, TopicPartition},
     planted,
     transaction::TransactionError,
 };
@@ -207,7 +207,7 @@ impl ExactlyOnce {
     ) -> Result<Round, ExactlyOnceError<E>> {
         self.settle().await?;
         // Whoever waits for the partitions gets them when the transaction has ended.
-        let (batches, _revocation) = self.read().await.map_err(ExactlyOnceError::Read)?;
+        let (batches, group, _revocation) = self.read().await.map_err(ExactlyOnceError::Read)?;
         let mut offsets = BTreeMap::new();
         for batch in &batches {
             let partition = (batch.topic().clone(), batch.partition());
@@ -219,7 +219,6 @@ impl ExactlyOnce {
             };
             offsets.insert(partition, offset);
         }
-        let group = self.consumer.group_metadata();
         let txn = self.transactional.begin().await.map_err(ExactlyOnceError::Transaction)?;
         if let Err(error) = work(&txn, &batches).await {
             // What the work was told may be no more than that the transaction failed.
@@ -317,18 +316,27 @@ impl ExactlyOnce {
     }
 
     /// Waits for records, and takes what else is there. Ends early when partitions are to be given up.
-    async fn read(&self) -> Result<(Vec<GroupBatch>, Option<Revocation>), GroupReadError> {
+    ///
+    /// With them comes who the member was before it had the first of them: once the group has gone on without it, it may
+    /// be another one at any moment, whose commits are taken, while these records are somebody else's.
+    async fn read(
+        &self,
+    ) -> Result<(Vec<GroupBatch>, Option<GroupMetadata>, Option<Revocation>), GroupReadError> {
         let mut batches = Vec::new();
+        let mut member = None;
         loop {
+            if batches.is_empty() {
+                member = self.consumer.group_metadata();
+            }
             let event = match self.consumer.try_next() {
                 Some(event) => event?,
                 None if batches.is_empty() => self.consumer.next().await?,
-                None => return Ok((batches, None)),
+                None => return Ok((batches, member, None)),
             };
             match event {
                 GroupEvent::Batch(batch) => batches.push(batch),
                 GroupEvent::Revoking(revocation) if !batches.is_empty() => {
-                    return Ok((batches, Some(revocation)));
+                    return Ok((batches, member, Some(revocation)));
                 }
                 // What was read of lost partitions is another member's business.
                 GroupEvent::Lost { partitions, .. } => {
@@ -337,7 +345,7 @@ impl ExactlyOnce {
                 _ => {}
             }
             if batches.len() >= self.max_batches {
-                return Ok((batches, None));
+                return Ok((batches, member, None));
             }
         }
     }

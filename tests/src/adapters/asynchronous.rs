@@ -171,7 +171,13 @@ impl<R> Client for AsyncClient<R> {
             .isolation(Isolation::ReadCommitted)
             .auto_commit(None)
             .build()?;
-        let mut copy = self.kafka.exactly_once(transactional_id, consumer).max_batches(2).build()?;
+        let mut copy = self
+            .kafka
+            .exactly_once(transactional_id, consumer)
+            .max_batches(2)
+            // What a dead member leaves open holds up readers for so long.
+            .transaction_timeout(Duration::from_secs(10))
+            .build()?;
         while !is_over() {
             let step = copy.step(async |txn, batches| {
                 for message in batches.iter().flat_map(|batch| convert::copies(batch, to)) {

@@ -8,10 +8,12 @@ use klamm_tests::scenario::Scenario;
 use libtest_mimic::Arguments;
 
 mod certificates;
+mod chain;
 mod churn;
 mod closest;
 mod group_tool;
 mod groups;
+mod hanging;
 mod java_groups;
 mod member_streams;
 mod members;
@@ -66,6 +68,14 @@ const TRANSACTIONAL: &[ClusterSpec] = &[
     ClusterSpec::new(Kind::Real, "0.11.0.3"),
     ClusterSpec::new(Kind::Real, "2.8.2"),
     ClusterSpec::new(Kind::Real, "3.9.1"),
+];
+
+/// Those that take records of a transaction without asking its coordinator; the last one where it is told not to.
+const UNVERIFYING: &[ClusterSpec] = &[
+    ClusterSpec::new(Kind::Embedded, "2.8"),
+    ClusterSpec::new(Kind::Embedded, "3.3"),
+    ClusterSpec::new(Kind::Real, "2.8.2"),
+    ClusterSpec::new(Kind::Real, "3.9.1").alone(),
 ];
 
 /// Around the version that gave the messages of SASL their headers.
@@ -157,6 +167,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("copy_exactly_once", TRANSACTIONAL, transactions::copy_exactly_once)
         .over(TOOL)
         .within_s(300),
+    Scenario::new("hanging_transaction_is_aborted", UNVERIFYING, hanging::aborted).over(TOOL).within_s(300),
     Scenario::new("tls", BOTH, security::tls),
     Scenario::new("mutual_tls", BOTH, security::mutual_tls),
     Scenario::new("sasl", BOTH, security::sasl).within_s(300),
@@ -172,6 +183,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
     Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
     Scenario::new("churn_by_coordinator", CHURNED, churn::by_coordinator).over(TOOL).within_s(400),
+    Scenario::new("chain", TRIOS, chain::classic).over(TOOL).within_s(600),
+    Scenario::new("chain_with_java", TRIOS, chain::with_java).over(TOOL).with_java().within_s(600),
     Scenario::new("tool_copies_exactly_once", BOTH, transactions::tool_copies).over(TOOL).within_s(300),
     Scenario::new("java_group_resumes", BOTH, java_groups::resumes).over(TOOL).with_java().within_s(300),
     Scenario::new("java_shares_with_klamm", BOTH, java_groups::shares_with_klamm)
@@ -186,6 +199,9 @@ const SCENARIOS: &[Scenario] = &[
 ];
 
 fn main() -> std::process::ExitCode {
+    if let Some(code) = chain::member() {
+        return code;
+    }
     if let Some(reason) = klamm_tests::real::why_unavailable() {
         // Nobody is to take a run without real brokers for one with them.
         drop(writeln!(std::io::stderr(), "SKIPPED: the scenarios on real Kafka, because {reason}"));
@@ -193,6 +209,12 @@ fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // Scenarios mostly wait, for brokers that start and stop.
     arguments.test_threads.get_or_insert(4);
-    let trials = SCENARIOS.iter().copied().map(churn::in_time).flat_map(Scenario::trials).collect();
+    let trials = SCENARIOS
+        .iter()
+        .copied()
+        .map(churn::in_time)
+        .map(chain::in_time)
+        .flat_map(Scenario::trials)
+        .collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -88,6 +88,25 @@ fn sequences_go_on_under_the_same_epoch_and_begin_anew_under_another() {
     assert_eq!(sequences, [(0, 0), (0, 1), (1, 0)]);
 }
 
+/// What was added to the transaction before is not in this one: written all the same, it would hang.
+#[test]
+fn rule_7_each_transaction_adds_its_partitions_anew() {
+    let mut f = open(1, false);
+    for transaction in 1..=3 {
+        f.append(0, "a");
+        f.drain();
+        assert!(f.requests.is_empty());
+        assert_eq!(enrolments(&f).len(), transaction);
+        f.producer.handle_enrolled(f.now, &[PartitionIndex(0)]);
+        f.drain();
+        f.answer_next(&ok(0, 0));
+        f.producer.drain(f.now);
+        f.drain();
+        assert!(is_drained(&f));
+        f.producer.begin_transaction(id(0), false);
+    }
+}
+
 #[test]
 fn nothing_follows_a_failure() {
     let mut f = open(2, false);

@@ -117,3 +117,34 @@ fn an_answer_to_something_else_costs_the_connection_and_nothing_more() {
     f.serve();
     assert_eq!(f.result(commit), Some(Ok(())));
 }
+
+/// A coordinator that fails at something may have done it before.
+#[test]
+fn rule_8_an_unknown_error_leaves_the_commit_in_doubt() {
+    for offered in [V1, V2] {
+        let mut f = Fixture::with_partitions(offered, 1);
+        let commit = f.start(C::Commit);
+        f.reply(ErrorCode::UNKNOWN_SERVER_ERROR);
+        assert!(f.asked.is_empty(), "it pauses");
+        f.pass(LIMIT);
+        let error = f.result(commit).unwrap().unwrap_err();
+        assert_eq!((error.kind, error.effect), (TransactionErrorKind::InDoubt, Effect::Unknown));
+    }
+}
+
+/// A begin that nobody waits for any more must not take the place of the next one.
+#[test]
+fn a_begin_that_was_given_up_does_not_hold_up_the_next() {
+    let mut f = Fixture::new(V1);
+    let first = f.start(C::Begin);
+    let second = f.start(C::Begin);
+    assert_eq!(f.result(first).unwrap().unwrap_err().kind, TransactionErrorKind::Misuse);
+    let third = f.start(C::Begin);
+    f.serve();
+    assert_eq!(f.result(third), Some(Ok(())));
+    assert!(f.result(second).unwrap().is_err());
+    // What was begun unheard is given up by the next.
+    let fourth = f.start(C::Begin);
+    f.serve();
+    assert_eq!(f.result(fourth), Some(Ok(())));
+}

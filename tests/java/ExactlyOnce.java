@@ -1,0 +1,76 @@
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * A member of a group that copies a topic exactly once, as Kafka's documentation has it, until it is killed.
+ * Arguments: bootstrap, group, group.protocol, transactional.id, source, target.
+ */
+public class ExactlyOnce {
+    public static void main(String[] args) {
+        Properties common = new Properties();
+        common.put("bootstrap.servers", args[0]);
+        Properties reading = new Properties();
+        reading.putAll(common);
+        reading.put("group.id", args[1]);
+        reading.put("group.protocol", args[2]);
+        if (args[2].equals("classic")) {
+            reading.put("session.timeout.ms", "6000");
+            reading.put("heartbeat.interval.ms", "500");
+        }
+        reading.put("isolation.level", "read_committed");
+        reading.put("enable.auto.commit", "false");
+        reading.put("auto.offset.reset", "earliest");
+        reading.put("max.poll.records", "200");
+        Properties writing = new Properties();
+        writing.putAll(common);
+        writing.put("transactional.id", args[3]);
+        writing.put("transaction.timeout.ms", "10000");
+        try (var consumer = new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+                var producer = new KafkaProducer<>(writing, new ByteArraySerializer(), new ByteArraySerializer())) {
+            producer.initTransactions();
+            consumer.subscribe(List.of(args[4]));
+            while (true) copy(consumer, producer, args[5]);
+        }
+    }
+
+    static void copy(KafkaConsumer<byte[], byte[]> consumer, KafkaProducer<byte[], byte[]> producer, String target) {
+        var records = consumer.poll(Duration.ofSeconds(1));
+        if (records.isEmpty()) return;
+        try {
+            producer.beginTransaction();
+            for (ConsumerRecord<byte[], byte[]> r : records) {
+                producer.send(new ProducerRecord<>(target, r.partition(), r.key(), r.value()));
+            }
+            Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
+            for (TopicPartition partition : records.partitions()) {
+                var own = records.records(partition);
+                offsets.put(partition, new OffsetAndMetadata(own.get(own.size() - 1).offset() + 1));
+            }
+            producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
+            producer.commitTransaction();
+        } catch (ProducerFencedException e) {
+            throw e;
+        } catch (KafkaException e) {
+            producer.abortTransaction();
+            var committed = consumer.committed(consumer.assignment());
+            for (TopicPartition partition : consumer.assignment()) {
+                OffsetAndMetadata offset = committed.get(partition);
+                if (offset == null) consumer.seekToBeginning(List.of(partition));
+                else consumer.seek(partition, offset.offset());
+            }
+        }
+    }
+}
