@@ -165,7 +165,9 @@ impl Lookups {
         if is_elsewhere(code) {
             self.outputs.push_back(LookupOutput::Rediscover);
         }
-        if is_passing(code) {
+        // The member joins again by itself, and may ask then. What it looked up for an assignment is void.
+        let comes_back = code == ErrorCode::UNKNOWN_MEMBER_ID && matches!(id, LookupId::Operation(_));
+        if is_passing(code) || comes_back {
             lookup.retry(now, self.backoff, entropy);
         } else {
             self.fail(id, CommitErrorKind::Refused);

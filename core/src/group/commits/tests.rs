@@ -217,6 +217,34 @@ fn an_offset_that_a_transaction_may_change_is_waited_for() {
     assert_eq!(lookups.poll(), Some(LookupOutput::Done(id, Ok(found))));
 }
 
+/// A member that the group has gone on without joins again: who asks through it is not told of that.
+#[test]
+fn a_look_up_outlives_a_membership() {
+    let mut lookups = Lookups::new("g".into(), Backoff::RETRY);
+    let mut entropy = Entropy::new(1);
+    let (asked, adoption) = (LookupId::Operation(OperationId(1)), LookupId::Adoption(1));
+    let group = OffsetFetchResponseGroup {
+        group_id: "g".into(),
+        error_code: ErrorCode::UNKNOWN_MEMBER_ID,
+        ..Default::default()
+    };
+    let refusal = OffsetFetchResponse { groups: alloc::vec![group], ..Default::default() };
+    lookups.push(asked, [partition(0)], NOW + TIMEOUT);
+    drop(lookups.ask(NOW, 1, None, TIMEOUT).unwrap());
+    lookups.handle_response(NOW, 1, &refusal, &mut entropy);
+    assert_eq!(lookups.poll(), None);
+    assert!(lookups.ask(NOW + Duration::from_secs(1), 2, None, TIMEOUT).is_some());
+    lookups.handle_timeout(NOW + TIMEOUT);
+    let Some(LookupOutput::Done(_, Err(error))) = lookups.poll() else { panic!("it has a deadline") };
+    assert_eq!((error.kind, error.code), (CommitErrorKind::TimedOut, ErrorCode::UNKNOWN_MEMBER_ID));
+
+    lookups.push(adoption, [partition(0)], Instant::MAX);
+    drop(lookups.ask(NOW, 3, None, TIMEOUT).unwrap());
+    lookups.handle_response(NOW, 3, &refusal, &mut entropy);
+    let Some(LookupOutput::Done(id, Err(error))) = lookups.poll() else { panic!("it is void") };
+    assert_eq!((id, error.kind), (adoption, CommitErrorKind::Refused));
+}
+
 #[test]
 fn older_brokers_are_asked_in_their_own_form() {
     let mut lookups = Lookups::new("g".into(), Backoff::RETRY);
