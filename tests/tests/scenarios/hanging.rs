@@ -1,8 +1,6 @@
 //! A transaction that hangs: its records are in a partition, and no coordinator knows that they are. Brokers before 3.6 take
 //! such records from whoever produces without adding the partition first.
 
-use std::time::Duration;
-
 use klamm_engine::Compression;
 use klamm_protocol::RecordBytes;
 use klamm_protocol::messages::find_coordinator::FindCoordinatorRequest;
@@ -39,7 +37,7 @@ fn hang(address: &str, id: &str, topic: &str) -> Outcome<i64> {
                 break answer;
             }
         }
-        std::thread::sleep(Duration::from_millis(100));
+        std::thread::yield_now();
     };
     let mut encoder = BatchEncoder::new(BatchLimits { target_bytes: 1 << 20, max_bytes: 1 << 20 });
     let record = RecordRef { key: None, value: Some(b"hangs"), headers: &[], timestamp: 1_000 };

@@ -110,7 +110,7 @@ impl Ledger {
                 Ok(batch) => batch.iter().try_for_each(|record| books.read(record)),
                 Err(error) => Err(error.to_string()),
             };
-            books.failure = books.failure.take().or(outcome.err());
+            books.failure = books.failure.take().or_else(|| outcome.err());
             drop(books);
             self.0.1.notify_all();
         }
