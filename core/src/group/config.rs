@@ -59,6 +59,9 @@ pub struct GroupConfig {
     pub backoff: Backoff,
 }
 
+/// How much longer a member waits for a generation than it may take.
+const JOIN_MARGIN: Duration = Duration::from_secs(5);
+
 impl GroupConfig {
     /// The defaults for a group.
     #[must_use]
@@ -135,9 +138,12 @@ impl GroupConfig {
         Strategy::rebalance_protocol(&self.assignors) == RebalanceProtocol::Cooperative
     }
 
-    /// How long a broker may keep a JoinGroup: until the slowest member has given up its partitions.
-    pub(super) fn join_timeout(&self) -> Duration {
-        self.request_timeout.max(self.max_poll_interval.saturating_add(Duration::from_secs(5)))
+    /// How long a broker may keep a JoinGroup: until the slowest member has given up its partitions. Another one may have
+    /// a longer `max.poll.interval.ms`: who then gave up again and again just before the answer would never be a member,
+    /// so that each of `failures` in a row makes it more patient, up to a point.
+    pub(super) fn join_timeout(&self, failures: u32) -> Duration {
+        let own = self.request_timeout.max(self.max_poll_interval.saturating_add(JOIN_MARGIN));
+        own.saturating_add(JOIN_MARGIN * failures.min(6))
     }
 }
 

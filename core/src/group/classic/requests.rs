@@ -85,7 +85,7 @@ impl ClassicGroup {
             reason: Some(self.reason.clone()),
             ..Default::default()
         };
-        Ask::held_back(request, self.config.join_timeout())
+        Ask::held_back(request, self.config.join_timeout(self.more.failures))
     }
 
     fn sync(&self) -> Ask {
@@ -105,7 +105,7 @@ impl ClassicGroup {
             ..Default::default()
         };
         // The leader may be slow, but not slower than the group's patience.
-        Ask::held_back(request, self.config.join_timeout())
+        Ask::held_back(request, self.config.join_timeout(self.more.failures))
     }
 
     fn heartbeat(&self) -> Ask {

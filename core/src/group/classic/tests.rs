@@ -331,6 +331,22 @@ fn closing_waits_for_the_coordinator_no_longer_than_told() {
 }
 
 #[test]
+fn a_join_that_was_given_up_is_waited_for_longer_the_next_time() {
+    let mut link = Link::in_state_of_joining(None);
+    let mut patience = std::vec![];
+    for _ in 0..9 {
+        let (number, _) = link.asked.pop().unwrap();
+        link.group.handle_lost(link.now, number, false);
+        link.now = link.now + core::time::Duration::from_secs(2);
+        link.number += 1;
+        let ask = link.group.ask(link.now, link.number, Joining::default).unwrap();
+        patience.push(ask.timeout.as_secs() - 305);
+        link.asked.push((link.number, ask.request));
+    }
+    assert_eq!(patience, [5, 10, 15, 20, 25, 30, 30, 30, 30]);
+}
+
+#[test]
 fn leaving_is_said_until_the_coordinator_takes_it_in() {
     let mut link = Link::stable(None);
     link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));
