@@ -167,9 +167,6 @@ pub enum PartitionErrorKind {
 impl fmt::Display for PartitionErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Code(code @ ErrorCode::TOPIC_AUTHORIZATION_FAILED) => {
-                write!(f, "{code}; the user lacks the permission (ACL) to read the topic")
-            }
             Self::Code(code) => write!(f, "{code}"),
             Self::NoPosition => f.write_str("there is no position to begin at"),
             Self::OutOfRange => f.write_str("the offset does not exist any more, or not yet"),

@@ -119,10 +119,7 @@ impl fmt::Display for ProduceError {
             ProduceErrorKind::Refused => "the broker refused the batch",
             ProduceErrorKind::InvalidRecord => "the broker finds the record invalid",
             ProduceErrorKind::BesideInvalidRecord => "the broker refused other records of the same batch",
-            ProduceErrorKind::Unauthorized if self.code == ErrorCode::CLUSTER_AUTHORIZATION_FAILED => {
-                "the user lacks the permission (ACL) to write with idempotence"
-            }
-            ProduceErrorKind::Unauthorized => "the user lacks the permission (ACL) to write to the topic",
+            ProduceErrorKind::Unauthorized => "not authorised",
             ProduceErrorKind::TooLarge => {
                 "the broker finds the record too large (see the topic's max.message.bytes)"
             }
