@@ -54,7 +54,8 @@ pub use consumer::{
 pub use control_task::ControlTask;
 pub use group::{
     AssignmentRequest, GroupBatch, GroupConsumer, GroupConsumerBuilder, GroupEvent, GroupPartitionStream,
-    GroupReadError, PendingCommit, RebalanceListener, Revocation,
+    GroupReadError, GroupRecord, GroupRecordEvent, GroupRecords, NotAcknowledged, PendingCommit,
+    RebalanceListener, Revocation,
 };
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
 pub use observe::{ClientEvent, EventOptions, Events, GroupChange, Peer};

@@ -8,7 +8,7 @@ use klamm_engine::{
     OffsetReset, PendingCommit, StartAt, Str, assignor::Strategy, block_on, block_on_until,
 };
 
-use crate::{GroupPartitionStream, options};
+use crate::{GroupPartitionStream, GroupRecords, options};
 
 /// Reads, as a member of a group, the partitions that the group assigns to it. See [`klamm_engine::GroupConsumer`].
 #[derive(Debug)]
@@ -138,6 +138,13 @@ impl GroupConsumer {
     /// The partition is not assigned, or has a stream already.
     pub fn partition_stream(&self, topic: &str, partition: i32) -> Result<GroupPartitionStream, NotStreamed> {
         self.inner.partition_stream(topic, partition).map(|inner| GroupPartitionStream { inner })
+    }
+
+    /// Hands out record after record from now on, each to be acknowledged when it is done with, in any order. No more
+    /// than `max_unacknowledged` (at least 1) are with the application at a time.
+    #[must_use]
+    pub fn into_records(self, max_unacknowledged: usize) -> GroupRecords {
+        GroupRecords { inner: self.inner.into_records(max_unacknowledged) }
     }
 
     /// Moves the position of a partition that is assigned.

@@ -30,6 +30,7 @@ mod consumer;
 mod driver;
 mod events;
 mod group;
+mod group_records;
 mod group_stream;
 mod kafka;
 mod producer;
@@ -40,6 +41,7 @@ pub use admin::Admin;
 pub use consumer::{Consumer, ConsumerBuilder};
 pub use events::Events;
 pub use group::{GroupConsumer, GroupConsumerBuilder};
+pub use group_records::GroupRecords;
 pub use group_stream::GroupPartitionStream;
 pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
 #[cfg(feature = "tls")]
@@ -51,16 +53,16 @@ pub use klamm_engine::{
     CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
     CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, ExactlyOnceError,
     Explanation, FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent,
-    GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupStep,
-    GroupType, HangingTransaction, InvalidConfig, Isolation, ListedOffset, LostReason, Mechanism, MemberName,
-    Metrics, NewTopic, NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription,
-    PartitionErrorKind, PartitionProducer, PartitionTrouble, Partitioner, Password, Peer, PendingCommit,
-    PerItem, ProduceError, ProduceErrorKind, ProducerId, Record, RecordMetadata, RequestError, ResetReason,
-    Revocation, Round, Sasl, Secret, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription,
-    TopicListing, TopicPartition, TopicPartitions, TopicUnavailable, TransactionDescription,
-    TransactionError, TransactionErrorKind, TransactionListing, TransactionListings, TransactionStep,
-    TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent,
-    WireMessage, assignor, metrics, records,
+    GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupRecord,
+    GroupRecordEvent, GroupStep, GroupType, HangingTransaction, InvalidConfig, Isolation, ListedOffset,
+    LostReason, Mechanism, MemberName, Metrics, NewTopic, NotAcknowledged, NotAssigned, NotStreamed,
+    OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionProducer, PartitionTrouble,
+    Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError, ProduceErrorKind, ProducerId, Record,
+    RecordMetadata, RequestError, ResetReason, Revocation, Round, Sasl, Secret, SeekError, SendError, Source,
+    StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions,
+    TopicUnavailable, TransactionDescription, TransactionError, TransactionErrorKind, TransactionListing,
+    TransactionListings, TransactionStep, TrySendError, Undelivered, UndeliveredPartition,
+    UnknownPartitioner, Uuid, Value, WireContent, WireMessage, assignor, metrics, records,
 };
 pub use klamm_engine::{EffectiveSetting, InvalidSetting, Setting, SettingKind, SettingScope, Settings};
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};

@@ -344,6 +344,8 @@ pub struct MemberSettings {
     pub max_poll_interval: Duration,
     /// What it subscribes by instead of names.
     pub pattern: Option<String>,
+    /// Whether it begins at the end of partitions of which nothing is committed.
+    pub from_end: bool,
 }
 
 impl MemberSettings {
@@ -359,6 +361,7 @@ impl MemberSettings {
             auto_commit: true,
             max_poll_interval: Duration::from_secs(300),
             pattern: None,
+            from_end: false,
         }
     }
 }
@@ -417,6 +420,73 @@ pub trait Member: Send {
     fn close(self: Box<Self>);
 }
 
+/// What a reader of records that are to be acknowledged is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// A record, which is with the application until it is acknowledged or dropped.
+    Record(Received),
+    /// A record was dropped without having been acknowledged.
+    Abandoned(i32, i64),
+    /// These partitions are to be given up; that waits for [`RecordReader::release`].
+    Revoking(Vec<i32>),
+    /// Something else.
+    Other(String),
+}
+
+/// A member of a group that acknowledges record by record, of one topic.
+pub trait RecordReader: Send {
+    /// What it is told next; none if that takes too long.
+    ///
+    /// # Errors
+    /// When the membership failed.
+    fn next(&mut self, within: Duration) -> Outcome<Option<Handed>>;
+
+    /// What is told next, if it is there.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    fn try_next(&mut self) -> Outcome<Option<Handed>>;
+
+    /// Acknowledges a record that it has.
+    ///
+    /// # Errors
+    /// When that does not count.
+    fn ack(&mut self, partition: i32, offset: i64) -> Outcome<()>;
+
+    /// Drops a record that it has.
+    fn abandon(&mut self, partition: i32, offset: i64);
+
+    /// Gives up what is to be given up.
+    fn release(&mut self);
+
+    /// How many records are not acknowledged.
+    fn unacknowledged(&self) -> usize;
+
+    /// Where the first of them is, or would be.
+    fn done_with(&self, topic: &str, partition: i32) -> Option<i64>;
+
+    /// Reads on elsewhere.
+    ///
+    /// # Errors
+    /// When the partition is not assigned.
+    fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()>;
+
+    /// Commits what is acknowledged.
+    ///
+    /// # Errors
+    /// When it was not committed.
+    fn commit(&mut self) -> Outcome<()>;
+
+    /// What the group has committed of a partition.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>>;
+
+    /// Ends in good order.
+    fn close(self: Box<Self>);
+}
+
 /// A connected client.
 pub trait Client: Send + Sync {
     /// A producer.
@@ -444,6 +514,12 @@ pub trait Client: Send + Sync {
     /// # Errors
     /// When the settings contradict each other.
     fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>>;
+
+    /// A member of a group that acknowledges record by record, and has no more than `max` at a time.
+    ///
+    /// # Errors
+    /// When the settings contradict each other.
+    fn record_reader(&self, settings: &MemberSettings, max: usize) -> Outcome<Box<dyn RecordReader>>;
 
     /// A producer of transactions.
     ///

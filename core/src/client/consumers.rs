@@ -40,7 +40,7 @@ impl Consumers {
         Self { entropy, next_id: 0, wall_time: None, table: Table::new() }
     }
 
-    fn get(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
+    pub(super) fn get(&mut self, id: ConsumerId) -> Option<&mut Consumer> {
         self.table.get_mut(&id).map(|entry| &mut entry.consumer)
     }
 
@@ -192,6 +192,7 @@ impl Client {
             ConsumerOutput::Request(request) => self.route(now, *request),
             ConsumerOutput::Deliver(chunk) => self.actions.push_back(Action::Deliver { consumer, chunk }),
             ConsumerOutput::Event { epoch, event } => {
+                self.tell_group_where(now, consumer, (epoch, &event));
                 self.actions.push_back(Action::ConsumerEvent { consumer, epoch, event });
             }
             ConsumerOutput::WantTopic(topic) => self.want_for_consumer(now, consumer, topic),

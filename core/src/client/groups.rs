@@ -7,7 +7,7 @@ use klamm_protocol::{Str, messages::AnyResponse};
 use super::{Action, Client, Done, Table, route};
 use crate::{
     ConsumerId, Entropy, Instant, Misbehaved, OperationId, PartitionIndex,
-    consumer::StartAt,
+    consumer::{AssignmentEpoch, ConsumerEvent, StartAt},
     group::{Group, GroupConfig, GroupOutput},
     metrics::GroupMetrics,
     timers::earliest,
@@ -187,6 +187,21 @@ impl Client {
             (topic, partition, start.unwrap_or(nowhere))
         };
         self.assign(now, id, partitions.into_iter().map(placed));
+    }
+
+    /// A member learns where it reads a partition from, if that was for a leader to say.
+    pub(super) fn tell_group_where(
+        &mut self,
+        now: Instant,
+        id: ConsumerId,
+        (epoch, event): (AssignmentEpoch, &ConsumerEvent),
+    ) {
+        let ConsumerEvent::Reset { partition, to, .. } = event else { return };
+        let Some(entry) = self.groups.table.get_mut(&id) else { return };
+        let current = self.consumers.get(id).is_some_and(|all| all.is_event_current(epoch, event));
+        if let Some((topic, at)) = self.cluster.partitions().name(*partition).filter(|_| current) {
+            entry.group.began(now, &(topic.clone(), at), *to);
+        }
     }
 
     fn want_for_group(&mut self, now: Instant, id: ConsumerId, topic: Str) {

@@ -110,6 +110,42 @@ impl Group {
         self.possession.progress.give_back(partition, id);
     }
 
+    /// A record is handed out by itself, to be [acknowledged](Self::acknowledge); `next_offset` comes after it.
+    pub fn hand_out_record(
+        &mut self,
+        now: Instant,
+        partition: &TopicPartition,
+        next_offset: i64,
+        leader_epoch: Option<i32>,
+    ) -> HandedOut {
+        let id = self.possession.progress.hand_out_record(partition, next_offset, leader_epoch);
+        self.arm_auto_commit(now);
+        id
+    }
+
+    /// The application is done with a record, maybe with others before it not. Returns whether that counts: not if the
+    /// partition was given up or lost since it was handed out, or the application went on elsewhere in it.
+    pub fn acknowledge(&mut self, partition: &TopicPartition, id: HandedOut) -> bool {
+        self.may_acknowledge(partition) && self.possession.progress.acknowledge(partition, id)
+    }
+
+    /// The application will not acknowledge a record: nothing from it on is committed by itself until the application
+    /// goes on elsewhere. Returns whether that is news.
+    pub fn abandon(&mut self, partition: &TopicPartition, id: HandedOut) -> bool {
+        self.may_acknowledge(partition) && self.possession.progress.abandon(partition, id)
+    }
+
+    fn may_acknowledge(&self, partition: &TopicPartition) -> bool {
+        self.clocks.close.is_none() && self.possession.ownership.owned.contains(partition)
+    }
+
+    /// The offset in a partition before which the application is done with everything; `None` if it is done with nothing,
+    /// and began where the group had committed.
+    #[must_use]
+    pub fn done_with(&self, partition: &TopicPartition) -> Option<i64> {
+        self.possession.progress.done_with(partition)
+    }
+
     /// A partition is read for itself from now on, or no longer. What was handed out of it is then done with when it was
     /// given back and the application [asked](Self::ask_apart) for more of this partition.
     pub fn read_apart(&mut self, partition: &TopicPartition, apart: bool) {
@@ -125,6 +161,16 @@ impl Group {
     pub fn sought(&mut self, now: Instant, partition: &TopicPartition, offset: Option<i64>) {
         self.possession.progress.seek(partition, offset);
         self.arm_auto_commit(now);
+    }
+
+    /// A partition is read from `offset` on, as its leader says: nothing that the group had committed told so. As long as
+    /// nothing of it was handed out, this is what is to be committed: who comes next, and where records begin to be read at
+    /// the end, does not pass over what was written meanwhile.
+    pub fn began(&mut self, now: Instant, partition: &TopicPartition, offset: i64) {
+        if self.is_member() {
+            self.possession.progress.began(partition, offset);
+            self.arm_auto_commit(now);
+        }
     }
 
     /// The application is done with partitions that it was to give up. An id that is not current is ignored.
@@ -189,7 +235,8 @@ impl Group {
         self.commit(now, operation, offsets, deadline);
     }
 
-    /// Commits everything that was handed out so far, whether or not it was given back.
+    /// Commits everything that was handed out so far, whether or not it was given back; up to the first record that is not
+    /// [acknowledged](Self::acknowledge).
     pub fn commit_all(&mut self, now: Instant, operation: OperationId, deadline: Instant) {
         let offsets = self.possession.progress.handed_out();
         self.commit(now, operation, offsets, deadline);

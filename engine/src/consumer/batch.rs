@@ -11,7 +11,10 @@ use klamm_protocol::{
     records::{ControlRecord, Corrupt, Record},
 };
 
-use super::opened::{Mark, Opened};
+use super::{
+    ConsumedRecord,
+    opened::{Mark, Opened},
+};
 
 /// Records of one partition, in the order of their offsets.
 ///
@@ -80,6 +83,21 @@ impl FetchedBatch {
         let all = self.opened.batches.iter();
         let all = all.filter_map(move |batch| Some((offset(batch)?, batch.control()?)));
         all.filter(move |(offset, _)| mine(*offset))
+    }
+
+    /// Its first record, owned, and the leader epoch of that.
+    pub(crate) fn first(&self) -> Option<(ConsumedRecord, Option<i32>)> {
+        match self.opened.step(self.from)? {
+            Ok((record, batch, _)) if self.until.is_none_or(|until| record.offset < until) => {
+                let epoch = Some(batch.leader_epoch()).filter(|epoch| *epoch >= 0);
+                Some((ConsumedRecord::new(&self.opened, batch.own(&record)), epoch))
+            }
+            Ok(_) => None,
+            Err(error) => {
+                let _ = self.opened.corrupt.set((self.from_offset, error));
+                None
+            }
+        }
     }
 
     /// What was found to be corrupt, if anything was so far: the offset at which to go on, and what is wrong.

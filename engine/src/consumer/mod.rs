@@ -25,12 +25,15 @@ pub use builder::ConsumerBuilder;
 pub use event::{ConsumeError, Event, NotAssigned, NotStreamed, PartitionTrouble, SeekError};
 pub(crate) use inbox::{Inbox, Item};
 use inner::Inner;
-use opened::Reading;
+use opened::{Limits, Reading};
 pub use source::{Batches, ConsumedRecord, Records, Source};
 use source::{Flow, sealed::Sealed};
 pub use stream::{PartitionStream, StreamEnd};
 
-use crate::{kafka::ClientHandle, wait::until};
+use crate::{
+    kafka::ClientHandle,
+    wait::{Waiters, until},
+};
 
 /// Reads the partitions that it is assigned.
 ///
@@ -89,6 +92,21 @@ impl Consumer {
     #[must_use]
     pub fn try_next(&self) -> Option<Result<Event, ConsumeError>> {
         self.flow().try_next()
+    }
+
+    /// The next record, as a batch of its own, or event, if they are there.
+    pub(crate) fn try_next_record(&self) -> Option<Result<Event, ConsumeError>> {
+        self.flow().try_next_within(Limits::ONE_RECORD)
+    }
+
+    /// Who waits for [`try_next_record`](Self::try_next_record).
+    pub(crate) fn waiters(&self) -> &Waiters {
+        &self.inner.inbox.common.waiters
+    }
+
+    /// Whether it was closed, or its client stopped.
+    pub(crate) fn is_over(&self) -> bool {
+        self.inner.inbox.common.end().is_some()
     }
 
     /// Batch after batch, as a [`Stream`](futures_core::Stream). [`into_batches`](Self::into_batches) borrows nothing.

@@ -36,6 +36,7 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) const NONE: Self = Self { records: usize::MAX, bytes: usize::MAX };
+    pub(super) const ONE_RECORD: Self = Self { records: 1, bytes: usize::MAX };
 }
 
 impl Default for Reading {

@@ -68,15 +68,20 @@ enum Next {
 impl Flow<'_> {
     /// The next records or event, if they are there.
     pub(super) fn try_next(&self) -> Option<Result<Event, ConsumeError>> {
+        self.try_next_within(self.inner.reading.limits)
+    }
+
+    /// The next records, so many at most, or event, if they are there.
+    pub(super) fn try_next_within(&self, limits: Limits) -> Option<Result<Event, ConsumeError>> {
         loop {
             match self.pop()? {
-                Ok(Item::Chunk(chunk)) if self.inner.reading.limits == Limits::NONE => {
+                Ok(Item::Chunk(chunk)) if limits == Limits::NONE => {
                     let Some(opened) = self.inner.take(chunk) else { continue };
                     return Some(Ok(Event::Batch(opened)));
                 }
                 Ok(item) => match self.next_of(item) {
                     Some(Ok(Next::Rest(rest))) => {
-                        let batch = self.cut(rest);
+                        let batch = self.cut(rest, limits);
                         if batch.is_some() {
                             return batch.map(Event::Batch).map(Ok);
                         }
@@ -129,8 +134,7 @@ impl Flow<'_> {
     }
 
     /// Hands out as much as may be at once. The rest goes back.
-    fn cut(&self, rest: Rest) -> Option<FetchedBatch> {
-        let limits = self.inner.reading.limits;
+    fn cut(&self, rest: Rest, limits: Limits) -> Option<FetchedBatch> {
         let (batch, rest) =
             rest.cut(limits, |ticket, next, epoch| self.inner.advance(ticket, next, epoch))?;
         if let Some(rest) = rest {

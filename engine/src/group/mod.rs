@@ -5,6 +5,7 @@ mod commit;
 mod event;
 mod inbox;
 mod listener;
+mod records;
 mod stream;
 
 use std::{
@@ -33,6 +34,7 @@ pub use self::{
     commit::PendingCommit,
     event::{AssignmentRequest, GroupBatch, GroupEvent, GroupReadError, Revocation},
     listener::RebalanceListener,
+    records::{GroupRecord, GroupRecordEvent, GroupRecords, NotAcknowledged},
     stream::GroupPartitionStream,
 };
 pub(crate) use commit::committed;

@@ -6,10 +6,11 @@ use klamm_blocking as blocking;
 use klamm_engine::{CommitOffset, GroupMetadata, Isolation, OffsetReset, SendError, StartAt};
 
 use super::convert;
+use super::held::Held;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Member, MemberSettings, Message,
-    PartitionStream, Pending, Place, Producer, ProducerSettings, Received, Told,
+    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Handed, Member, MemberSettings, Message,
+    PartitionStream, Pending, Place, Producer, ProducerSettings, Received, RecordReader, Told,
 };
 use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
@@ -25,6 +26,28 @@ impl BlockingClient {
 
     fn admin(&self) -> blocking::Admin {
         self.kafka.admin().timeout(self.timeout)
+    }
+
+    fn in_group(&self, settings: &MemberSettings) -> Outcome<blocking::GroupConsumer> {
+        let consumer = self
+            .kafka
+            .group(&settings.group)
+            .offset_reset(convert::reset(settings))
+            .assignors(convert::assignors(settings)?)
+            .protocol(convert::protocol(settings))
+            .auto_commit(settings.auto_commit.then_some(Duration::from_millis(500)))
+            .session_timeout(Duration::from_secs(6))
+            .heartbeat_interval(Duration::from_millis(500))
+            .max_poll_interval(settings.max_poll_interval);
+        let consumer = match &settings.pattern {
+            Some(pattern) => consumer.subscribe_pattern(pattern),
+            None => consumer.subscribe(&settings.topics),
+        };
+        let consumer = match &settings.instance {
+            Some(instance) => consumer.instance_id(instance),
+            None => consumer,
+        };
+        Ok(consumer.build()?)
     }
 }
 
@@ -67,25 +90,14 @@ impl Client for BlockingClient {
     }
 
     fn member(&self, settings: &MemberSettings) -> Outcome<Box<dyn Member>> {
-        let consumer = self
-            .kafka
-            .group(&settings.group)
-            .offset_reset(OffsetReset::Earliest)
-            .assignors(convert::assignors(settings)?)
-            .protocol(convert::protocol(settings))
-            .auto_commit(settings.auto_commit.then_some(Duration::from_millis(500)))
-            .session_timeout(Duration::from_secs(6))
-            .heartbeat_interval(Duration::from_millis(500))
-            .max_poll_interval(settings.max_poll_interval);
-        let consumer = match &settings.pattern {
-            Some(pattern) => consumer.subscribe_pattern(pattern),
-            None => consumer.subscribe(&settings.topics),
-        };
-        let consumer = match &settings.instance {
-            Some(instance) => consumer.instance_id(instance),
-            None => consumer,
-        };
-        Ok(Box::new(BlockingMember(consumer.build()?)))
+        Ok(Box::new(BlockingMember(self.in_group(settings)?)))
+    }
+
+    fn record_reader(&self, settings: &MemberSettings, max: usize) -> Outcome<Box<dyn RecordReader>> {
+        Ok(Box::new(BlockingRecords {
+            records: self.in_group(settings)?.into_records(max),
+            held: Held::default(),
+        }))
     }
 
     fn consumer_with(
@@ -387,5 +399,58 @@ impl PartitionStream for BlockingGroupStream {
 
     fn commit(&mut self) -> Outcome<()> {
         Ok(self.0.commit()?)
+    }
+}
+
+struct BlockingRecords {
+    records: blocking::GroupRecords,
+    held: Held,
+}
+
+impl RecordReader for BlockingRecords {
+    fn next(&mut self, within: Duration) -> Outcome<Option<Handed>> {
+        let next = self.records.next_timeout(within);
+        Ok(next?.map(|event| self.held.take(event)))
+    }
+
+    fn try_next(&mut self) -> Outcome<Option<Handed>> {
+        let next = self.records.try_next().transpose()?;
+        Ok(next.map(|event| self.held.take(event)))
+    }
+
+    fn ack(&mut self, partition: i32, offset: i64) -> Outcome<()> {
+        Ok(self.held.give(partition, offset)?.ack()?)
+    }
+
+    fn abandon(&mut self, partition: i32, offset: i64) {
+        drop(self.held.give(partition, offset));
+    }
+
+    fn release(&mut self) {
+        self.held.revocation = None;
+    }
+
+    fn unacknowledged(&self) -> usize {
+        self.records.unacknowledged()
+    }
+
+    fn done_with(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.records.done_with(topic, partition)
+    }
+
+    fn seek(&mut self, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
+        Ok(self.records.seek(topic, partition, StartAt::Offset(offset))?)
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        Ok(self.records.commit()?)
+    }
+
+    fn committed(&mut self, topic: &str, partition: i32) -> Outcome<Option<i64>> {
+        convert::only_offset(self.records.committed([(topic, partition)])?)
+    }
+
+    fn close(self: Box<Self>) {
+        self.records.close(Duration::from_secs(30));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use klamm_engine::{
     AdminError, Compression, ConsumedRecord, Delivery, Explanation, FetchedBatch, GroupEvent, GroupProtocol,
-    Isolation, NewTopic, Record, RecordMetadata, StartAt, Str, Undelivered,
+    Isolation, NewTopic, OffsetReset, Record, RecordMetadata, StartAt, Str, Undelivered,
     assignor::{Assignor, Strategy},
 };
 
@@ -133,6 +133,10 @@ pub(super) fn assignors(settings: &MemberSettings) -> Outcome<Vec<Strategy>> {
 
 pub(super) const fn protocol(settings: &MemberSettings) -> GroupProtocol {
     if settings.coordinator_assigns { GroupProtocol::Consumer } else { GroupProtocol::Classic }
+}
+
+pub(super) const fn reset(settings: &MemberSettings) -> OffsetReset {
+    if settings.from_end { OffsetReset::Latest } else { OffsetReset::Earliest }
 }
 
 /// Gives back what has to be.

@@ -4,6 +4,7 @@ mod asynchronous;
 mod blocking;
 
 mod convert;
+mod held;
 
 use std::sync::Arc;
 use std::time::Duration;

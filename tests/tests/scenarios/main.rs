@@ -11,6 +11,7 @@ mod certificates;
 mod chain;
 mod churn;
 mod closest;
+mod group_records;
 mod group_tool;
 mod groups;
 mod hanging;
@@ -150,6 +151,10 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("streams_by_coordinator", BOTH, member_streams::revoked_by_coordinator).over(TWO),
     Scenario::new("streams_lost", BOTH, member_streams::lost).over(TWO),
     Scenario::new("commits_of_no_member", BOTH, member_streams::no_member),
+    Scenario::new("records_in_any_order", BOTH, group_records::in_any_order),
+    Scenario::new("records_of_revoked_partitions", BOTH, group_records::revoked),
+    Scenario::new("records_by_coordinator", BOTH, group_records::revoked_by_coordinator).over(TWO),
+    Scenario::new("members_begin_at_the_end", BOTH, group_records::begin_at_the_end),
     Scenario::new("member_by_pattern", BOTH, members::pattern).over(TWO),
     Scenario::new("members_while_brokers_restart", TRIOS, members::brokers_restart).over(TWO).within_s(400),
     Scenario::new("static_member_comes_back", BOTH, members::static_comes_back).over(TWO),

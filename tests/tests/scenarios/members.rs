@@ -133,6 +133,11 @@ impl Group {
         })
     }
 
+    /// How many records of these values were read.
+    pub(crate) fn count(&self, which: impl Fn(&str) -> bool) -> usize {
+        self.read.iter().filter(|(value, _)| which(value)).map(|(_, times)| times).sum()
+    }
+
     fn until_read(&mut self, values: usize) -> Outcome<()> {
         self.until("everything", move |group| group.read.len() >= values)
     }

@@ -44,14 +44,12 @@ impl Claims {
                 }
             });
         }
-        // By member: the last topic to which it subscribes, of those that were looked at.
-        let mut subscribes = vec![usize::MAX; problem.members()];
-        for (topic, (of, subscribers)) in problem.topics.iter().zip(problem.subscribers()).enumerate() {
-            subscribers.iter().for_each(|member| subscribes[*member as usize] = topic);
-            for claimant in &mut claimants[of.first..of.first + of.count] {
-                if subscribes.get(*claimant as usize) != Some(&topic) {
-                    *claimant = NOBODY;
-                }
+        if !problem.is_uniform() {
+            forget_unwanted(problem, &mut claimants);
+        }
+        for claimant in &mut claimants {
+            if *claimant == DISPUTED {
+                *claimant = NOBODY;
             }
         }
         Self { owners: claimants }
@@ -76,5 +74,17 @@ impl Claims {
             (Cow::Borrowed(subscription.owned.as_slice()), subscription.generation.or_else(in_user_data))
         };
         Self::new(problem, &problem.numbers().map(said).collect::<Vec<_>>())
+    }
+}
+
+/// Members that claim what they do not subscribe to any more do not count.
+fn forget_unwanted(problem: &Problem<'_>, claimants: &mut [MemberNo]) {
+    let wants = problem.wants();
+    for (number, topic) in problem.topics.iter().enumerate() {
+        for claimant in &mut claimants[topic.first..topic.first + topic.count] {
+            if *claimant < DISPUTED && !wants.topic(*claimant, number) {
+                *claimant = NOBODY;
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What is to be assigned, with numbers in the place of names.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
+use core::cmp::Ordering;
 
 use klamm_protocol::{Ints, Str};
 
@@ -44,6 +45,23 @@ pub(super) struct Problem<'a> {
     lists: Vec<Vec<usize>>,
     /// By [`MemberNo`]: which of the lists.
     list_of: Vec<usize>,
+}
+
+/// Who subscribes to what, to be asked often.
+#[derive(Debug)]
+pub(super) struct Wants<'a> {
+    /// By list of topics, then by topic.
+    table: Vec<bool>,
+    topics: usize,
+    list_of: &'a [usize],
+}
+
+impl Wants<'_> {
+    /// Whether a member subscribes to a topic.
+    pub(super) fn topic(&self, member: MemberNo, topic: usize) -> bool {
+        let list = self.list_of.get(member as usize);
+        list.and_then(|list| self.table.get(list * self.topics + topic)).is_some_and(|wants| *wants)
+    }
 }
 
 impl<'a> Problem<'a> {
@@ -105,9 +123,18 @@ impl<'a> Problem<'a> {
         self.lists.len() <= 1
     }
 
+    /// Who subscribes to what.
+    pub(super) fn wants(&self) -> Wants<'_> {
+        let mut table = vec![false; self.lists.len().saturating_mul(self.topics.len())];
+        for (list, row) in self.lists.iter().zip(table.chunks_exact_mut(self.topics.len().max(1))) {
+            list.iter().for_each(|topic| row[*topic] = true);
+        }
+        Wants { table, topics: self.topics.len(), list_of: &self.list_of }
+    }
+
     /// By topic: who subscribes to it, ascending.
     pub(super) fn subscribers(&self) -> Vec<Vec<MemberNo>> {
-        let mut subscribers = vec![Vec::new(); self.topics.len()];
+        let mut subscribers = vec![Vec::with_capacity(self.members()); self.topics.len()];
         for member in self.numbers() {
             self.topics_of(member).iter().for_each(|topic| subscribers[*topic].push(member));
         }
@@ -232,12 +259,24 @@ fn places(names: &[Str], known: &[(&Str, &TopicLayout)]) -> Vec<usize> {
     list
 }
 
-/// Finds a name in a sorted list. Quick if it is at `near` or the next place.
+/// Finds a name in a sorted list. Quick if it is not far behind `near`, as what is looked for one after the other is
+/// sorted as a rule.
 fn find<T>(list: &[T], near: usize, name: &Str, name_of: impl Fn(&T) -> &Str) -> Option<usize> {
-    let mut next = near..near.saturating_add(2);
-    let hit = next.find(|place| list.get(*place).is_some_and(|each| name_of(each) == name));
-    if hit.is_some() {
-        return hit;
+    if list.get(near).is_some_and(|each| name_of(each) == name) {
+        return Some(near);
     }
-    list.binary_search_by(|each| name_of(each).as_bytes().cmp(name.as_bytes())).ok()
+    let order = |place: usize| list.get(place).map(|each| name_of(each).as_bytes().cmp(name.as_bytes()));
+    let (mut from, mut step) = (near + 1, 1);
+    let to = loop {
+        match order(from + step - 1) {
+            Some(Ordering::Equal) => return Some(from + step - 1),
+            Some(Ordering::Less) => (from, step) = (from + step, step * 2),
+            // It may lie before `near`, too.
+            Some(Ordering::Greater) | None => break (from + step - 1).min(list.len()),
+        }
+    };
+    let from = if from == near + 1 { 0 } else { from };
+    let rest = list.get(from..to)?;
+    let place = rest.binary_search_by(|each| name_of(each).as_bytes().cmp(name.as_bytes()));
+    place.ok().map(|place| from + place)
 }

@@ -36,17 +36,24 @@ impl Class {
     const fn new(set: usize, local: Vec<bool>, owner: MemberNo) -> Self {
         Self { set, local, owner, size: 0, partitions: Vec::new(), holders: BTreeMap::new() }
     }
+
+    /// What it costs that a member, by its place among the subscribers, holds one of them.
+    fn cost(&self, place: usize, member: MemberNo) -> Cost {
+        let outside = if self.local.get(place).is_none_or(|local| *local) { 0 } else { OUTSIDE };
+        let moved = if self.owner == NOBODY || self.owner == member { 0 } else { MOVED };
+        outside + moved
+    }
 }
 
 /// The different lists of subscribers.
-struct Sets {
+pub(super) struct Sets {
     lists: Vec<Vec<MemberNo>>,
     /// By topic: which of them.
     of_topic: Vec<usize>,
 }
 
 impl Sets {
-    fn new(subscribers: &[Vec<MemberNo>]) -> Self {
+    pub(super) fn new(subscribers: &[Vec<MemberNo>]) -> Self {
         let mut numbers: BTreeMap<&[MemberNo], usize> = BTreeMap::new();
         let mut of_topic = Vec::with_capacity(subscribers.len());
         for members in subscribers {
@@ -78,11 +85,10 @@ pub(super) struct Classes {
 impl Classes {
     pub(super) fn new(
         problem: &Problem<'_>,
-        subscribers: &[Vec<MemberNo>],
+        Sets { lists: sets, of_topic }: Sets,
         claims: &Claims,
         racks: Option<&Racks>,
     ) -> Self {
-        let Sets { lists: sets, of_topic } = Sets::new(subscribers);
         let mut topics: Vec<usize> = (0..problem.topics.len()).collect();
         topics.sort_by_key(|topic| of_topic[*topic]);
         let mut numbers: BTreeMap<(usize, u32, MemberNo), usize> = BTreeMap::new();
@@ -120,13 +126,12 @@ impl Classes {
     }
 
     /// What there is if nobody had anything and racks do not matter: only how many of a class there are is known.
-    pub(super) fn outline(problem: &Problem<'_>, subscribers: &[Vec<MemberNo>]) -> Self {
-        let Sets { lists: sets, of_topic } = Sets::new(subscribers);
+    pub(super) fn outline(problem: &Problem<'_>, Sets { lists: sets, of_topic }: &Sets) -> Self {
         let mut all: Vec<Class> = (0..sets.len()).map(|set| Class::new(set, Vec::new(), NOBODY)).collect();
         for (topic, set) in problem.topics.iter().zip(of_topic) {
-            all[set].size += topic.count;
+            all[*set].size += topic.count;
         }
-        Self::of(all, sets, problem.members())
+        Self::of(all, sets.clone(), problem.members())
     }
 
     fn of(all: Vec<Class>, sets: Vec<Vec<MemberNo>>, members: usize) -> Self {
@@ -140,16 +145,15 @@ impl Classes {
     /// Who may hold some of a class, with the cost of each.
     pub(super) fn candidates(&self, class: usize) -> impl Iterator<Item = (MemberNo, Cost)> {
         let class = &self.all[class];
-        self.sets[class.set].iter().enumerate().map(|(place, member)| {
-            let outside = if class.local.get(place).is_none_or(|local| *local) { 0 } else { OUTSIDE };
-            let moved = if class.owner == NOBODY || class.owner == *member { 0 } else { MOVED };
-            (*member, outside + moved)
-        })
+        let members = self.sets[class.set].iter().enumerate();
+        members.map(|(place, member)| (*member, class.cost(place, *member)))
     }
 
     /// What it costs that `member`, who may, holds one of a class.
     pub(super) fn cost(&self, class: usize, member: MemberNo) -> Cost {
-        self.candidates(class).find(|(candidate, _)| *candidate == member).map_or(0, |(_, cost)| cost)
+        let class = &self.all[class];
+        let place = self.sets[class.set].binary_search(&member);
+        place.map_or(0, |place| class.cost(place, member))
     }
 
     fn give(&mut self, class: usize, member: MemberNo, count: usize) {

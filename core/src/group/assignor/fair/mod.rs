@@ -22,7 +22,7 @@ mod tests;
 use alloc::vec::Vec;
 
 use cheapest::Moves;
-use classes::Classes;
+use classes::{Classes, Sets};
 
 use super::{
     claims::Claims,
@@ -51,11 +51,11 @@ impl Budget {
 
 /// The best assignment, given who owned what, and racks if they matter.
 pub(super) fn assign(problem: &Problem<'_>, claims: &Claims, racks: Option<&Racks>) -> Solution {
-    let subscribers = problem.subscribers();
-    let mut outline = Classes::outline(problem, &subscribers);
+    let sets = Sets::new(&problem.subscribers());
+    let mut outline = Classes::outline(problem, &sets);
     outline.pour_all();
     level::level(&mut outline, &mut Budget(Budget::STAGE));
-    let mut classes = Classes::new(problem, &subscribers, claims, racks);
+    let mut classes = Classes::new(problem, sets, claims, racks);
     classes.place_cheapest(&outline.loads);
     let affordable = problem.members() <= MAX_MEMBERS;
     let settled = affordable && settle(&mut classes, &outline.loads);
