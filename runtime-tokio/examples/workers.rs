@@ -1,10 +1,10 @@
 //! Works on the records of a topic with many tasks, in any order, and commits only what is done:
-//! `cargo run -p klamm-tokio --example workers -- localhost:9092 TOPIC GROUP`. End it with ctrl-c.
+//! `cargo run -p klamm-tokio --example workers -- localhost:9092 TOPIC GROUP`. It ends when nothing came for 10 s.
 #![expect(clippy::print_stdout, reason = "this is a program")]
 
 use std::{error::Error, time::Duration};
 
-use klamm_tokio::{ConsumedRecord, GroupEvent, GroupRecordEvent, Kafka, OffsetReset};
+use klamm_tokio::{ConsumedRecord, GroupEvent, GroupRecord, GroupRecordEvent, Kafka, OffsetReset};
 
 /// Records that may be worked on at a time.
 const AT_A_TIME: usize = 200;
@@ -12,6 +12,13 @@ const AT_A_TIME: usize = 200;
 async fn work(record: &ConsumedRecord) {
     // Some take longer than others.
     tokio::time::sleep(Duration::from_millis(record.offset.unsigned_abs() % 100)).await;
+}
+
+async fn work_and_acknowledge(record: GroupRecord) {
+    work(&record).await;
+    if let Err(late) = record.ack() {
+        println!("{late}");
+    }
 }
 
 #[tokio::main]
@@ -24,18 +31,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let consumer = kafka.group(group).subscribe([topic]).offset_reset(OffsetReset::Earliest).build()?;
     let records = consumer.into_records(AT_A_TIME);
     loop {
-        let event = tokio::select! {
-            event = records.next() => event?,
-            _ = tokio::signal::ctrl_c() => break,
-        };
-        match event {
+        let Ok(event) = tokio::time::timeout(Duration::from_secs(10), records.next()).await else { break };
+        match event? {
             GroupRecordEvent::Record(record) => {
-                tokio::spawn(async move {
-                    work(&record).await;
-                    if let Err(late) = record.ack() {
-                        println!("{late}");
-                    }
-                });
+                tokio::spawn(work_and_acknowledge(record));
             }
             GroupRecordEvent::Group(GroupEvent::Revoking(revocation)) => {
                 println!("giving up {:?}", revocation.partitions());

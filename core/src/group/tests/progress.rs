@@ -247,7 +247,7 @@ proptest! {
             let count = records.len();
             match op {
                 Op::HandOut => {
-                    let next = records[begun..].last().map_or(position.unwrap_or(0), |record| record.next) + 1;
+                    let next = records[begun..].last().map(|record| record.next).or(position).unwrap_or(0) + 1;
                     let id = progress.hand_out_record(&at(), next, None);
                     records.push(Record { id, next, over: false, acknowledged: false });
                 }
