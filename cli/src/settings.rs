@@ -28,6 +28,11 @@ pub(crate) fn load(cluster: &Cluster) -> Result<Settings, CliError> {
         let before: Vec<_> = pairs.iter().map(|(name, _)| name.clone()).collect();
         pairs.extend(secrets().into_iter().filter(|(name, _)| !before.contains(name)));
     }
+    let wants_password =
+        pairs.iter().chain(&cluster.access.settings).any(|(name, _)| name == "proxy.username");
+    if wants_password && let Ok(password) = env::var("KLAMM_PROXY_PASSWORD") {
+        pairs.push((String::from("proxy.password"), password));
+    }
     for (name, _) in &cluster.access.settings {
         let found =
             Setting::ALL.iter().find(|setting| setting.name == name || setting.also.contains(&name.as_str()));
@@ -73,6 +78,7 @@ fn options(cluster: &Cluster) -> Result<Pairs, CliError> {
         Protocol::SaslSsl => "SASL_SSL",
     });
     add("security.protocol", protocol.map(str::to_owned));
+    add("proxy.url", access.proxy.clone());
     add("sasl.mechanism", access.sasl_mechanism.clone());
     add("sasl.username", access.username.clone());
     add("sasl.password", secret(access.password_file.as_ref())?);

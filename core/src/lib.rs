@@ -55,6 +55,7 @@ pub mod metrics;
 pub mod producer;
 mod request;
 pub mod sasl;
+pub mod socks;
 #[cfg(all(test, any(feature = "probes", feature = "planted-bugs")))]
 mod sources;
 mod time;

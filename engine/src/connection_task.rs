@@ -23,6 +23,7 @@ use klamm_protocol::{
 };
 
 use crate::{
+    Connector,
     dial::SocketOptions,
     mailbox::{Item, Mailbox},
     producer::Pool,
@@ -99,11 +100,15 @@ impl ConnectionTask {
     pub(crate) fn new(shared: Arc<Shared>, opening: Opening, now: Instant) -> Self {
         Self {
             id: opening.connection,
-            shared,
             mailbox: opening.mailbox,
+            transport: Transport::new(
+                opening.address.clone(),
+                shared.dialling.route.clone(),
+                opening.security,
+            ),
+            shared,
             address: opening.address,
             connection: Connection::new(opening.config, now),
-            transport: Transport::new(opening.security),
             items: Vec::new(),
             compressor: None,
             finished: false,
@@ -111,38 +116,53 @@ impl ConnectionTask {
         }
     }
 
-    /// Where to connect to.
+    /// Where to connect to: to the broker, or to the proxy that leads there.
     #[must_use]
-    pub const fn address(&self) -> &Address {
-        &self.address
+    pub fn address(&self) -> &Address {
+        self.shared.dialling.route.as_ref().map_or(&self.address, |route| &route.address)
     }
 
     /// How its socket is to be set up.
     #[must_use]
     pub fn socket_options(&self) -> SocketOptions {
-        self.shared.sockets
+        self.shared.dialling.sockets
+    }
+
+    /// What makes the stream of bytes, if it is not to be a socket that the adapter connects.
+    #[must_use]
+    pub fn connector(&self) -> Option<&dyn Connector> {
+        self.shared.dialling.connector.as_deref()
     }
 
     /// The socket is connected.
     pub fn handle_open(&mut self, now: Instant) {
-        self.transport.handle_open(now, &mut self.connection, &self.address.host);
+        self.transport.handle_open(now, &mut self.connection);
     }
 
     /// The socket could not be connected: why, in words that name what was tried.
     pub fn handle_connect_failed(&mut self, now: Instant, why: impl Into<String>) {
-        self.connection.handle_closed(now, TransportEnd::ConnectFailed(Str::from(why.into())));
+        let mut why = why.into();
+        if let Some(route) = &self.shared.dialling.route {
+            why = route.unreachable(&why);
+        }
+        self.connection.handle_closed(now, TransportEnd::ConnectFailed(Str::from(why)));
         self.drive(now);
     }
 
     /// The name of the host does not resolve: why.
     pub fn handle_unresolved(&mut self, now: Instant, why: impl Into<String>) {
-        self.connection.handle_closed(now, TransportEnd::Unresolved(Str::from(why.into())));
+        let why = why.into();
+        let end = match &self.shared.dialling.route {
+            Some(route) => TransportEnd::ConnectFailed(Str::from(route.unreachable(&why))),
+            None => TransportEnd::Unresolved(Str::from(why)),
+        };
+        self.connection.handle_closed(now, end);
         self.drive(now);
     }
 
     /// The peer will send no more.
     pub fn handle_end(&mut self, now: Instant) {
-        self.connection.handle_closed(now, TransportEnd::PeerClosed);
+        self.connection.handle_closed(now, self.transport.ended(TransportEnd::PeerClosed));
     }
 
     /// The socket failed.
@@ -152,7 +172,7 @@ impl ConnectionTask {
             let unsent: Vec<u8> = self.connection.outbox().segments().flatten().copied().collect();
             why.push_str(&String::from_utf8_lossy(&unsent));
         }
-        self.connection.handle_closed(now, TransportEnd::Broken(Str::from(why)));
+        self.connection.handle_closed(now, self.transport.ended(TransportEnd::Broken(Str::from(why))));
     }
 
     /// Where to append what was read, before [`handle_read`](Self::handle_read).
@@ -206,8 +226,8 @@ impl ConnectionTask {
     /// Lends out the front of what is to be written as pieces for one vectored write. Tell by
     /// [`advance`](Self::advance) what was written.
     pub fn gather<R>(&mut self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
-        if let Some(encrypted) = self.transport.outgoing(&mut self.connection) {
-            return write(&[IoSlice::new(encrypted)]);
+        if let Some(bytes) = self.transport.outgoing(&mut self.connection) {
+            return write(&[IoSlice::new(bytes)]);
         }
         let mut pieces = [IoSlice::new(&[]); WRITE_PIECES];
         let mut count = 0;
@@ -220,13 +240,10 @@ impl ConnectionTask {
 
     /// So many bytes of what is to be written were written.
     pub fn advance(&mut self, count: usize) {
-        match self.transport.outgoing(&mut self.connection) {
-            Some(encrypted) => encrypted.advance(count.min(encrypted.len())),
-            None => self.connection.outbox().advance(count),
-        }
+        self.transport.advance(&mut self.connection, count);
     }
 
-    /// What a connection without TLS has to write: take from its front what the socket takes.
+    /// What a connection without TLS and without a proxy has to write: take from its front what the socket takes.
     pub const fn outbox(&mut self) -> &mut Outbox {
         self.connection.outbox()
     }
@@ -234,7 +251,7 @@ impl ConnectionTask {
     /// Whether something is to be written.
     pub fn wants_write(&mut self) -> bool {
         match self.transport.outgoing(&mut self.connection) {
-            Some(encrypted) => !encrypted.is_empty(),
+            Some(bytes) => !bytes.is_empty(),
             None => self.connection.outbox().has_remaining(),
         }
     }

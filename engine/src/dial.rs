@@ -9,9 +9,12 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::Poll,
     time::Duration,
 };
+
+use crate::{Connector, security::Route};
 
 /// How an adapter sets up its sockets. All have TCP_NODELAY and SO_KEEPALIVE, as those of the Java client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +28,14 @@ pub struct SocketOptions {
     /// The size of the system's buffer for receiving (`receive.buffer.bytes`). Default: the system's, which grows as
     /// needed.
     pub receive_buffer_bytes: Option<usize>,
+}
+
+/// Where a client's sockets come from.
+#[derive(Clone, Default)]
+pub(crate) struct Dialling {
+    pub(crate) sockets: SocketOptions,
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) connector: Option<Arc<dyn Connector>>,
 }
 
 /// How long an attempt is alone before the next address is tried beside it.

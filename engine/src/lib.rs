@@ -25,9 +25,11 @@ mod admin;
 mod budget;
 mod clock;
 mod connection_task;
+mod connector;
 mod consumer;
 mod control_task;
 pub mod dial;
+pub mod drive;
 mod group;
 mod kafka;
 mod mailbox;
@@ -47,6 +49,7 @@ mod wait;
 pub use admin::{Admin, GroupListings, PerItem, TransactionListings};
 pub use clock::{Clock, SystemClock};
 pub use connection_task::ConnectionTask;
+pub use connector::{ByteStream, Connecting, Connector};
 pub use consumer::{
     BatchRecords, Batches, ConsumeError, ConsumedRecord, Consumer, ConsumerBuilder, Event, FetchedBatch,
     NotAssigned, NotStreamed, PartitionStream, PartitionTrouble, Records, SeekError, Source, StreamEnd,
@@ -66,7 +69,7 @@ pub use producer::{
 pub use record::{Record, RecordMetadata, Short, Value};
 #[cfg(feature = "tls")]
 pub use security::Tls;
-pub use security::{CredentialRequest, CredentialRequests, Sasl};
+pub use security::{CredentialRequest, CredentialRequests, Proxy, Sasl};
 pub use settings::{
     CredentialProvider, EffectiveSetting, InvalidSetting, Kind as SettingKind, Scope as SettingScope,
     Setting, Settings,

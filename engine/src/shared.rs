@@ -26,7 +26,7 @@ use klamm_protocol::Str;
 use crate::{
     clock::Clock,
     consumer::{Inbox, Item as Unread, StreamEnd},
-    dial::SocketOptions,
+    dial::Dialling,
     group::GroupInbox,
     mailbox::{Item, Mailbox, WakeFlag},
     observe::Watch,
@@ -74,7 +74,7 @@ pub(crate) struct State {
 /// See the [module](self).
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) sockets: SocketOptions,
+    pub(crate) dialling: Dialling,
     state: Mutex<State>,
     /// What producers tell without the lock.
     pub(crate) signals: Arc<Signals>,
@@ -91,7 +91,7 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(client: Client, clock: Arc<dyn Clock>, sockets: SocketOptions, watch: Watch) -> Self {
+    pub(crate) fn new(client: Client, clock: Arc<dyn Clock>, dialling: Dialling, watch: Watch) -> Self {
         let state = State {
             client,
             mailboxes: BTreeMap::new(),
@@ -110,7 +110,7 @@ impl Shared {
         };
         Self {
             clock,
-            sockets,
+            dialling,
             state: Mutex::new(state),
             signals: Arc::new(Signals::default()),
             control: WakeFlag::default(),

@@ -1,103 +1,77 @@
-//! The task of one connection: a socket, a timer and a wake-up.
+//! Sockets of async-io, and any stream of its runtimes as one of bytes.
 
 use std::{
-    future::poll_fn,
-    io,
+    io::{self, IoSlice, Read, Write},
     net::{SocketAddr, TcpStream, ToSocketAddrs},
+    pin::Pin,
     task::{Context, Poll},
 };
 
-use async_io::{Async, Timer as IoTimer};
+use async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
 use klamm_engine::{
-    Clock, ConnectionTask, SystemClock,
+    Address, ByteStream, Connecting, Connector, ControlTask, SystemClock,
     dial::{SocketOptions, connect_first},
+    drive::{DialError, run_connection, run_control},
 };
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::control::{Host, Timer};
+use crate::timer::Timer;
 
-/// How many reads or writes one turn makes before other tasks have theirs.
-const TURN: usize = 32;
+/// What the runtimes that share this adapter differ in.
+pub(crate) trait Host: 'static {
+    /// Runs a task in the background.
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
-pub(crate) async fn run<H: Host>(mut task: ConnectionTask, clock: SystemClock) {
-    let mut timer = Timer::new(clock);
-    let Some(stream) = connect::<H>(&mut task, &mut timer, clock).await else { return };
-    task.handle_open(clock.now());
-    loop {
-        task.drive(clock.now());
-        if task.is_finished() {
-            return;
-        }
-        timer.set(task.poll_timeout());
-        poll_fn(|context| {
-            let woken = task.poll_wake(context).is_ready();
-            let wrote = poll_write(&mut task, &stream, clock, context);
-            let read = poll_read(&mut task, &stream, clock, context);
-            let due = timer.poll(context).is_ready();
-            if woken || wrote || read || due { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
+    /// Runs what blocks on a thread of its own.
+    fn unblock<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send;
 }
 
-/// Why there is no socket.
-enum Failure {
-    Unresolved(String),
-    Refused(String),
+/// Runs a client in the background.
+pub(crate) fn start<H: Host>(control: ControlTask, clock: SystemClock) {
+    let spawn = move |task| H::spawn(run_connection(task, clock, Timer::new(clock), dial::<H>));
+    H::spawn(run_control(control, clock, Timer::new(clock), spawn));
 }
 
-/// Connects while the task may give up on it, by its own timeout or because it is closed.
-async fn connect<H: Host>(
-    task: &mut ConnectionTask,
-    timer: &mut Timer,
-    clock: SystemClock,
-) -> Option<Async<TcpStream>> {
-    let address = task.address().clone();
-    let mut connecting =
-        std::pin::pin!(connect_any::<H>(address.host.to_string(), address.port, task.socket_options()));
-    loop {
-        task.drive(clock.now());
-        if task.is_finished() {
-            return None;
-        }
-        timer.set(task.poll_timeout());
-        let connected = poll_fn(|context| {
-            if let Poll::Ready(connected) = connecting.as_mut().poll(context) {
-                return Poll::Ready(Some(connected));
-            }
-            let woken = task.poll_wake(context).is_ready();
-            if timer.poll(context).is_ready() || woken { Poll::Ready(None) } else { Poll::Pending }
-        });
-        match connected.await {
-            Some(Ok(stream)) => return Some(stream),
-            Some(Err(Failure::Unresolved(why))) => {
-                task.handle_unresolved(clock.now(), why);
-                return None;
-            }
-            Some(Err(Failure::Refused(why))) => {
-                task.handle_connect_failed(clock.now(), why);
-                return None;
-            }
-            None => {}
-        }
+/// Makes a [`Connector`] of a closure that makes a stream for an address: a Unix socket, a tunnel. Clients get it by
+/// [`KafkaBuilder::connector`](klamm_engine::KafkaBuilder::connector).
+///
+/// ```no_run
+/// # #[cfg(feature = "smol")]
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use klamm_async_std::{connector, smol::Kafka};
+///
+/// let tunnel = connector(|address| async move {
+///     smol::net::unix::UnixStream::connect(format!("/run/tunnel/{}", address.host)).await
+/// });
+/// let kafka = Kafka::builder(["kafka-1:9092"]).connector(tunnel).connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn connector<F, S>(connect: impl Fn(Address) -> F + Send + Sync + 'static) -> impl Connector
+where
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    move |address: &Address| -> Connecting {
+        let connecting = connect(address.clone());
+        Box::pin(async move { Ok(Box::new(Stream(connecting.await?)) as Box<dyn ByteStream>) })
     }
 }
 
 /// Connects to the first address of a host that takes it.
-async fn connect_any<H: Host>(
-    host: String,
-    port: u16,
-    options: SocketOptions,
-) -> Result<Async<TcpStream>, Failure> {
-    let name = host.clone();
-    let look_up = move || (&*name, port).to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
-    let addresses = H::unblock(look_up).await.map_err(|error| Failure::Unresolved(error.to_string()))?;
+async fn dial<H: Host>(address: Address, options: SocketOptions) -> Result<Socket, DialError> {
+    let look_up =
+        move || (&*address.host, address.port).to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
+    let addresses = H::unblock(look_up).await.map_err(|error| DialError::Unresolved(error.to_string()))?;
     let connect = |address| async move {
         let stream = Async::<TcpStream>::connect(address).await?;
         set_up(SockRef::from(&stream), options)?;
-        Ok(stream)
+        Ok(Socket(stream))
     };
-    connect_first(addresses, connect, IoTimer::after).await.map_err(Failure::Refused)
+    connect_first(addresses, connect, async_io::Timer::after).await.map_err(DialError::Refused)
 }
 
 /// Sets a socket up: no delay, keepalive, buffers.
@@ -116,55 +90,54 @@ fn set_up(socket: SockRef<'_>, options: SocketOptions) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes while the socket takes it. Returns whether it did, or failed.
-fn poll_write(
-    task: &mut ConnectionTask,
-    stream: &Async<TcpStream>,
-    clock: SystemClock,
-    context: &mut Context<'_>,
-) -> bool {
-    let mut progress = false;
-    for _ in 0..TURN {
-        if !task.wants_write() {
-            return progress;
-        }
-        if task.write_to(clock.now(), &mut stream.get_ref()).is_ok() {
-            progress = true;
-            continue;
-        }
-        match stream.poll_writable(context) {
-            Poll::Pending => return progress,
-            Poll::Ready(result) => progress |= failed(task, clock, result),
+/// A TCP socket. It is tried first, and watched only if it is not ready.
+struct Socket(Async<TcpStream>);
+
+impl Socket {
+    fn attempt<T>(
+        &self,
+        mut operation: impl FnMut(&mut &TcpStream) -> io::Result<T>,
+        mut ready: impl FnMut() -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<T>> {
+        loop {
+            match operation(&mut self.0.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match ready() {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                },
+                result => return Poll::Ready(result),
+            }
         }
     }
-    true
 }
 
-/// Reads while the socket has bytes. Returns whether it had, or ended.
-fn poll_read(
-    task: &mut ConnectionTask,
-    stream: &Async<TcpStream>,
-    clock: SystemClock,
-    context: &mut Context<'_>,
-) -> bool {
-    let mut progress = false;
-    for _ in 0..TURN {
-        if !task.wants_read() {
-            return progress;
-        }
-        if task.read_from(clock.now(), &mut stream.get_ref()).is_ok() {
-            progress = true;
-            continue;
-        }
-        match stream.poll_readable(context) {
-            Poll::Pending => return progress,
-            Poll::Ready(result) => progress |= failed(task, clock, result),
-        }
+impl ByteStream for Socket {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.attempt(|socket| socket.read(buffer), || self.0.poll_readable(context))
     }
-    true
+
+    fn poll_write(&mut self, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.attempt(|socket| socket.write_vectored(pieces), || self.0.poll_writable(context))
+    }
 }
 
-/// Deals with a failure of the reactor. Returns whether there was one.
-fn failed(task: &mut ConnectionTask, clock: SystemClock, result: io::Result<()>) -> bool {
-    result.inspect_err(|error| task.handle_error(clock.now(), error)).is_err()
+/// A stream of the runtime's.
+struct Stream<S>(S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for Stream<S> {
+    fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        // A stream with a buffer of its own is told to let go of it: nothing may wait there.
+        let written = Pin::new(&mut self.0).poll_write_vectored(context, pieces);
+        if matches!(written, Poll::Ready(Ok(_)))
+            && let Poll::Ready(Err(error)) = Pin::new(&mut self.0).poll_flush(context)
+        {
+            return Poll::Ready(Err(error));
+        }
+        written
+    }
 }

@@ -30,8 +30,10 @@
 #[cfg(any(feature = "smol", feature = "async-std"))]
 mod connection;
 #[cfg(any(feature = "smol", feature = "async-std"))]
-mod control;
+mod timer;
 
+#[cfg(any(feature = "smol", feature = "async-std"))]
+pub use connection::connector;
 pub use klamm_engine::*;
 
 /// Klamm under smol.
@@ -39,7 +41,7 @@ pub use klamm_engine::*;
 pub mod smol {
     use klamm_engine::{ControlTask, Runtime, SystemClock};
 
-    use crate::control::{self, Host};
+    use crate::connection::{self, Host};
 
     /// The runtime of this adapter.
     #[derive(Clone, Copy, Debug)]
@@ -59,7 +61,7 @@ pub mod smol {
         }
 
         fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
-            ::smol::spawn(control::run::<Self>(control, clock)).detach();
+            connection::start::<Self>(control, clock);
             Ok(())
         }
     }
@@ -82,7 +84,7 @@ pub mod smol {
 pub mod async_std {
     use klamm_engine::{ControlTask, Runtime, SystemClock};
 
-    use crate::control::{self, Host};
+    use crate::connection::{self, Host};
 
     /// The runtime of this adapter.
     #[derive(Clone, Copy, Debug)]
@@ -102,7 +104,7 @@ pub mod async_std {
         }
 
         fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
-            drop(::async_std::task::spawn(control::run::<Self>(control, clock)));
+            connection::start::<Self>(control, clock);
             Ok(())
         }
     }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use klamm_engine::{ConnectError, CredentialRequest, EventOptions, Mechanism, Metrics, Sasl, block_on};
+use klamm_engine::{
+    ClientEvent, ConnectError, Connector, CredentialRequest, EventOptions, Mechanism, Metrics, Proxy, Sasl,
+    block_on,
+};
 
 use crate::{
-    Admin, ConsumerBuilder, Events, ExactlyOnceBuilder, GroupConsumer, GroupConsumerBuilder, ProducerBuilder,
-    TransactionalBuilder, driver::Blocking, options,
+    Admin, ConsumerBuilder, ExactlyOnceBuilder, GroupConsumer, GroupConsumerBuilder, ProducerBuilder,
+    TransactionalBuilder, driver::Blocking,
 };
 
 /// A client of one Kafka cluster. See [`klamm_engine::Kafka`].
@@ -29,12 +32,12 @@ impl Kafka {
 
     /// Begins to configure a producer.
     pub fn producer(&self) -> ProducerBuilder {
-        ProducerBuilder::new(self.inner.producer())
+        ProducerBuilder { inner: self.inner.producer() }
     }
 
     /// Begins to configure a producer of transactions with this id (`transactional.id`).
     pub fn transactional(&self, transactional_id: impl AsRef<str>) -> TransactionalBuilder {
-        TransactionalBuilder::new(self.inner.transactional(transactional_id))
+        TransactionalBuilder { inner: self.inner.transactional(transactional_id) }
     }
 
     /// Reads as a member of a group and writes what comes of it, exactly once: see [`klamm_engine::ExactlyOnce`].
@@ -43,53 +46,41 @@ impl Kafka {
         transactional_id: impl AsRef<str>,
         consumer: GroupConsumer,
     ) -> ExactlyOnceBuilder {
-        ExactlyOnceBuilder::new(self.inner.exactly_once(transactional_id, consumer.into_inner()))
+        ExactlyOnceBuilder { inner: self.inner.exactly_once(transactional_id, consumer.inner) }
     }
 
     /// Begins to configure a consumer.
     pub fn consumer(&self) -> ConsumerBuilder {
-        ConsumerBuilder::new(self.inner.consumer())
+        ConsumerBuilder { inner: self.inner.consumer() }
     }
 
     /// Begins to configure a consumer that is a member of a group (`group.id`).
     pub fn group(&self, group_id: impl AsRef<str>) -> GroupConsumerBuilder {
-        GroupConsumerBuilder::new(self.inner.group(group_id))
+        GroupConsumerBuilder { inner: self.inner.group(group_id) }
     }
 
     /// Administration.
     #[must_use]
     pub fn admin(&self) -> Admin {
-        Admin::new(self.inner.admin())
+        Admin { inner: self.inner.admin() }
     }
 
-    /// The cluster's id, if the brokers tell it (from Kafka 0.10.1 on).
-    #[must_use]
-    pub fn cluster_id(&self) -> Option<String> {
-        self.inner.cluster_id()
+    forward! { klamm_engine::Kafka:
+        /// The cluster's id, if the brokers tell it (from Kafka 0.10.1 on).
+        get cluster_id() -> Option<String>;
+        /// Why brokers cannot be reached at present, in words; `None` if all is well.
+        get diagnosis() -> Option<String>;
+        /// All that the client has counted.
+        get metrics() -> Metrics;
+        /// Closes the client for all who hold a part of it: producers deliver what they have, within the client's
+        /// `close_timeout`; consumers and administration end.
+        wait close();
     }
 
-    /// Why brokers cannot be reached at present, in words; `None` if all is well.
-    #[must_use]
-    pub fn diagnosis(&self) -> Option<String> {
-        self.inner.diagnosis()
-    }
-
-    /// As [`klamm_engine::Kafka::metrics`].
-    #[must_use]
-    pub fn metrics(&self) -> Metrics {
-        self.inner.metrics()
-    }
-
-    /// As [`klamm_engine::Kafka::events`].
+    /// Tells what happens in the client from now on. See [`klamm_engine::Kafka::events`].
     #[must_use]
     pub fn events(&self, options: EventOptions) -> Events {
-        Events::new(self.inner.events(options))
-    }
-
-    /// Closes the client for all who hold a part of it, and waits for that: producers deliver what they have, within
-    /// the client's `close_timeout`; consumers and administration end.
-    pub fn close(&self) {
-        block_on(self.inner.close());
+        Events { inner: self.inner.events(options) }
     }
 }
 
@@ -108,6 +99,7 @@ impl KafkaBuilder {
         connections_max_idle(timeout: Duration);
         request_timeout(timeout: Duration);
         metadata_max_age(age: Duration);
+        reconnect_backoff(initial: Duration, max: Duration);
         allow_auto_topic_creation(allow: bool);
         unknown_topic_timeout(timeout: Duration);
         max_block(timeout: Duration);
@@ -115,6 +107,8 @@ impl KafkaBuilder {
         socket_send_buffer(bytes: usize);
         socket_receive_buffer(bytes: usize);
         close_timeout(timeout: Duration);
+        proxy(proxy: Proxy);
+        connector(connector: impl Connector);
         sasl(sasl: Sasl);
         settings(settings: &klamm_engine::Settings);
         seed(seed: u64);
@@ -130,13 +124,7 @@ impl KafkaBuilder {
     /// As [`klamm_engine::KafkaBuilder::events`].
     pub fn events(self, options: EventOptions) -> (Self, Events) {
         let (inner, events) = self.inner.events(options);
-        (Self { inner }, Events::new(events))
-    }
-
-    /// As [`klamm_engine::KafkaBuilder::reconnect_backoff`].
-    pub fn reconnect_backoff(mut self, initial: Duration, max: Duration) -> Self {
-        self.inner = self.inner.reconnect_backoff(initial, max);
-        self
+        (Self { inner }, Events { inner: events })
     }
 
     /// Looks for the cluster.
@@ -170,5 +158,29 @@ impl Iterator for CredentialRequests {
     /// Waits for the next request; `None` once no client is left that could ask.
     fn next(&mut self) -> Option<CredentialRequest> {
         block_on(self.0.next())
+    }
+}
+
+/// Looks on at a client: as an iterator it waits for the next event, and ends when the client is closed. See
+/// [`klamm_engine::Events`].
+#[derive(Debug)]
+pub struct Events {
+    inner: klamm_engine::Events,
+}
+
+impl Events {
+    forward! { klamm_engine::Events:
+        /// The next event, if it is there.
+        now_mut try_next() -> Option<ClientEvent>;
+        /// How many events were dropped since the last call, because they were not taken in time.
+        now_mut take_dropped() -> u64;
+    }
+}
+
+impl Iterator for Events {
+    type Item = ClientEvent;
+
+    fn next(&mut self) -> Option<ClientEvent> {
+        block_on(self.inner.next())
     }
 }

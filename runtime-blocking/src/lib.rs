@@ -25,60 +25,50 @@
 //! The background thread ends when the client is closed, and goes on for a while when it is dropped, to deliver what
 //! was sent; the end of the process does not wait for it. Call [`Producer::close`] or [`Kafka::close`] to wait.
 
+#[macro_use]
+mod forward;
+
 mod admin;
+#[cfg(unix)]
+mod connector;
 mod consumer;
 mod driver;
-mod events;
 mod group;
 mod group_records;
-mod group_stream;
 mod kafka;
 mod producer;
 mod stream;
 mod transaction;
 
 pub use admin::Admin;
+#[cfg(unix)]
+pub use connector::connector;
 pub use consumer::{Consumer, ConsumerBuilder};
-pub use events::Events;
 pub use group::{GroupConsumer, GroupConsumerBuilder};
 pub use group_records::GroupRecords;
-pub use group_stream::GroupPartitionStream;
-pub use kafka::{CredentialRequests, Kafka, KafkaBuilder};
+pub use kafka::{CredentialRequests, Events, Kafka, KafkaBuilder};
 #[cfg(feature = "tls")]
 pub use klamm_engine::Tls;
 pub use klamm_engine::{
     Acks, Address, AddressFailure, AdminError, AdminErrorKind, AssignedPartition, AssignmentRequest,
-    AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, ClientEvent,
-    CloseReason, ClusterDescription, CommitError, CommitErrorKind, CommitOffset, CommittedOffset,
-    CommittedOffsets, Compression, ConnectError, ConsumeError, ConsumedRecord, CreatedTopic,
-    CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event, EventOptions, ExactlyOnceError,
-    Explanation, FetchedBatch, GroupBatch, GroupChange, GroupDescription, GroupError, GroupEvent,
-    GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol, GroupReadError, GroupRecord,
-    GroupRecordEvent, GroupStep, GroupType, HangingTransaction, InvalidConfig, Isolation, ListedOffset,
-    LostReason, Mechanism, MemberName, Metrics, NewTopic, NotAcknowledged, NotAssigned, NotStreamed,
-    OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind, PartitionProducer, PartitionTrouble,
-    Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError, ProduceErrorKind, ProducerId, Record,
-    RecordMetadata, RequestError, ResetReason, Revocation, Round, Sasl, Secret, SeekError, SendError, Source,
-    StartAt, Str, StreamEnd, TopicDescription, TopicListing, TopicPartition, TopicPartitions,
-    TopicUnavailable, TransactionDescription, TransactionError, TransactionErrorKind, TransactionListing,
-    TransactionListings, TransactionStep, TrySendError, Undelivered, UndeliveredPartition,
-    UnknownPartitioner, Uuid, Value, WireContent, WireMessage, assignor, metrics, records,
+    AssignmentTask, AuthenticationError, BatchRecords, BearerToken, BrokerDescription, BrokerId, ByteStream,
+    ClientEvent, CloseReason, ClusterDescription, CommitError, CommitErrorKind, CommitOffset,
+    CommittedOffset, CommittedOffsets, Compression, ConnectError, Connecting, Connector, ConsumeError,
+    ConsumedRecord, CreatedTopic, CredentialRequest, Credentials, Delivery, Effect, ErrorCode, Event,
+    EventOptions, ExactlyOnceError, Explanation, FetchedBatch, GroupBatch, GroupChange, GroupDescription,
+    GroupError, GroupEvent, GroupListing, GroupListings, GroupMember, GroupMetadata, GroupProtocol,
+    GroupReadError, GroupRecord, GroupRecordEvent, GroupStep, GroupType, HangingTransaction, InvalidConfig,
+    Isolation, ListedOffset, LostReason, Mechanism, MemberName, Metrics, NewTopic, NotAcknowledged,
+    NotAssigned, NotStreamed, OffsetReset, OffsetSpec, PartitionDescription, PartitionErrorKind,
+    PartitionProducer, PartitionTrouble, Partitioner, Password, Peer, PendingCommit, PerItem, ProduceError,
+    ProduceErrorKind, ProducerId, Proxy, Record, RecordMetadata, RequestError, ResetReason, Revocation,
+    Round, Sasl, Secret, SeekError, SendError, Source, StartAt, Str, StreamEnd, TopicDescription,
+    TopicListing, TopicPartition, TopicPartitions, TopicUnavailable, TransactionDescription,
+    TransactionError, TransactionErrorKind, TransactionListing, TransactionListings, TransactionStep,
+    TrySendError, Undelivered, UndeliveredPartition, UnknownPartitioner, Uuid, Value, WireContent,
+    WireMessage, assignor, metrics, records,
 };
 pub use klamm_engine::{EffectiveSetting, InvalidSetting, Setting, SettingKind, SettingScope, Settings};
 pub use producer::{Deliveries, Permit, Producer, ProducerBuilder, Receipt};
-pub use stream::{Batches, PartitionStream, Records};
+pub use stream::{Batches, GroupPartitionStream, PartitionStream, Records};
 pub use transaction::{ExactlyOnce, ExactlyOnceBuilder, Transactional, TransactionalBuilder, Txn};
-
-/// Forwards the options of a builder.
-macro_rules! options {
-    ($builder:ty: $($name:ident($argument:ident: $type:ty);)*) => {
-        $(
-            #[doc = concat!("As [`", stringify!($builder), "::", stringify!($name), "`].")]
-            pub fn $name(mut self, $argument: $type) -> Self {
-                self.inner = self.inner.$name($argument);
-                self
-            }
-        )*
-    };
-}
-pub(crate) use options;

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use klamm_engine::{
-    Acks, Compression, Delivery, InvalidConfig, Partitioner, Record, RecordMetadata, SendError,
-    TopicPartitions, TrySendError, Undelivered, block_on, block_on_until,
+    Acks, Compression, Delivery, Partitioner, Record, RecordMetadata, SendError, Settings, TopicPartitions,
+    Undelivered, block_on, block_on_until,
 };
-
-use crate::options;
 
 /// Writes records. See [`klamm_engine::Producer`].
 #[derive(Clone, Debug)]
@@ -26,36 +24,7 @@ impl Producer {
         self.enqueue(record)?.wait()
     }
 
-    /// Accepts a record: waits for the topic's metadata and for room in the producer's memory, if need be, not for
-    /// the acknowledgement. That is the receipt's part.
-    ///
-    /// # Errors
-    ///
-    /// The record was not accepted, and will not be written.
-    pub fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
-        block_on(self.inner.enqueue(record)).map(|inner| Receipt { inner })
-    }
-
-    /// Writes several records, and waits until each is acknowledged or failed: the outcomes, in the records' order.
-    /// See [`klamm_engine::Producer::send_batch`].
-    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
-    pub fn send_batch<'a>(
-        &self,
-        records: impl IntoIterator<Item = Record<'a>>,
-    ) -> Vec<Result<RecordMetadata, SendError>> {
-        block_on(self.inner.send_batch(records))
-    }
-
-    /// Accepts several records: the receipts, in the records' order. See
-    /// [`klamm_engine::Producer::enqueue_batch`].
-    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
-    pub fn enqueue_batch<'a>(
-        &self,
-        records: impl IntoIterator<Item = Record<'a>>,
-    ) -> Vec<Result<Receipt, SendError>> {
-        let accepted = block_on(self.inner.enqueue_batch(records));
-        accepted.into_iter().map(|accepted| accepted.map(|inner| Receipt { inner })).collect()
-    }
+    accepting!(klamm_engine::Producer);
 
     /// Keeps room for one record of at most `size` bytes for a topic, and has its metadata: [`Permit::send`] then
     /// hands a record over without waiting and without fail. See [`klamm_engine::Producer::reserve`].
@@ -68,83 +37,27 @@ impl Producer {
         block_on(self.inner.reserve(topic, size)).map(|inner| Permit { inner })
     }
 
-    /// Accepts a record if that needs no waiting.
-    ///
-    /// # Errors
-    ///
-    /// The record comes back.
-    #[expect(clippy::result_large_err, reason = "the error gives the record back")]
-    pub fn try_send<'a>(&self, record: Record<'a>) -> Result<Receipt, TrySendError<'a>> {
-        self.inner.try_send(record).map(|inner| Receipt { inner })
-    }
-
-    /// Waits until the metadata of a topic are there, so that sending to it does not have to.
-    ///
-    /// # Errors
-    ///
-    /// The topic cannot be had.
-    pub fn prepare(&self, topic: &str) -> Result<(), SendError> {
-        block_on(self.inner.prepare(topic))
-    }
-
-    /// How many partitions a topic has; `None` while its metadata are not there.
-    #[must_use]
-    pub fn partition_count(&self, topic: &str) -> Option<usize> {
-        self.inner.partition_count(topic)
-    }
-
-    /// Sends everything that was accepted before, without waiting for more records, and waits for all outcomes. The
-    /// delivery timeout bounds that.
-    ///
-    /// # Errors
-    ///
-    /// Records were not acknowledged, of those that were accepted before this and of which no earlier flush told:
-    /// how many, where, and why.
-    pub fn flush(&self) -> Result<(), Undelivered> {
-        block_on(self.inner.flush())
-    }
-
-    /// Gives up everything that was accepted and is not acknowledged: what was not sent yet is not written, what is
-    /// under way may be. The receipts tell which is which. The producer can be used further.
-    ///
-    /// # Errors
-    ///
-    /// Records were not acknowledged, of those that were accepted before this and of which no flush told.
-    pub fn abort(&self) -> Result<(), Undelivered> {
-        self.inner.abort()
-    }
-
-    /// Closes the producer, also for its clones: accepts no more records, delivers what was accepted, and waits for
-    /// that as long as the delivery timeout at most.
-    ///
-    /// # Errors
-    ///
-    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
-    /// same.
-    pub fn close(&self) -> Result<(), Undelivered> {
-        block_on(self.inner.close())
-    }
-
-    /// As [`close`](Self::close), but gives up on what is not delivered after `timeout`.
-    ///
-    /// # Errors
-    ///
-    /// Records were not acknowledged, and no flush told of them: how many, where, and how many may be written all the
-    /// same.
-    pub fn close_within(&self, timeout: Duration) -> Result<(), Undelivered> {
-        block_on(self.inner.close_within(timeout))
+    forward! { klamm_engine::Producer:
+        /// Waits until the metadata of a topic are there, so that sending to it does not have to.
+        wait prepare(topic: &str) -> Result<(), SendError>;
+        /// How many partitions a topic has; `None` while its metadata are not there.
+        get partition_count(topic: &str) -> Option<usize>;
+        /// Sends everything that was accepted before, and waits for all outcomes. The delivery timeout bounds that.
+        wait flush() -> Result<(), Undelivered>;
+        /// Gives up everything that was accepted and is not acknowledged. The producer can be used further.
+        now abort() -> Result<(), Undelivered>;
+        /// Closes the producer, also for its clones: delivers what was accepted, within the delivery timeout.
+        wait close() -> Result<(), Undelivered>;
+        /// As [`close`](Self::close), but gives up on what is not delivered after `timeout`.
+        wait close_within(timeout: Duration) -> Result<(), Undelivered>;
+        /// The bytes of the producer's memory that are in use.
+        get memory_in_use() -> usize;
     }
 
     /// Looks on at what becomes of batches from now on: for measuring and auditing, beside the receipts.
     #[must_use]
     pub fn deliveries(&self) -> Deliveries {
         Deliveries { inner: self.inner.deliveries() }
-    }
-
-    /// The bytes of the producer's memory that are in use.
-    #[must_use]
-    pub fn memory_in_use(&self) -> usize {
-        self.inner.memory_in_use()
     }
 }
 
@@ -156,9 +69,9 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// The next delivery, if it is there.
-    pub fn try_next(&mut self) -> Option<Delivery> {
-        self.inner.try_next()
+    forward! { klamm_engine::Deliveries:
+        /// The next delivery, if it is there.
+        now_mut try_next() -> Option<Delivery>;
     }
 }
 
@@ -178,16 +91,11 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The topic that the room was reserved for.
-    #[must_use]
-    pub fn topic(&self) -> &str {
-        self.inner.topic()
-    }
-
-    /// The bytes that a record may take: see [`Record::size`].
-    #[must_use]
-    pub const fn size(&self) -> usize {
-        self.inner.size()
+    forward! { klamm_engine::Permit:
+        /// The topic that the room was reserved for.
+        get topic() -> &str;
+        /// The bytes that a record may take: see [`Record::size`].
+        get size() -> usize;
     }
 
     /// Hands a record over, without waiting and without fail. What speaks against the record is the outcome of the
@@ -203,14 +111,10 @@ impl Permit {
 #[derive(Debug)]
 #[must_use = "only the receipt tells whether the record was written; drop it explicitly if that does not matter"]
 pub struct Receipt {
-    inner: klamm_engine::Receipt,
+    pub(crate) inner: klamm_engine::Receipt,
 }
 
 impl Receipt {
-    pub(crate) const fn new(inner: klamm_engine::Receipt) -> Self {
-        Self { inner }
-    }
-
     /// Waits for the outcome. It comes by the producer's delivery timeout.
     ///
     /// # Errors
@@ -233,16 +137,11 @@ impl Receipt {
         }
     }
 
-    /// The outcome, if it is there.
-    #[must_use]
-    pub fn try_get(&self) -> Option<Result<RecordMetadata, SendError>> {
-        self.inner.try_get()
-    }
-
-    /// The partition of the record; -1 if a [`Permit`] was given a record that was not accepted.
-    #[must_use]
-    pub fn partition(&self) -> i32 {
-        self.inner.partition()
+    forward! { klamm_engine::Receipt:
+        /// The outcome, if it is there.
+        get try_get() -> Option<Result<RecordMetadata, SendError>>;
+        /// The partition of the record; -1 if a [`Permit`] was given a record that was not accepted.
+        get partition() -> i32;
     }
 }
 
@@ -250,21 +149,18 @@ impl Receipt {
 #[derive(Clone, Debug)]
 #[must_use = "call build()"]
 pub struct ProducerBuilder {
-    inner: klamm_engine::ProducerBuilder,
+    pub(crate) inner: klamm_engine::ProducerBuilder,
 }
 
 impl ProducerBuilder {
-    pub(crate) const fn new(inner: klamm_engine::ProducerBuilder) -> Self {
-        Self { inner }
-    }
-
-    options! { klamm_engine::ProducerBuilder:
-        settings(settings: &klamm_engine::Settings);
+    options! { klamm_engine::ProducerBuilder => Producer:
+        settings(settings: &Settings);
         acks(acks: Acks);
         idempotent(idempotent: bool);
         idempotence_optional(optional: bool);
         linger_ms(linger_ms: u64);
         linger(linger: Duration);
+        manual_flush();
         batch_size(bytes: usize);
         compression(compression: Compression);
         compression_level(level: i32);
@@ -283,20 +179,5 @@ impl ProducerBuilder {
         delivery_timeout(timeout: Duration);
         request_timeout(timeout: Duration);
         retries(retries: u32);
-    }
-
-    /// As [`klamm_engine::ProducerBuilder::manual_flush`].
-    pub fn manual_flush(mut self) -> Self {
-        self.inner = self.inner.manual_flush();
-        self
-    }
-
-    /// Makes the producer. Nothing is sent before the first record.
-    ///
-    /// # Errors
-    ///
-    /// Options contradict each other or the client is closed.
-    pub fn build(self) -> Result<Producer, InvalidConfig> {
-        self.inner.build().map(|inner| Producer { inner })
     }
 }

@@ -1,10 +1,8 @@
-//! Batches and records as iterators that block.
-
-use std::time::{Duration, Instant};
+//! Batches, records and partitions as iterators that wait.
 
 use klamm_engine::{
-    ConsumeError, ConsumedRecord, Event, Explanation, FetchedBatch, NotAssigned, Source, StartAt, Str,
-    StreamEnd, block_on, block_on_until,
+    CommitError, CommitOffset, ConsumeError, ConsumedRecord, Event, Explanation, FetchedBatch, GroupBatch,
+    GroupEvent, NotAssigned, PendingCommit, Source, StartAt, Str, StreamEnd, block_on,
 };
 
 /// Batch after batch, of a consumer or of one partition. Ends when no more will come.
@@ -35,6 +33,56 @@ impl<S: Source> Iterator for Records<S> {
     }
 }
 
+/// What all streams of one partition have.
+macro_rules! partition_stream {
+    ($stream:ident of $handle:ty: $event:ident, $batch:ty) => {
+        impl $stream {
+            forward! { $handle:
+                /// The topic.
+                get topic() -> &Str;
+                /// The partition.
+                get partition() -> i32;
+                /// The next records or event of the partition.
+                wait next_event = next() -> Result<$event, ConsumeError>;
+                /// As [`next_event`](Self::next_event), but gives up after `timeout` with `None`.
+                within next_event_timeout = next() -> Result<Option<$event>, ConsumeError>;
+                /// The next records or event, if they are there.
+                get try_next() -> Option<Result<$event, ConsumeError>>;
+                /// Why it gives nothing more; `None` as long as it may.
+                get ended() -> Option<StreamEnd>;
+                /// Moves the position. Nothing that was fetched before is handed out any more.
+                now seek(to: StartAt) -> Result<(), NotAssigned>;
+                /// Stops fetching the partition until it is [resumed](Self::resume). The position stays.
+                now pause();
+                /// Goes on after [`pause`](Self::pause).
+                now resume();
+                /// The offset of the next record that will be handed out; `None` while that is not known, and after the end.
+                get position() -> Option<i64>;
+                /// How many offsets lie between the position and the end of the partition; `None` while that is not known,
+                /// and after the end.
+                get lag() -> Option<u64>;
+                /// Why nothing comes: what the partition waits for next.
+                get explain() -> Explanation;
+            }
+        }
+
+        impl Iterator for $stream {
+            type Item = Result<$batch, ConsumeError>;
+
+            fn next(&mut self) -> Option<Self::Item> {
+                loop {
+                    match self.next_event() {
+                        Ok($event::Batch(batch)) => return Some(Ok(batch)),
+                        Ok(_) => {}
+                        Err(error) if error.is_fatal() => return None,
+                        Err(error) => return Some(Err(error)),
+                    }
+                }
+            }
+        }
+    };
+}
+
 /// What comes of one partition of a [`Consumer`](crate::Consumer), and of no other. See
 /// [`klamm_engine::PartitionStream`].
 ///
@@ -44,105 +92,34 @@ pub struct PartitionStream {
     pub(crate) inner: klamm_engine::PartitionStream,
 }
 
+partition_stream!(PartitionStream of klamm_engine::PartitionStream: Event, FetchedBatch);
+
 impl PartitionStream {
-    /// The topic.
-    #[must_use]
-    pub const fn topic(&self) -> &Str {
-        self.inner.topic()
-    }
-
-    /// The partition.
-    #[must_use]
-    pub const fn partition(&self) -> i32 {
-        self.inner.partition()
-    }
-
-    /// The next records or event of the partition.
-    ///
-    /// # Errors
-    ///
-    /// Reading failed for good (and goes on after a seek), or the stream is over.
-    pub fn next_event(&self) -> Result<Event, ConsumeError> {
-        block_on(self.inner.next())
-    }
-
-    /// As [`next_event`](Self::next_event), but gives up after `timeout` with `None`. Nothing is lost by that.
-    ///
-    /// # Errors
-    ///
-    /// As [`next_event`](Self::next_event).
-    pub fn next_event_timeout(&self, timeout: Duration) -> Result<Option<Event>, ConsumeError> {
-        block_on_until(self.inner.next(), Instant::now() + timeout).transpose()
-    }
-
-    /// The next records or event, if they are there.
-    #[must_use]
-    pub fn try_next(&self) -> Option<Result<Event, ConsumeError>> {
-        self.inner.try_next()
-    }
-
     /// Record after record, each with bytes of its own.
     #[must_use]
     pub fn into_records(self) -> Records<klamm_engine::PartitionStream> {
         Records { inner: self.inner.into_records() }
     }
-
-    /// Why it gives nothing more; `None` as long as it may.
-    #[must_use]
-    pub fn ended(&self) -> Option<StreamEnd> {
-        self.inner.ended()
-    }
-
-    /// Moves the position. Nothing that was fetched before is handed out any more.
-    ///
-    /// # Errors
-    ///
-    /// The stream is over.
-    pub fn seek(&self, to: StartAt) -> Result<(), NotAssigned> {
-        self.inner.seek(to)
-    }
-
-    /// Stops fetching the partition until it is [resumed](Self::resume). The position stays.
-    pub fn pause(&self) {
-        self.inner.pause();
-    }
-
-    /// Goes on after [`pause`](Self::pause).
-    pub fn resume(&self) {
-        self.inner.resume();
-    }
-
-    /// The offset of the next record that will be handed out; `None` while that is not known, and after the end.
-    #[must_use]
-    pub fn position(&self) -> Option<i64> {
-        self.inner.position()
-    }
-
-    /// How many offsets lie between the position and the end of the partition; `None` while that is not known, and
-    /// after the end.
-    #[must_use]
-    pub fn lag(&self) -> Option<u64> {
-        self.inner.lag()
-    }
-
-    /// Why nothing comes: what the partition waits for next.
-    #[must_use]
-    pub fn explain(&self) -> Explanation {
-        self.inner.explain()
-    }
 }
 
-impl Iterator for PartitionStream {
-    type Item = Result<FetchedBatch, ConsumeError>;
+/// What comes of one partition of a [`GroupConsumer`](crate::GroupConsumer), and of no other. See
+/// [`klamm_engine::GroupPartitionStream`].
+///
+/// As an iterator it gives the records and leaves out the events; it is over after the end.
+#[derive(Debug)]
+pub struct GroupPartitionStream {
+    pub(crate) inner: klamm_engine::GroupPartitionStream,
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            match self.next_event() {
-                Ok(Event::Batch(batch)) => return Some(Ok(batch)),
-                Ok(_) => {}
-                Err(error) if error.is_fatal() => return None,
-                Err(error) => return Some(Err(error)),
-            }
-        }
+partition_stream!(GroupPartitionStream of klamm_engine::GroupPartitionStream: GroupEvent, GroupBatch);
+
+impl GroupPartitionStream {
+    forward! { klamm_engine::GroupPartitionStream:
+        /// Commits everything that this stream has handed out, whether or not it was dropped.
+        wait commit() -> Result<(), CommitError>;
+        /// As [`commit`](Self::commit), without waiting.
+        now commit_later = commit() -> PendingCommit;
+        /// Commits an offset: that of the next record to read.
+        wait commit_offset(offset: CommitOffset) -> Result<(), CommitError>;
     }
 }

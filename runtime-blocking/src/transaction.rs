@@ -1,13 +1,14 @@
 //! Transactions.
 
-use std::time::{Duration, Instant};
-
-use klamm_engine::{
-    CommitOffset, ExactlyOnceError, GroupBatch, GroupMetadata, InvalidConfig, ProducerId, Record,
-    RecordMetadata, Round, SendError, TransactionError, TrySendError, Undelivered, block_on, block_on_until,
+use std::{
+    ops::Deref,
+    time::{Duration, Instant},
 };
 
-use crate::{Receipt, options};
+use klamm_engine::{
+    CommitOffset, ExactlyOnceError, GroupBatch, GroupMetadata, ProducerId, Record, RecordMetadata, Round,
+    SendError, TransactionError, Undelivered, block_on, block_on_until,
+};
 
 /// Writes records in transactions. See [`klamm_engine::Transactional`].
 ///
@@ -53,13 +54,18 @@ pub struct Transactional {
 }
 
 impl Transactional {
-    /// Takes the transactional id over, if that was not done yet. The first [`begin`](Self::begin) does the same.
-    ///
-    /// # Errors
-    ///
-    /// The coordinator did not answer within `max_block`, or refused.
-    pub fn init(&mut self) -> Result<(), TransactionError> {
-        block_on(self.inner.init())
+    forward! { klamm_engine::Transactional:
+        /// Takes the transactional id over, if that was not done yet. The first [`begin`](Self::begin) does the same.
+        wait_mut init() -> Result<(), TransactionError>;
+        /// Finds out what became of a commit whose outcome is unknown, by committing again. Without an error it is
+        /// committed.
+        wait_mut resume_commit() -> Result<(), TransactionError>;
+        /// Waits until the metadata of a topic are there, so that sending to it does not have to.
+        wait prepare(topic: &str) -> Result<(), SendError>;
+        /// The transactional id.
+        get transactional_id() -> &str;
+        /// The producer id and its epoch as the coordinator gave them; `None` before [`init`](Self::init).
+        get producer_id() -> Option<ProducerId>;
     }
 
     /// Begins a transaction. It waits for the end of the one before, where that was dropped or its end is not known
@@ -69,38 +75,7 @@ impl Transactional {
     ///
     /// See [`klamm_engine::Transactional::begin`].
     pub fn begin(&mut self) -> Result<Txn<'_>, TransactionError> {
-        block_on(self.inner.begin()).map(Txn::new)
-    }
-
-    /// Finds out what became of a commit whose outcome is unknown, by committing again. Without an error it is
-    /// committed.
-    ///
-    /// # Errors
-    ///
-    /// It is still unknown, or not to be found out; or there is no such commit.
-    pub fn resume_commit(&mut self) -> Result<(), TransactionError> {
-        block_on(self.inner.resume_commit())
-    }
-
-    /// Waits until the metadata of a topic are there, so that sending to it does not have to.
-    ///
-    /// # Errors
-    ///
-    /// The topic cannot be had.
-    pub fn prepare(&self, topic: &str) -> Result<(), SendError> {
-        block_on(self.inner.prepare(topic))
-    }
-
-    /// The transactional id.
-    #[must_use]
-    pub fn transactional_id(&self) -> &str {
-        self.inner.transactional_id()
-    }
-
-    /// The producer id and its epoch as the coordinator gave them; `None` before [`init`](Self::init).
-    #[must_use]
-    pub fn producer_id(&self) -> Option<ProducerId> {
-        self.inner.producer_id()
+        block_on(self.inner.begin()).map(|inner| Txn { inner: Held::Own(inner) })
     }
 
     /// Closes the producer, and waits for that: what is left of a transaction is aborted, within the delivery timeout.
@@ -128,103 +103,35 @@ enum Held<'a> {
     Lent(&'a klamm_engine::Txn<'a>),
 }
 
-impl<'a> Txn<'a> {
-    const fn new(inner: klamm_engine::Txn<'a>) -> Self {
-        Self { inner: Held::Own(inner) }
-    }
+impl<'a> Deref for Held<'a> {
+    type Target = klamm_engine::Txn<'a>;
 
-    const fn lent(inner: &'a klamm_engine::Txn<'a>) -> Self {
-        Self { inner: Held::Lent(inner) }
-    }
-
-    const fn txn(&self) -> &klamm_engine::Txn<'a> {
-        match &self.inner {
-            Held::Own(txn) => txn,
-            Held::Lent(txn) => txn,
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Own(txn) => txn,
+            Self::Lent(txn) => txn,
         }
     }
+}
 
-    /// Writes a record and waits until it is acknowledged. It is visible to readers of committed records after the
-    /// commit.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`]; it says whether the transaction [has to be aborted](SendError::requires_abort) for that.
-    pub fn send(&self, record: Record<'_>) -> Result<RecordMetadata, SendError> {
-        block_on(self.txn().send(record))
-    }
+impl Txn<'_> {
+    accepting!(klamm_engine::Txn);
 
-    /// Accepts a record, and does not wait for the acknowledgement: [`commit`](Self::commit) does.
-    ///
-    /// # Errors
-    ///
-    /// The record was not accepted, and will not be written.
-    pub fn enqueue(&self, record: Record<'_>) -> Result<Receipt, SendError> {
-        block_on(self.txn().enqueue(record)).map(Receipt::new)
-    }
-
-    /// Writes several records, and waits until each is acknowledged or failed: the outcomes, in the records' order.
-    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
-    pub fn send_batch<'r>(
-        &self,
-        records: impl IntoIterator<Item = Record<'r>>,
-    ) -> Vec<Result<RecordMetadata, SendError>> {
-        block_on(self.txn().send_batch(records))
-    }
-
-    /// Accepts several records: the receipts, in the records' order.
-    #[expect(single_use_lifetimes, reason = "anonymous lifetimes in `impl Trait` are unstable")]
-    pub fn enqueue_batch<'r>(
-        &self,
-        records: impl IntoIterator<Item = Record<'r>>,
-    ) -> Vec<Result<Receipt, SendError>> {
-        let accepted = block_on(self.txn().enqueue_batch(records));
-        accepted.into_iter().map(|accepted| accepted.map(Receipt::new)).collect()
-    }
-
-    /// Accepts a record if that needs no waiting.
-    ///
-    /// # Errors
-    ///
-    /// The record comes back.
-    #[expect(clippy::result_large_err, reason = "the error gives the record back")]
-    pub fn try_send<'r>(&self, record: Record<'r>) -> Result<Receipt, TrySendError<'r>> {
-        self.txn().try_send(record).map(Receipt::new)
-    }
-
-    /// Waits until everything that was accepted is acknowledged. A commit does that by itself.
-    ///
-    /// # Errors
-    ///
-    /// Records were not acknowledged: the transaction has to be aborted.
-    pub fn flush(&self) -> Result<(), Undelivered> {
-        block_on(self.txn().flush())
-    }
-
-    /// How many partitions a topic has; `None` while its metadata are not there ([`Transactional::prepare`]).
-    #[must_use]
-    pub fn partition_count(&self, topic: &str) -> Option<usize> {
-        self.txn().partition_count(topic)
-    }
-
-    /// Commits these offsets for a group with the transaction: each is that of the next record to read. See
-    /// [`klamm_engine::Txn::send_offsets`].
-    ///
-    /// # Errors
-    ///
-    /// They are not part of it, and the transaction has to be aborted.
-    pub fn send_offsets<T: AsRef<str>>(
-        &self,
-        group: &GroupMetadata,
-        offsets: impl IntoIterator<Item = (T, i32, CommitOffset)> + Send,
-    ) -> Result<(), TransactionError> {
-        block_on(self.txn().send_offsets(group, offsets))
-    }
-
-    /// Why it can only be aborted, if that is so by now.
-    #[must_use]
-    pub fn failure(&self) -> Option<TransactionError> {
-        self.txn().failure()
+    forward! { klamm_engine::Txn:
+        /// Writes a record and waits until it is acknowledged. It is visible to readers of committed records after the
+        /// commit.
+        wait send(record: Record<'_>) -> Result<RecordMetadata, SendError>;
+        /// Waits until everything that was accepted is acknowledged. A commit does that by itself.
+        wait flush() -> Result<(), Undelivered>;
+        /// How many partitions a topic has; `None` while its metadata are not there ([`Transactional::prepare`]).
+        get partition_count(topic: &str) -> Option<usize>;
+        /// Commits these offsets for a group with the transaction: each is that of the next record to read.
+        wait send_offsets(
+            group: &GroupMetadata,
+            offsets: impl IntoIterator<Item = (impl AsRef<str>, i32, CommitOffset)> + Send,
+        ) -> Result<(), TransactionError>;
+        /// Why it can only be aborted, if that is so by now.
+        get failure() -> Option<TransactionError>;
     }
 
     /// Waits until everything is written, and commits.
@@ -258,28 +165,15 @@ impl<'a> Txn<'a> {
 #[derive(Clone, Debug)]
 #[must_use = "call build()"]
 pub struct TransactionalBuilder {
-    inner: klamm_engine::TransactionalBuilder,
+    pub(crate) inner: klamm_engine::TransactionalBuilder,
 }
 
 impl TransactionalBuilder {
-    pub(crate) const fn new(inner: klamm_engine::TransactionalBuilder) -> Self {
-        Self { inner }
-    }
-
-    options! { klamm_engine::TransactionalBuilder:
+    options! { klamm_engine::TransactionalBuilder => Transactional:
         transaction_timeout(timeout: Duration);
         max_block(timeout: Duration);
         request_timeout(timeout: Duration);
         producing(set: impl FnOnce(klamm_engine::ProducerBuilder) -> klamm_engine::ProducerBuilder);
-    }
-
-    /// Makes the producer. Nothing is sent before the first transaction, or [`Transactional::init`].
-    ///
-    /// # Errors
-    ///
-    /// Options contradict each other or the client is closed: which, and what to do.
-    pub fn build(self) -> Result<Transactional, InvalidConfig> {
-        self.inner.build().map(|inner| Transactional { inner })
     }
 }
 
@@ -287,28 +181,15 @@ impl TransactionalBuilder {
 #[derive(Debug)]
 #[must_use = "call build() or run()"]
 pub struct ExactlyOnceBuilder {
-    inner: klamm_engine::ExactlyOnceBuilder,
+    pub(crate) inner: klamm_engine::ExactlyOnceBuilder,
 }
 
 impl ExactlyOnceBuilder {
-    pub(crate) const fn new(inner: klamm_engine::ExactlyOnceBuilder) -> Self {
-        Self { inner }
-    }
-
-    options! { klamm_engine::ExactlyOnceBuilder:
+    options! { klamm_engine::ExactlyOnceBuilder => ExactlyOnce:
         max_batches(batches: usize);
         transaction_timeout(timeout: Duration);
         max_block(timeout: Duration);
         producing(set: impl FnOnce(klamm_engine::ProducerBuilder) -> klamm_engine::ProducerBuilder);
-    }
-
-    /// Makes it.
-    ///
-    /// # Errors
-    ///
-    /// Options contradict each other or the client is closed; or the consumer commits by itself.
-    pub fn build(self) -> Result<ExactlyOnce, InvalidConfig> {
-        self.inner.build().map(|inner| ExactlyOnce { inner })
     }
 
     /// Makes it and runs it: see [`ExactlyOnce::run`].
@@ -359,7 +240,7 @@ impl ExactlyOnce {
         &mut self,
         mut work: impl FnMut(&Txn<'_>, &[GroupBatch]) -> Result<(), E>,
     ) -> Result<(), ExactlyOnceError<E>> {
-        block_on(self.inner.run(async |txn, batches| work(&Txn::lent(txn), batches)))
+        block_on(self.inner.run(async |txn, batches| work(&Txn { inner: Held::Lent(txn) }, batches)))
     }
 
     /// Waits for records, and does one transaction with them. See [`klamm_engine::ExactlyOnce::step`].
@@ -371,7 +252,7 @@ impl ExactlyOnce {
         &mut self,
         mut work: impl FnMut(&Txn<'_>, &[GroupBatch]) -> Result<(), E>,
     ) -> Result<Round, ExactlyOnceError<E>> {
-        block_on(self.inner.step(async |txn, batches| work(&Txn::lent(txn), batches)))
+        block_on(self.inner.step(async |txn, batches| work(&Txn { inner: Held::Lent(txn) }, batches)))
     }
 
     /// As [`step`](Self::step), but gives up after `timeout` with `None`: a transaction that is open then is aborted,
@@ -385,7 +266,7 @@ impl ExactlyOnce {
         timeout: Duration,
         mut work: impl FnMut(&Txn<'_>, &[GroupBatch]) -> Result<(), E>,
     ) -> Result<Option<Round>, ExactlyOnceError<E>> {
-        let step = self.inner.step(async |txn, batches| work(&Txn::lent(txn), batches));
+        let step = self.inner.step(async |txn, batches| work(&Txn { inner: Held::Lent(txn) }, batches));
         block_on_until(step, Instant::now() + timeout).transpose()
     }
 

@@ -29,9 +29,12 @@
 #![forbid(unsafe_code)]
 
 mod connection;
-mod control;
+mod timer;
 
+pub use connection::connector;
 pub use klamm_engine::*;
+
+use self::timer::Timer;
 
 /// The runtime of this adapter.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +56,11 @@ impl Runtime for Tokio {
     fn spawn(control: ControlTask, clock: SystemClock) -> Result<(), String> {
         let handle = tokio::runtime::Handle::try_current()
             .map_err(|_| String::from("connect() has to be called within a tokio runtime"))?;
-        handle.spawn(control::run(control, clock));
+        let spawn = move |task| {
+            let run = drive::run_connection(task, clock, Timer::new(clock), connection::dial);
+            drop(tokio::spawn(run));
+        };
+        handle.spawn(drive::run_control(control, clock, Timer::new(clock), spawn));
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ pub mod input;
 pub mod oauth;
 pub mod program;
 pub mod real;
+pub mod relay;
 pub mod running;
 pub mod scenario;
 pub mod security;

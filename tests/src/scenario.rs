@@ -6,7 +6,7 @@ use std::time::Duration;
 use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::Outcome;
-use crate::adapters::Adapter;
+use crate::adapters::{Adapter, Way};
 use crate::client::Client;
 use crate::cluster::{Cluster, ClusterSpec};
 use crate::real;
@@ -134,6 +134,22 @@ impl Stage {
         credentials: Credentials,
     ) -> Outcome<Box<dyn Client>> {
         self.adapter.connect_within(bootstrap, credentials, Duration::from_secs(60))
+    }
+
+    /// A new client of the adapter under test, connected to these addresses on this way.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub fn connect_by(&self, bootstrap: &[String], way: Way) -> Outcome<Box<dyn Client>> {
+        self.adapter.connect_by(bootstrap, way, Duration::from_secs(60))
+    }
+
+    /// The same, of a client that does not try for long.
+    ///
+    /// # Errors
+    /// When it cannot connect.
+    pub fn connect_briefly(&self, bootstrap: &[String], way: Way) -> Outcome<Box<dyn Client>> {
+        self.adapter.connect_by(bootstrap, way, Duration::from_secs(3))
     }
 
     /// A topic name that no other run uses.

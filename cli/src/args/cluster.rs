@@ -65,6 +65,11 @@ pub(crate) struct Access {
     #[arg(short = 'X', long = "setting", value_name = "NAME=VALUE", value_parser = key_value)]
     pub(crate) settings: Vec<(String, String)>,
 
+    /// SOCKS5 proxy to go through, socks5://HOST:PORT; for a user -X proxy.username, and -X proxy.password or the variable
+    /// KLAMM_PROXY_PASSWORD
+    #[arg(long, value_name = "URL", env = "KLAMM_PROXY")]
+    pub(crate) proxy: Option<String>,
+
     /// How connections are protected (default: as the other options of access suggest)
     #[arg(long, value_enum, env = "KLAMM_SECURITY_PROTOCOL")]
     pub(crate) security_protocol: Option<Protocol>,

@@ -17,8 +17,8 @@ use klamm_protocol::Str;
 
 use super::{ClientHandle, ConnectError, InvalidConfig, Kafka, Runtime};
 use crate::{
-    Clock, ControlTask, EventOptions, Events, Sasl,
-    dial::SocketOptions,
+    Clock, Connector, ControlTask, EventOptions, Events, Proxy, Sasl,
+    dial::{Dialling, SocketOptions},
     observe::{Queue, Watch},
     operation::Stopped,
     shared::Shared,
@@ -37,6 +37,8 @@ pub struct KafkaBuilder<R: Runtime> {
     seed: Option<u64>,
     watchers: Vec<Arc<Queue>>,
     sockets: SocketOptions,
+    proxy: Option<Proxy>,
+    connector: Option<Arc<dyn Connector>>,
     clock: Option<R::Clock>,
     sasl: Option<Sasl>,
     #[cfg(feature = "tls")]
@@ -54,6 +56,8 @@ impl<R: Runtime> Clone for KafkaBuilder<R> {
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             watchers: self.watchers.clone(),
+            proxy: self.proxy.clone(),
+            connector: self.connector.clone(),
             ..*self
         }
     }
@@ -76,6 +80,8 @@ impl<R: Runtime> KafkaBuilder<R> {
             seed: None,
             watchers: Vec::new(),
             sockets: SocketOptions::default(),
+            proxy: None,
+            connector: None,
             clock: None,
             sasl: None,
             #[cfg(feature = "tls")]
@@ -104,6 +110,19 @@ impl<R: Runtime> KafkaBuilder<R> {
     /// The size of the sockets' buffers for receiving (`receive.buffer.bytes`). Default: the system's.
     pub const fn socket_receive_buffer(mut self, bytes: usize) -> Self {
         self.sockets.receive_buffer_bytes = Some(bytes);
+        self
+    }
+
+    /// Connects through a SOCKS5 proxy. Default: directly.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Has streams of bytes made by `connector` instead of TCP sockets: to whatever it likes, for the address that it is
+    /// given. TLS, SASL and the proxy, if there is one, are on top of it. Default: TCP.
+    pub fn connector(mut self, connector: impl Connector) -> Self {
+        self.connector = Some(Arc::new(connector));
         self
     }
 
@@ -233,7 +252,10 @@ impl<R: Runtime> KafkaBuilder<R> {
         let seed = self.seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let close_timeout = config.close_timeout;
         let client = Client::new(config, &Entropy::new(seed), clock.now());
-        let shared = Arc::new(Shared::new(client, clock, self.sockets, Watch::new(self.watchers)));
+        let route = self.proxy.map(Proxy::into_route).transpose();
+        let route = route.map_err(|why| InvalidConfig::new("proxy", why))?.map(Arc::new);
+        let dialling = Dialling { sockets: self.sockets, route, connector: self.connector };
+        let shared = Arc::new(Shared::new(client, clock, dialling, Watch::new(self.watchers)));
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
             let source = tls.into_source().map_err(|why| InvalidConfig::new("tls", why))?;
@@ -258,7 +280,8 @@ impl<R: Runtime> KafkaBuilder<R> {
     /// [`connect_timeout`](Self::connect_timeout).
     pub async fn connect(self) -> Result<Kafka<R>, ConnectError> {
         let connect_timeout = self.connect_timeout;
-        let mut builder = self;
+        // On the heap, for the future to be small.
+        let mut builder = Box::new(self);
         let clock = builder.clock.take().map_or_else(R::clock, Ok).map_err(ConnectError::Runtime)?;
         builder.connection.setup_timeout = builder.connection.setup_timeout.min(connect_timeout / 8 * 7);
         builder.seed = Some(builder.seed.unwrap_or_else(|| R::seed(&clock)));

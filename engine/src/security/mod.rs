@@ -1,6 +1,7 @@
 //! Who a client is, and how its connections are protected.
 
 mod credentials;
+mod proxy;
 mod sasl;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,8 @@ mod transport;
 
 pub(crate) use credentials::Desk;
 pub use credentials::{CredentialRequest, CredentialRequests};
+pub use proxy::Proxy;
+pub(crate) use proxy::Route;
 pub use sasl::Sasl;
 #[cfg(feature = "tls")]
 pub use tls::Tls;

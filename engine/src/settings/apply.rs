@@ -52,6 +52,7 @@ impl<R: Runtime> KafkaBuilder<R> {
             metadata_max_age(settings.millis("metadata.max.age.ms"));
             allow_auto_topic_creation(settings.flag("allow.auto.create.topics"));
             max_block(settings.millis("max.block.ms"));
+            proxy(settings.proxy());
             sasl(settings.sasl.clone().or_else(|| settings.credential_provider().map(|_| Sasl::unprovided())));
         }
         #[cfg(feature = "tls")]

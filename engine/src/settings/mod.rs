@@ -3,6 +3,7 @@
 mod apply;
 mod jaas;
 mod nearest;
+mod proxy;
 mod security;
 mod table;
 mod value;
@@ -120,6 +121,7 @@ impl Settings {
             settings.values.insert(setting.name, value);
         }
         settings.secure()?;
+        settings.check_proxy()?;
         Ok(settings)
     }
 

@@ -95,6 +95,9 @@ table! {
         "reconnect.backoff.max.ms": COUNT, "1000" => "reconnect_backoff";
         "allow.auto.create.topics": Kind::Flag, "true" => "allow_auto_topic_creation";
         "max.block.ms": MILLIS, "60000" => "max_block";
+        "proxy.url": Kind::Text, "" => "proxy";
+        "proxy.username": Kind::Text, "" => "proxy";
+        "proxy.password": Kind::Secret, "" => "proxy";
     }
     Security {
         "security.protocol": Kind::Choice(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), "PLAINTEXT" => "";

@@ -109,3 +109,22 @@ fn tls_is_what_the_settings_say() {
     let why = problem(&[("ssl.ca.location", "ca.pem")]);
     assert!(why.contains("it takes SSL or SASL_SSL"), "{why}");
 }
+
+#[test]
+fn a_proxy_is_one_of_url_name_and_password() {
+    let parse = |pairs: &[(&str, &str)]| Settings::parse(pairs.iter().copied());
+    let whole =
+        [("proxy.url", "socks5://proxy:1081"), ("proxy.username", "franz"), ("proxy.password", "odradek")];
+    assert_eq!(
+        parse(&whole).unwrap().proxy(),
+        Some(crate::Proxy::socks5("socks5://proxy:1081").user("franz", "odradek"))
+    );
+    assert_eq!(parse(&whole[..1]).unwrap().proxy(), Some(crate::Proxy::socks5("socks5://proxy:1081")));
+    assert_eq!(
+        parse(&whole[..2]).unwrap_err().to_string(),
+        "proxy.username is of no use without proxy.password"
+    );
+    assert_eq!(parse(&whole[1..]).unwrap_err().to_string(), "proxy.username is of no use without proxy.url");
+    let wrong = parse(&[("proxy.url", "http://proxy")]).unwrap_err().to_string();
+    assert!(wrong.starts_with("proxy.url: ") && wrong.contains("SOCKS5"), "{wrong}");
+}

@@ -4,11 +4,11 @@ use std::{
     io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     sync::{Arc, mpsc},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     thread,
 };
 
-use klamm_engine::{Clock, ConnectionTask, Instant, SystemClock, dial::interleave};
+use klamm_engine::{Clock, Connecting, ConnectionTask, Instant, SystemClock, dial::interleave};
 use polling::Poller;
 
 use super::socket::Socket;
@@ -27,6 +27,8 @@ enum Phase {
     Resolving,
     /// Its name does not resolve: why.
     Unresolved(String),
+    /// The client's own connector makes its stream.
+    Connector(Connecting),
     /// It is being connected, or is about to be: the socket, the addresses left, and how the last one failed.
     Connecting(Option<Socket>, Vec<SocketAddr>, String),
     Open(Socket),
@@ -48,7 +50,10 @@ impl Connection {
         waker: Waker,
         names: mpsc::Sender<Resolved>,
     ) -> Self {
-        let phase = resolve(&task, key, waker.clone(), names);
+        let phase = match task.connector() {
+            Some(connector) => Phase::Connector(connector.connect(task.address())),
+            None => resolve(&task, key, waker.clone(), names),
+        };
         Self { task, key, poller, waker, phase }
     }
 
@@ -66,9 +71,10 @@ impl Connection {
 
     /// Does what can be done now. Returns whether there is more to do at once.
     pub(super) fn drive(&mut self, clock: SystemClock) -> bool {
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Connector(_) => self.drive_connector(clock),
             Phase::Connecting(..) => self.drive_connecting(clock),
-            Phase::Unresolved(why) => self.task.handle_unresolved(clock.now(), why.as_str()),
+            Phase::Unresolved(why) => self.task.handle_unresolved(clock.now(), why.clone()),
             Phase::Resolving | Phase::Open(_) => {}
         }
         self.task.drive(clock.now());
@@ -99,6 +105,26 @@ impl Connection {
 
     pub(super) const fn is_finished(&self) -> bool {
         self.task.is_finished()
+    }
+
+    fn drive_connector(&mut self, clock: SystemClock) {
+        let Phase::Connector(connecting) = &mut self.phase else { return };
+        let connected = match connecting.as_mut().poll(&mut Context::from_waker(&self.waker)) {
+            Poll::Pending => return,
+            Poll::Ready(connected) => connected,
+        };
+        let own = |stream| Socket::own(stream, Arc::clone(&self.poller), self.key, self.waker.clone());
+        match connected.and_then(own) {
+            Ok(socket) => {
+                self.phase = Phase::Open(socket);
+                self.task.handle_open(clock.now());
+            }
+            Err(error) => {
+                // A future that is over is not polled again.
+                self.phase = Phase::Resolving;
+                self.task.handle_connect_failed(clock.now(), error.to_string());
+            }
+        }
     }
 
     fn drive_connecting(&mut self, clock: SystemClock) {

@@ -1,19 +1,31 @@
-//! A socket that does not block, registered for readiness as long as it lives.
+//! A socket that does not block, registered for readiness as long as it lives; or a stream of bytes of the user's.
 
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::{
     io::{self, IoSlice, Read, Write},
     net::{SocketAddr, TcpStream},
     sync::Arc,
+    task::{Context, Poll, Waker},
 };
 
-use klamm_engine::dial::SocketOptions;
+use klamm_engine::{ByteStream, dial::SocketOptions};
 use polling::{Event, Poller};
 use socket2::{Domain, Protocol, Socket as RawSocket, TcpKeepalive, Type};
 
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     poller: Arc<Poller>,
     key: usize,
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    /// A connector's, and who is woken for it.
+    Own(Box<dyn ByteStream>, Waker),
+    /// A connector's that is a socket. What is watched is a duplicate, which nobody else closes.
+    #[cfg(unix)]
+    OwnSocket(Box<dyn ByteStream>, OwnedFd),
 }
 
 impl Socket {
@@ -38,20 +50,48 @@ impl Socket {
         unsafe {
             poller.add(&stream, Event::none(key))?;
         }
-        Ok(Self { stream, poller, key })
+        Ok(Self { stream: Stream::Tcp(stream), poller, key })
+    }
+
+    /// Takes a connector's stream over.
+    pub(super) fn own(
+        stream: Box<dyn ByteStream>,
+        poller: Arc<Poller>,
+        key: usize,
+        waker: Waker,
+    ) -> io::Result<Self> {
+        #[cfg(unix)]
+        if let Some(socket) = stream.as_socket() {
+            let watched = socket.try_clone_to_owned()?;
+            #[expect(unsafe_code, reason = "the poller demands that a source is deleted before it is closed")]
+            // SAFETY: the descriptor is owned by the value made here, whose drop deletes it from the poller before closing it.
+            unsafe {
+                poller.add(&watched, Event::none(key))?;
+            }
+            return Ok(Self { stream: Stream::OwnSocket(stream, watched), poller, key });
+        }
+        Ok(Self { stream: Stream::Own(stream, waker), poller, key })
     }
 
     /// Asks for one event when the socket is ready for either.
     pub(super) fn interest(&self, read: bool, write: bool) -> io::Result<()> {
-        self.poller.modify(&self.stream, Event::new(self.key, read, write))
+        let event = Event::new(self.key, read, write);
+        match &self.stream {
+            Stream::Tcp(stream) => self.poller.modify(stream, event),
+            // It calls the waker.
+            Stream::Own(..) => Ok(()),
+            #[cfg(unix)]
+            Stream::OwnSocket(_, watched) => self.poller.modify(watched, event),
+        }
     }
 
     /// How connecting came out, once the socket was writable: true if it is connected, false if it is still under way.
     pub(super) fn connected(&self) -> io::Result<bool> {
-        if let Some(error) = self.stream.take_error()? {
+        let Stream::Tcp(stream) = &self.stream else { return Ok(true) };
+        if let Some(error) = stream.take_error()? {
             return Err(error);
         }
-        match self.stream.peer_addr() {
+        match stream.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
@@ -61,17 +101,31 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(buffer)
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Own(stream, waker) => at_once(stream.poll_read(&mut Context::from_waker(waker), buffer)),
+            #[cfg(unix)]
+            Stream::OwnSocket(stream, _) => {
+                at_once(stream.poll_read(&mut Context::from_waker(Waker::noop()), buffer))
+            }
+        }
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.stream.write(buffer)
+        self.write_vectored(&[IoSlice::new(buffer)])
     }
 
     fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(pieces)
+        match &mut self.stream {
+            Stream::Tcp(stream) => stream.write_vectored(pieces),
+            Stream::Own(stream, waker) => at_once(stream.poll_write(&mut Context::from_waker(waker), pieces)),
+            #[cfg(unix)]
+            Stream::OwnSocket(stream, _) => {
+                at_once(stream.poll_write(&mut Context::from_waker(Waker::noop()), pieces))
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -79,10 +133,23 @@ impl Write for Socket {
     }
 }
 
+/// What is not ready would block.
+fn at_once<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
 impl Drop for Socket {
     fn drop(&mut self) {
         // A source that cannot be deleted was never added.
-        drop(self.poller.delete(&self.stream));
+        match &self.stream {
+            Stream::Tcp(stream) => drop(self.poller.delete(stream)),
+            Stream::Own(..) => {}
+            #[cfg(unix)]
+            Stream::OwnSocket(_, watched) => drop(self.poller.delete(watched)),
+        }
     }
 }
 

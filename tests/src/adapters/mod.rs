@@ -5,15 +5,30 @@ mod blocking;
 
 mod convert;
 mod held;
+mod tunnel;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use klamm_engine::Proxy;
 
 use crate::Outcome;
 use crate::client::Client;
 use crate::security::Credentials;
 use asynchronous::{AsyncClient, Executor};
 use blocking::BlockingClient;
+
+/// How a client gets to its brokers.
+#[derive(Clone, Debug, Default)]
+pub struct Way {
+    /// What it shows.
+    pub credentials: Credentials,
+    /// Through which proxy.
+    pub proxy: Option<Proxy>,
+    /// Through which [tunnel](crate::relay::Relay::tunnel), by a connector of its own.
+    pub tunnel: Option<PathBuf>,
+}
 
 /// An adapter, and for tokio its flavour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +72,17 @@ impl Adapter {
         credentials: Credentials,
         timeout: Duration,
     ) -> Outcome<Box<dyn Client>> {
+        self.connect_by(bootstrap, Way { credentials, ..Way::default() }, timeout)
+    }
+
+    /// The same, on this way.
+    ///
+    /// # Errors
+    /// When it did not find its cluster.
+    pub fn connect_by(self, bootstrap: &[String], way: Way, timeout: Duration) -> Outcome<Box<dyn Client>> {
+        let Way { credentials, proxy, tunnel } = way;
         macro_rules! configured {
-            ($kafka:ty) => {{
+            ($kafka:ty, $tunnel:path) => {{
                 let mut builder = <$kafka>::builder(bootstrap)
                     .connect_timeout(timeout)
                     .connection_setup_timeout(timeout.min(Duration::from_secs(10)))
@@ -72,13 +96,19 @@ impl Adapter {
                 if let Some(sasl) = credentials.sasl {
                     builder = builder.sasl(sasl);
                 }
+                if let Some(proxy) = proxy {
+                    builder = builder.proxy(proxy);
+                }
+                if let Some(path) = tunnel {
+                    builder = builder.connector($tunnel(path));
+                }
                 builder
             }};
         }
         macro_rules! asynchronous {
-            ($kafka:ty, $executor:expr) => {{
+            ($kafka:ty, $executor:expr, $tunnel:path) => {{
                 let executor = $executor;
-                let kafka = executor.block_on(configured!($kafka).connect())?;
+                let kafka = executor.block_on(configured!($kafka, $tunnel).connect())?;
                 Ok(Box::new(AsyncClient::new(kafka, executor, timeout)))
             }};
         }
@@ -86,18 +116,20 @@ impl Adapter {
             Self::Tokio => {
                 let mut builder = tokio::runtime::Builder::new_multi_thread();
                 let runtime = builder.worker_threads(2).enable_all().build()?;
-                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)))
+                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)), tunnel::tokio)
             }
             Self::TokioCurrentThread => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)))
+                asynchronous!(klamm_tokio::Kafka, Executor::Tokio(Arc::new(runtime)), tunnel::tokio)
             }
             Self::Blocking => {
-                let kafka = configured!(klamm_blocking::Kafka).connect()?;
+                let kafka = configured!(klamm_blocking::Kafka, tunnel::blocking).connect()?;
                 Ok(Box::new(BlockingClient::new(kafka, timeout)))
             }
-            Self::Smol => asynchronous!(klamm_async_std::smol::Kafka, Executor::Smol),
-            Self::AsyncStd => asynchronous!(klamm_async_std::async_std::Kafka, Executor::AsyncStd),
+            Self::Smol => asynchronous!(klamm_async_std::smol::Kafka, Executor::Smol, tunnel::smol),
+            Self::AsyncStd => {
+                asynchronous!(klamm_async_std::async_std::Kafka, Executor::AsyncStd, tunnel::async_std)
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ mod security;
 mod tokens;
 mod tools;
 mod transactions;
+mod ways;
 
 const BOTH: &[ClusterSpec] = &[ClusterSpec::EMBEDDED, ClusterSpec::REAL];
 const EMBEDDED: &[ClusterSpec] = &[ClusterSpec::EMBEDDED];
@@ -186,6 +187,10 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
     Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
+    Scenario::new("proxy", BOTH, ways::proxy),
+    Scenario::new("unwilling_proxies", EMBEDDED, ways::unwilling_proxies),
+    Scenario::new("own_connector", BOTH, ways::own_connector),
+    Scenario::new("tool_through_proxy", BOTH, ways::tool_through_proxy).over(TOOL),
     Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
     Scenario::new("churn_by_coordinator", CHURNED, churn::by_coordinator).over(TOOL).within_s(400),
     Scenario::new("chain", TRIOS, chain::classic).over(TOOL).within_s(600),

@@ -8,8 +8,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use klamm_core::{
     Instant,
+    cluster::Address,
     connection::{CloseReason, Connection, ConnectionConfig, ConnectionEvent, Progress, TransportEnd},
 };
+use klamm_protocol::Str;
 use rustls::{
     RootCertStore, ServerConfig, ServerConnection,
     crypto::ring::default_provider,
@@ -57,10 +59,12 @@ struct Pair {
 
 impl Pair {
     fn new(tls: Tls, host: &str, server: ServerConnection) -> Self {
-        let mut transport = Transport::new(Security::Tls(Box::new(tls.into_source().unwrap())));
+        let security = Security::Tls(Box::new(tls.into_source().unwrap()));
+        let target = Address { host: Str::from(host.to_owned()), port: 9093 };
+        let mut transport = Transport::new(target, None, security);
         let mut connection = Connection::new(Arc::new(ConnectionConfig::default()), NOW);
         assert!(!transport.wants_read(&connection));
-        transport.handle_open(NOW, &mut connection, host);
+        transport.handle_open(NOW, &mut connection);
         Self { transport, connection, server, received: Vec::new() }
     }
 
@@ -68,11 +72,13 @@ impl Pair {
     fn exchange(&mut self, piece: usize) {
         for _ in 0..100_000 {
             let outgoing = self.transport.outgoing(&mut self.connection).unwrap();
-            let mut sent = outgoing.split_to(outgoing.len().min(piece));
+            let part = outgoing[..outgoing.len().min(piece)].to_vec();
+            self.transport.advance(&mut self.connection, part.len());
+            let mut sent = &part[..];
             let quiet = sent.is_empty();
             while !sent.is_empty() {
                 let count = self.server.read_tls(&mut &*sent).unwrap();
-                sent.advance(count);
+                sent = &sent[count..];
                 let _alert = self.server.process_new_packets();
                 let mut plain = [0; 1 << 16];
                 while let Ok(count @ 1..) = self.server.reader().read(&mut plain) {
