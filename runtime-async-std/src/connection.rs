@@ -57,7 +57,7 @@ where
 {
     move |address: &Address| -> Connecting {
         let connecting = connect(address.clone());
-        Box::pin(async move { Ok(Box::new(Stream(connecting.await?)) as Box<dyn ByteStream>) })
+        Box::pin(async move { Ok(Box::new(Stream::new(connecting.await?)) as Box<dyn ByteStream>) })
     }
 }
 
@@ -123,20 +123,41 @@ impl ByteStream for Socket {
 }
 
 /// A stream of the runtime's.
-struct Stream<S>(S);
+struct Stream<S> {
+    inner: S,
+    /// Something was written that the stream may keep in a buffer of its own.
+    unflushed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    const fn new(inner: S) -> Self {
+        Self { inner, unflushed: false }
+    }
+
+    /// Nothing waits in the stream's own buffer for want of a wish: a connection reads at every turn, and then this is
+    /// seen to.
+    fn flush(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.inner).poll_flush(context)
+        {
+            flushed?;
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for Stream<S> {
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        self.flush(context)?;
+        Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        // A stream with a buffer of its own is told to let go of it: nothing may wait there.
-        let written = Pin::new(&mut self.0).poll_write_vectored(context, pieces);
-        if matches!(written, Poll::Ready(Ok(_)))
-            && let Poll::Ready(Err(error)) = Pin::new(&mut self.0).poll_flush(context)
-        {
-            return Poll::Ready(Err(error));
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, pieces);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.unflushed = true;
+            self.flush(context)?;
         }
         written
     }

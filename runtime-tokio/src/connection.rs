@@ -39,7 +39,7 @@ where
 {
     move |address: &Address| -> Connecting {
         let connecting = connect(address.clone());
-        Box::pin(async move { Ok(Box::new(Stream(connecting.await?)) as Box<dyn ByteStream>) })
+        Box::pin(async move { Ok(Box::new(Stream::new(connecting.await?)) as Box<dyn ByteStream>) })
     }
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn dial(address: Address, options: SocketOptions) -> Result<Str
     let connect = |address| async move {
         let stream = TcpStream::connect(address).await?;
         set_up(SockRef::from(&stream), options)?;
-        Ok(Stream(stream))
+        Ok(Stream::new(stream))
     };
     connect_first(addresses.collect(), connect, tokio::time::sleep).await.map_err(DialError::Refused)
 }
@@ -72,28 +72,50 @@ fn set_up(socket: SockRef<'_>, options: SocketOptions) -> io::Result<()> {
 }
 
 /// A stream of tokio's.
-pub(crate) struct Stream<S>(S);
+pub(crate) struct Stream<S> {
+    inner: S,
+    /// Something was written that the stream may keep in a buffer of its own.
+    unflushed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    const fn new(inner: S) -> Self {
+        Self { inner, unflushed: false }
+    }
+
+    /// Nothing waits in the stream's own buffer for want of a wish: a connection reads at every turn, and then this is
+    /// seen to.
+    fn flush(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.unflushed
+            && let Poll::Ready(flushed) = Pin::new(&mut self.inner).poll_flush(context)
+        {
+            flushed?;
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for Stream<S> {
     fn poll_read(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.flush(context)?;
         let mut buffer = ReadBuf::new(buffer);
-        let read = Pin::new(&mut self.0).poll_read(context, &mut buffer);
+        let read = Pin::new(&mut self.inner).poll_read(context, &mut buffer);
         read.map_ok(|()| buffer.filled().len())
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        // A stream with a buffer of its own is told to let go of it: nothing may wait there.
-        let written = Pin::new(&mut self.0).poll_write_vectored(context, pieces);
-        if matches!(written, Poll::Ready(Ok(_)))
-            && let Poll::Ready(Err(error)) = Pin::new(&mut self.0).poll_flush(context)
-        {
-            return Poll::Ready(Err(error));
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, pieces);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.unflushed = true;
+            self.flush(context)?;
         }
         written
     }
 
     /// A read that fills less than it could says that the socket is empty: tokio then does not ask it once more.
     fn poll_read_buf(&mut self, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
-        pin!(self.0.read_buf(buffer)).poll(context)
+        self.flush(context)?;
+        pin!(self.inner.read_buf(buffer)).poll(context)
     }
 }

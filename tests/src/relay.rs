@@ -152,12 +152,12 @@ fn dig(mut client: UnixStream, shared: &Shared) -> io::Result<()> {
 }
 
 fn serve(mut client: TcpStream, shared: &Shared, manner: Manner) -> io::Result<()> {
-    if manner == Manner::Http {
-        return client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    }
     let [_, count] = array(&mut client)?;
     let mut methods = vec![0; count.into()];
     client.read_exact(&mut methods)?;
+    if manner == Manner::Http {
+        return client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    }
     if let Manner::Guarded(name, password) = manner {
         if !methods.contains(&2) {
             return client.write_all(&[5, 0xff]);
