@@ -61,6 +61,8 @@ pub use group::{
     RebalanceListener, Revocation,
 };
 pub use kafka::{ConnectError, InvalidConfig, Kafka, KafkaBuilder, Runtime};
+#[cfg(feature = "metrics")]
+pub use observe::MetricsPublisher;
 pub use observe::{ClientEvent, EventOptions, Events, GroupChange, Peer};
 pub use producer::{
     Deliveries, Delivery, Permit, Producer, ProducerBuilder, Receipt, RecordSink, SendError, TopicPartitions,

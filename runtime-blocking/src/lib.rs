@@ -47,6 +47,8 @@ pub use consumer::{Consumer, ConsumerBuilder};
 pub use group::{GroupConsumer, GroupConsumerBuilder};
 pub use group_records::GroupRecords;
 pub use kafka::{CredentialRequests, Events, Kafka, KafkaBuilder};
+#[cfg(feature = "metrics")]
+pub use klamm_engine::MetricsPublisher;
 #[cfg(feature = "tls")]
 pub use klamm_engine::Tls;
 pub use klamm_engine::{

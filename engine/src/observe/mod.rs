@@ -3,6 +3,8 @@
 //! Where nobody looks, nothing is made: each place that could tell something asks a flag first.
 
 mod event;
+#[cfg(feature = "metrics")]
+mod facade;
 mod stream;
 #[cfg(feature = "tracing")]
 mod traced;
@@ -18,6 +20,10 @@ use klamm_core::{
     metrics::Exchange,
 };
 
+#[cfg(feature = "metrics")]
+pub use self::facade::MetricsPublisher;
+#[cfg(all(test, feature = "metrics"))]
+pub(crate) use self::facade::added;
 pub(crate) use self::stream::Queue;
 pub use self::{
     event::{ClientEvent, GroupChange, Peer},

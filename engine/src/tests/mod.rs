@@ -5,6 +5,8 @@ mod consuming;
 mod handing_over;
 mod observing;
 mod producing;
+#[cfg(feature = "metrics")]
+mod publishing;
 mod sizes;
 
 use std::{
