@@ -127,9 +127,9 @@ impl Transport {
 
     /// The connection is over. Returns whether the peer is to be told, by what is to be written once more.
     pub(crate) fn say_goodbye(&mut self) -> bool {
-        match self {
+        match &mut self.stage {
             #[cfg(feature = "tls")]
-            Self::Tls(pipe) => pipe.say_goodbye(),
+            Stage::Tls(pipe) => pipe.say_goodbye(),
             _ => false,
         }
     }

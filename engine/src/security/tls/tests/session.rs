@@ -68,12 +68,18 @@ impl Pair {
         Self { transport, connection, server, received: Vec::new() }
     }
 
+    /// Takes so much of what is to be written, at most.
+    fn sent(&mut self, most: usize) -> Vec<u8> {
+        let outgoing = self.transport.outgoing(&mut self.connection).unwrap();
+        let sent = outgoing[..outgoing.len().min(most)].to_vec();
+        self.transport.advance(&mut self.connection, sent.len());
+        sent
+    }
+
     /// Moves what there is to be moved, in pieces of at most `piece` bytes, until nothing is left.
     fn exchange(&mut self, piece: usize) {
         for _ in 0..100_000 {
-            let outgoing = self.transport.outgoing(&mut self.connection).unwrap();
-            let part = outgoing[..outgoing.len().min(piece)].to_vec();
-            self.transport.advance(&mut self.connection, part.len());
+            let part = self.sent(piece);
             let mut sent = &part[..];
             let quiet = sent.is_empty();
             while !sent.is_empty() {
@@ -264,7 +270,7 @@ fn a_peer_is_told_of_the_end() {
     pair.connection.close();
     assert!(pair.transport.say_goodbye());
     assert!(!pair.transport.say_goodbye(), "it is said once");
-    let outgoing = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+    let outgoing = pair.sent(usize::MAX);
     pair.server.read_tls(&mut &*outgoing).unwrap();
     assert!(pair.server.process_new_packets().unwrap().peer_has_closed());
 }
@@ -274,7 +280,7 @@ fn a_peer_is_told_why_its_certificate_does_not_do() {
     let server = server(&Authority::new("another").issue("broker", &["localhost"]), None);
     let mut pair = Pair::new(Tls::new().ca_pem(Authority::new("the root").pem()), "localhost", server);
     for _ in 0..4 {
-        let sent = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+        let sent = pair.sent(usize::MAX);
         pair.server.read_tls(&mut &*sent).unwrap();
         pair.server.process_new_packets().unwrap();
         let mut answer = Vec::new();
@@ -288,7 +294,7 @@ fn a_peer_is_told_why_its_certificate_does_not_do() {
         }
     }
     assert!(pair.connection.is_closed() && pair.transport.say_goodbye());
-    let outgoing = pair.transport.outgoing(&mut pair.connection).unwrap().split();
+    let outgoing = pair.sent(usize::MAX);
     pair.server.read_tls(&mut &*outgoing).unwrap();
     let error = pair.server.process_new_packets().unwrap_err();
     assert!(error.to_string().contains("alert: CertificateUnknown"), "{error}");
