@@ -75,7 +75,7 @@ pub enum GroupRecordEvent {
 /// ```no_run
 /// # async fn work(_: &klamm_engine::ConsumedRecord) {}
 /// # fn spawn(_: impl Future<Output = ()> + Send + 'static) {}
-/// # async fn example(kafka: klamm_engine::Kafka) -> Result<(), Box<dyn std::error::Error>> {
+/// # async fn example<R>(kafka: klamm_engine::Kafka<R>) -> Result<(), Box<dyn std::error::Error>> {
 /// use klamm_engine::{GroupEvent, GroupRecordEvent};
 ///
 /// let records = kafka.group("billing").subscribe(["orders"]).build()?.into_records(1_000);
