@@ -5,6 +5,7 @@
 //! [`TransactActor`] what its line says; a plan's run makes them ([`crate::run`]). Everything that they do is a future in the client's process: when that is killed or paused, so
 //! are they.
 
+mod apart;
 mod consuming;
 mod membering;
 mod producing;

@@ -29,15 +29,18 @@ Profiles:
   storm        faults nearly all the time
   soak         four simulated months, idle and in bursts
   version-mix  brokers of all releases from 0.10 on, upgraded and downgraded in use
+  rebalance    groups whose members come, go, stand still and die
+  txn          applications that write in transactions, fail, and are replaced
   exhaustive   tiny worlds, each in all orders of its first events
 
 A failing run prints one line with all that is needed to replay it, and its plan is written to --failures.";
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// What kind of plans: smoke, swarm, storm, soak, version-mix or exhaustive
-    #[arg(short, long, value_name = "NAME", default_value = "swarm", value_parser = profile)]
-    pub(crate) profile: Profile,
+    /// What kinds of plans, one after the other
+    #[arg(short, long, value_name = "NAME,..", default_value = "swarm", value_delimiter = ',')]
+    #[arg(value_parser = profile)]
+    pub(crate) profile: Vec<Profile>,
 
     /// Seeds from A up to, but without, B; or one seed
     #[arg(short, long, value_name = "A..B", default_value = "0..100", value_parser = seeds)]
@@ -59,6 +62,10 @@ pub(crate) struct Run {
     /// Show which rare situations of the client were reached, and how often
     #[arg(long)]
     pub(crate) probes: bool,
+
+    /// Exit 1 if any of these situations was reached by none of the runs
+    #[arg(long)]
+    pub(crate) all_probes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use klamm_sim::plan::Plan;
+use klamm_sim::plan::{Plan, Profile};
 use klamm_sim::run::{Report, run_seed};
 use nix::sys::signal::{SigSet, Signal};
 
@@ -94,13 +94,40 @@ struct Done {
 
 pub(super) fn run(args: &Run) -> Outcome {
     watch_interrupts();
+    let mut output = Output::new();
+    let mut all = Summary::new(args.seeds.end - args.seeds.start);
+    for profile in args.profile.iter().copied().take_while(|_| !is_interrupted()) {
+        let began = Instant::now();
+        let summary = run_profile(args, profile, args.max_failures.saturating_sub(all.failed()))?;
+        summary.print(&mut output, profile, began.elapsed())?;
+        output.flush()?;
+        all.merge(&summary);
+        if all.failed() >= args.max_failures {
+            break;
+        }
+    }
+    let missing = all.missing();
+    all.print_probes(&mut output, args.profile.len(), args.probes)?;
+    all.print_violated(&mut output)?;
+    output.flush()?;
+    match all.failed() {
+        0 if is_interrupted() => Err(CliError::failed("interrupted")),
+        0 if args.all_probes && !missing.is_empty() => {
+            Err(CliError::failed(format!("no run reached {}", missing.join(", "))))
+        }
+        0 => Ok(()),
+        failed => Err(CliError::failed(format!("{failed} of {} runs failed", all.seeds()))),
+    }
+}
+
+/// Runs the seeds of one kind of plans until so many have failed.
+fn run_profile(args: &Run, profile: Profile, max_failures: u64) -> Result<Summary, CliError> {
     let all = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = args.jobs.map_or(all, usize::from);
-    let began = Instant::now();
     let next = AtomicU64::new(args.seeds.start);
     let stopped = AtomicBool::new(false);
     let total = args.seeds.end - args.seeds.start;
-    let mut summary = Summary::new(args.profile, total);
+    let mut summary = Summary::new(total);
     let bar = Bar::of(total);
     let (sender, receiver) = mpsc::channel();
     let collected = std::thread::scope(|scope| {
@@ -108,19 +135,19 @@ pub(super) fn run(args: &Run) -> Outcome {
             let (sender, stopped) = (sender.clone(), &stopped);
             let next = &next;
             let seeds = move || next_seed(next, args).filter(|_| !stopped.load(Ordering::Relaxed));
-            scope.spawn(move || work(args, seeds, &sender));
+            scope.spawn(move || work(profile, seeds, &sender));
         }
         drop(sender);
         let collected = receiver.iter().try_for_each(|done| {
             bar.0.inc(1);
-            summary.add(done.plan.seed, &done.report, done.took);
+            summary.add(profile, done.plan.seed, &done.report, done.took);
             if done.report.violations.is_empty() {
                 return Ok(());
             }
-            if summary.failed() >= args.max_failures {
+            if summary.failed() >= max_failures {
                 stopped.store(true, Ordering::Relaxed);
             }
-            let line = keep_failure(args, &done)?;
+            let line = keep_failure(args, profile, &done)?;
             bar.line(&line);
             Ok(())
         });
@@ -128,15 +155,7 @@ pub(super) fn run(args: &Run) -> Outcome {
         collected
     });
     bar.finish();
-    collected?;
-    let mut output = Output::new();
-    summary.print(&mut output, began.elapsed(), args.probes)?;
-    output.flush()?;
-    match summary.failed() {
-        0 if is_interrupted() => Err(CliError::failed("interrupted")),
-        0 => Ok(()),
-        failed => Err(CliError::failed(format!("{failed} of {} runs failed", summary.seeds()))),
-    }
+    collected.map(|()| summary)
 }
 
 /// The next seed that nobody has taken.
@@ -146,10 +165,10 @@ fn next_seed(next: &AtomicU64, args: &Run) -> Option<u64> {
 }
 
 /// Runs seeds as long as there are any and somebody wants to know.
-fn work(args: &Run, seeds: impl Fn() -> Option<u64>, sender: &mpsc::Sender<Done>) {
+fn work(profile: Profile, seeds: impl Fn() -> Option<u64>, sender: &mpsc::Sender<Done>) {
     while let Some(seed) = seeds() {
         let began = Instant::now();
-        let (plan, report) = run_seed(args.profile, seed);
+        let (plan, report) = run_seed(profile, seed);
         if sender.send(Done { plan, report, took: began.elapsed() }).is_err() {
             return;
         }
@@ -157,11 +176,11 @@ fn work(args: &Run, seeds: impl Fn() -> Option<u64>, sender: &mpsc::Sender<Done>
 }
 
 /// Writes the plan of a failing run, and says how to replay it.
-fn keep_failure(args: &Run, done: &Done) -> Result<String, CliError> {
+fn keep_failure(args: &Run, profile: Profile, done: &Done) -> Result<String, CliError> {
     let directory = &args.failures;
     std::fs::create_dir_all(directory)
         .map_err(|error| CliError::failed(format!("{}: {error}", directory.display())))?;
-    let file = directory.join(format!("{}-{}.plan", args.profile, done.plan.seed));
+    let file = directory.join(format!("{profile}-{}.plan", done.plan.seed));
     write_file(&file, &done.plan.to_string())?;
     let first = done.report.violations.first();
     Ok(first.map_or_else(String::new, |violation| {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use klamm_sim::check::Invariant;
 use klamm_sim::plan::Profile;
-use klamm_sim::run::{Probe, ProbeSet, Report};
+use klamm_sim::run::{Probe, Report};
 
 use crate::error::CliError;
 use crate::output::{Align, Output, table};
 
+/// A run that something is told of: the kind of its plan, and its seed.
+type Example = (Profile, u64);
+
 /// What came of the runs so far.
 pub(super) struct Summary {
-    profile: Profile,
     wanted: u64,
     seeds: u64,
     failed: u64,
@@ -22,17 +24,15 @@ pub(super) struct Summary {
     slowest: (Duration, u64),
     accepted: u64,
     delivered: u64,
-    /// By invariant: how many runs violated it, and the first seed.
-    violated: BTreeMap<Invariant, (u64, u64)>,
-    /// By probe: how many runs reached it.
-    reached: BTreeMap<Probe, u64>,
-    probes: ProbeSet,
+    /// By invariant: how many runs violated it, and the first.
+    violated: BTreeMap<Invariant, (u64, Example)>,
+    /// By probe: how many runs reached it, and the first seed.
+    reached: BTreeMap<Probe, (u64, Example)>,
 }
 
 impl Summary {
-    pub(super) const fn new(profile: Profile, wanted: u64) -> Self {
+    pub(super) const fn new(wanted: u64) -> Self {
         Self {
-            profile,
             wanted,
             seeds: 0,
             failed: 0,
@@ -44,7 +44,6 @@ impl Summary {
             delivered: 0,
             violated: BTreeMap::new(),
             reached: BTreeMap::new(),
-            probes: ProbeSet::EMPTY,
         }
     }
 
@@ -56,7 +55,7 @@ impl Summary {
         self.seeds
     }
 
-    pub(super) fn add(&mut self, seed: u64, report: &Report, took: Duration) {
+    pub(super) fn add(&mut self, profile: Profile, seed: u64, report: &Report, took: Duration) {
         self.seeds += 1;
         self.events += report.events;
         self.simulated += report.simulated;
@@ -64,26 +63,42 @@ impl Summary {
         self.slowest = self.slowest.max((took, seed));
         self.accepted += report.counts.accepted;
         self.delivered += report.counts.delivered;
-        self.probes = self.probes.union(report.probes);
         for probe in report.probes.iter() {
-            *self.reached.entry(probe).or_default() += 1;
+            count(&mut self.reached, probe, 1, (profile, seed));
         }
         if let Some(first) = report.invariant() {
             self.failed += 1;
-            self.violated.entry(first).or_insert((0, seed)).0 += 1;
+            count(&mut self.violated, first, 1, (profile, seed));
         }
+    }
+
+    /// Adds what came of the runs of another kind of plans.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.seeds += other.seeds;
+        self.failed += other.failed;
+        for (probe, (runs, first)) in &other.reached {
+            count(&mut self.reached, *probe, *runs, *first);
+        }
+        for (invariant, (runs, first)) in &other.violated {
+            count(&mut self.violated, *invariant, *runs, *first);
+        }
+    }
+
+    /// The names of the probes that no run has reached.
+    pub(super) fn missing(&self) -> Vec<&'static str> {
+        let is_missing = |probe: &&Probe| !self.reached.contains_key(*probe);
+        Probe::ALL.iter().filter(is_missing).map(|probe| probe.name()).collect()
     }
 
     pub(super) fn print(
         &self,
         output: &mut Output,
+        profile: Profile,
         took: Duration,
-        with_probes: bool,
     ) -> Result<(), CliError> {
         let a_second = |count: u64| count as f64 / took.as_secs_f64().max(0.001);
         output.line(format_args!(
-            "profile {}: {} of {} seeds in {:.1} s ({:.1} a second, {:.1} ms of a processor each, the slowest {} with {:.1} s)",
-            self.profile,
+            "profile {profile}: {} of {} seeds in {:.1} s ({:.1} a second, {:.1} ms of a processor each, the slowest {} with {:.1} s)",
             self.seeds,
             self.wanted,
             took.as_secs_f64(),
@@ -93,37 +108,68 @@ impl Summary {
             self.slowest.0.as_secs_f64(),
         ))?;
         output.line(format_args!(
-            "{} events ({:.0} a second and processor), {:.0} simulated seconds, {} records accepted, {} delivered",
+            "{} events ({:.0} a second and processor), {:.0} simulated seconds, {} records accepted, {} delivered; {} of {} probes",
             self.events,
             self.events as f64 / self.busy.as_secs_f64().max(0.001),
             self.simulated.as_secs_f64(),
             self.accepted,
             self.delivered,
-        ))?;
-        output.line(format_args!("{} of {} probes reached", self.probes.len(), Probe::ALL.len()))?;
-        if with_probes {
-            self.print_probes(output)?;
+            self.reached.len(),
+            Probe::ALL.len(),
+        ))
+    }
+
+    /// How many situations were reached, by all kinds of plans together; and which how often, the rarest first.
+    pub(super) fn print_probes(
+        &self,
+        output: &mut Output,
+        profiles: usize,
+        each: bool,
+    ) -> Result<(), CliError> {
+        if profiles > 1 {
+            output.line(format_args!(
+                "{profiles} profiles: {} of {} probes reached",
+                self.reached.len(),
+                Probe::ALL.len()
+            ))?;
         }
-        if self.violated.is_empty() {
-            return output.line("no violations");
+        if !each {
+            return Ok(());
         }
-        let mut rows =
-            table(&[("VIOLATED", Align::Left), ("RUNS", Align::Right), ("FIRST SEED", Align::Right)]);
-        for (invariant, (runs, seed)) in &self.violated {
-            rows.add_row([invariant.to_string(), runs.to_string(), seed.to_string()]);
+        let columns =
+            [("PROBE", Align::Left), ("RUNS", Align::Right), ("FIRST", Align::Left), ("MEANING", Align::Left)];
+        let mut rows = table(&columns);
+        let of = |probe: &Probe| (self.reached.get(probe).copied(), *probe);
+        let mut all: Vec<(Option<(u64, Example)>, Probe)> = Probe::ALL.iter().map(of).collect();
+        all.sort_by_key(|(reached, _)| reached.map_or(0, |(runs, _)| runs));
+        for (reached, probe) in all {
+            let (runs, first) = reached.map_or_else(Default::default, |(runs, (profile, seed))| {
+                (runs, format!("{profile} {seed}"))
+            });
+            rows.add_row([probe.name().to_owned(), runs.to_string(), first, probe.meaning().to_owned()]);
         }
         output.line(rows)
     }
 
-    /// Which situations were reached how often, the rarest first.
-    fn print_probes(&self, output: &mut Output) -> Result<(), CliError> {
-        let mut rows = table(&[("PROBE", Align::Left), ("RUNS", Align::Right), ("MEANING", Align::Left)]);
-        let mut all: Vec<(u64, Probe)> =
-            Probe::ALL.iter().map(|probe| (self.reached.get(probe).copied().unwrap_or(0), *probe)).collect();
-        all.sort_unstable();
-        for (runs, probe) in all {
-            rows.add_row([probe.name().to_owned(), runs.to_string(), probe.meaning().to_owned()]);
+    /// What did not hold.
+    pub(super) fn print_violated(&self, output: &mut Output) -> Result<(), CliError> {
+        if self.violated.is_empty() {
+            return output.line("no violations");
+        }
+        let columns = [("VIOLATED", Align::Left), ("RUNS", Align::Right), ("FIRST", Align::Left)];
+        let mut rows = table(&columns);
+        for (invariant, (runs, (profile, seed))) in &self.violated {
+            rows.add_row([invariant.to_string(), runs.to_string(), format!("{profile} {seed}")]);
         }
         output.line(rows)
+    }
+}
+
+/// Counts so many runs, of which one is an example, unless there is one with a smaller seed.
+fn count<K: Ord>(counts: &mut BTreeMap<K, (u64, Example)>, key: K, runs: u64, example: Example) {
+    let entry = counts.entry(key).or_insert((0, example));
+    entry.0 += runs;
+    if entry.1.0 == example.0 && example.1 < entry.1.1 {
+        entry.1 = example;
     }
 }

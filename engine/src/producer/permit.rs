@@ -63,12 +63,12 @@ impl Permit {
         self.inner.pool.memory.bytes.give_back(surplus);
         match self.inner.place(&topic, &record, &mut self.granted) {
             Ok(receipt) => receipt,
-            Err(NotPlaced::Refused(error)) => Receipt::refused(topic, error),
-            // A topic that was there is forgotten by a producer only when it is closed.
-            Err(NotPlaced::Topic | NotPlaced::Room(_)) => {
-                probe!(PermitOutlivedProducer);
-                Receipt::refused(topic, SendError::Closed)
+            Err(NotPlaced::Refused(error)) => {
+                probe!(PermitOutlivedProducer, matches!(error, SendError::Closed));
+                Receipt::refused(topic, error)
             }
+            // A topic that was there is forgotten by a producer only when it is closed.
+            Err(NotPlaced::Topic | NotPlaced::Room(_)) => Receipt::refused(topic, SendError::Closed),
         }
     }
 }

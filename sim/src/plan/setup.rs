@@ -7,7 +7,7 @@ use klamm_protocol::compression::Compression;
 use super::line::line;
 use super::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, GroupName, IsolationChoice, MemberName,
-    ProducerName, ProtocolChoice, ResetChoice, Start, TopicName, TransactorName,
+    ProducerName, ProtocolChoice, ResetChoice, SaslChoice, Start, TopicName, TransactorName,
 };
 use crate::Release;
 
@@ -49,6 +49,10 @@ line! {
         /// They stand in so many racks, and consumers that say in which one they stand are sent to the replica there; 0:
         /// in none.
         "racks" racks: u32 = 0,
+        /// By what mechanism of SASL clients authenticate themselves.
+        "sasl" sasl: SaslChoice = SaslChoice::None,
+        /// How long that holds (`connections.max.reauth.ms`); 0: for ever.
+        "reauth" reauth: Duration = Duration::ZERO,
     }
 }
 
@@ -175,6 +179,8 @@ line! {
         "assign" assign: Vec<Start> = Vec::new(),
         /// How long it keeps each batch.
         "hold" hold: Duration = Duration::ZERO,
+        /// Reads each partition for itself, one after the other, for so long each; 0: all of them together.
+        "apart" apart: Duration = Duration::ZERO,
         /// `client.rack`: the number of the rack in which it stands, from 0.
         "rack" rack: Option<u32> = None,
     }
@@ -231,10 +237,14 @@ line! {
         "records" records: u32 = 3,
         /// Time between two transactions.
         "every" every: Duration = ms(10),
+        /// Time between two records of a transaction.
+        "gap" gap: Duration = Duration::ZERO,
         /// How long a transaction is left open.
         "hold" hold: Duration = Duration::ZERO,
         /// Once in so many times it aborts; 0: never.
         "abort-one-in" abort_one_in: u32 = 0,
+        /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
+        "hasty-one-in" hasty_one_in: u32 = 0,
         /// `transaction.timeout.ms`.
         "timeout" timeout: Duration = secs(60),
         /// `session.timeout.ms`, if it reads.

@@ -450,3 +450,17 @@ impl std::str::FromStr for Profile {
         Self::read(text).map_err(|wrong| wrong.what)
     }
 }
+
+choices! {
+    /// How clients authenticate themselves.
+    SaslChoice, "mechanism of SASL", {
+        /// Not at all.
+        None = "none",
+        /// PLAIN.
+        Plain = "plain",
+        /// SCRAM-SHA-256.
+        Scram256 = "scram-sha-256",
+        /// SCRAM-SHA-512.
+        Scram512 = "scram-sha-512",
+    }
+}

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use klamm_engine::assignor::Assignor;
-use klamm_engine::{Acks, GroupProtocol, Isolation, OffsetReset};
+use klamm_engine::{Acks, GroupProtocol, Isolation, OffsetReset, Sasl};
 use klamm_protocol::Str;
 
 use crate::World;
@@ -14,7 +14,7 @@ use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, Observation,
 use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine, Transactor, TransactorLine};
 use crate::plan::values::{
     AcksChoice, AssignorChoice, ClientName, ConsumerName, IsolationChoice, MemberName, ProducerName,
-    ProtocolChoice, ResetChoice, TransactorName,
+    ProtocolChoice, ResetChoice, SaslChoice, TransactorName,
 };
 use crate::plan::{ConsumeAction, MemberAction, Plan, ProduceAction};
 use crate::workload::{
@@ -30,6 +30,10 @@ const MEMBERS: u32 = 3 << 16;
 const TRANSACTORS: u32 = 4 << 16;
 /// Those who read everything at the end.
 pub(super) const FRESH: u32 = 1 << 17;
+/// Who all clients are, where that is asked.
+pub(super) const USER: &str = "klamm";
+/// By what they prove it.
+pub(super) const PASSWORD: &str = "between brokers and clients";
 /// Applications of a client that was started anew are others than those that it had before, numbered so much higher
 /// each time.
 pub(super) const AGAIN: u32 = 1 << 8;
@@ -75,7 +79,7 @@ impl Applications {
             made.clients.insert(name, id);
             made.lives.get(&name).copied().unwrap_or(0)
         };
-        let builder = client(world, &name.to_string(), line);
+        let builder = client(world, plan, &name.to_string(), line);
         let (world, plan, all) = (world.clone(), plan.clone(), self.clone());
         let maker = Maker { world: world.clone(), plan, name, id, life, all };
         drop(world.spawn_in(id, &name.to_string(), maker.make(builder, line.max_block)));
@@ -281,7 +285,9 @@ impl Maker {
             records: line.records,
             every: line.every,
             abort_one_in: line.abort_one_in,
+            gap: line.gap,
             hold: line.hold,
+            hasty_one_in: line.hasty_one_in,
             returns: !self.plan.transactors.iter().any(|(_, other)| comes_later(other)),
         };
         let identity = self.identity(TRANSACTORS + name.0, name.to_string());
@@ -326,6 +332,7 @@ impl Maker {
         };
         let identity = self.identity(CONSUMERS + name.0, name.to_string());
         let actor = ConsumerActor::new(identity, handle, &consumer_facts(line), &line.assign, line.hold);
+        actor.read_apart(line.apart);
         let waiting = {
             let mut made = self.all.made.borrow_mut();
             made.consumers.insert(name, actor.clone());
@@ -346,9 +353,15 @@ impl Maker {
 }
 
 /// A client as a line has it.
-pub(super) fn client(world: &World, name: &str, line: &ClientLine) -> KafkaBuilder {
-    world
-        .kafka(name)
+pub(super) fn client(world: &World, plan: &Plan, name: &str, line: &ClientLine) -> KafkaBuilder {
+    let builder = world.kafka(name);
+    let builder = match plan.cluster.sasl {
+        SaslChoice::None => builder,
+        SaslChoice::Plain => builder.sasl(Sasl::plain(USER, PASSWORD)),
+        SaslChoice::Scram256 => builder.sasl(Sasl::scram_sha_256(USER, PASSWORD)),
+        SaslChoice::Scram512 => builder.sasl(Sasl::scram_sha_512(USER, PASSWORD)),
+    };
+    builder
         .metadata_max_age(line.metadata_max_age)
         .connections_max_idle(line.max_idle)
         .request_timeout(line.request_timeout)

@@ -289,7 +289,7 @@ fn fresh_readers(plan: &Plan, world: &World) -> Vec<ConsumerActor> {
         topics.flat_map(|topic| everything(cluster, topic)).collect::<Vec<Start>>()
     });
     let name = "fresh";
-    let builder = applications::client(world, name, &ClientLine::plain());
+    let builder = applications::client(world, plan, name, &ClientLine::plain());
     let Ok(Ok(kafka)) = world.block_on(builder.connect(), PATIENCE) else { return Vec::new() };
     let isolations = [IsolationChoice::ReadUncommitted, IsolationChoice::ReadCommitted];
     let reader = |(number, isolation): (u32, IsolationChoice)| {

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use crate::World;
-use crate::cluster::{ClusterConfig, TransactionConfig};
+use crate::cluster::{ClusterConfig, SaslUsers, TransactionConfig};
 use crate::observe::Observe;
 use crate::plan::Plan;
-use crate::plan::setup::NetworkLine;
+use crate::plan::setup::{ClusterLine, NetworkLine};
+use crate::plan::values::SaslChoice;
 use crate::world::{Chunking, Latency, NetworkConfig};
 
 use super::Options;
-use super::applications::rack;
+use super::applications::{PASSWORD, USER, rack};
 
 /// The world of a plan, with its topics, in which nothing has happened yet.
 pub(super) fn build(plan: &Plan, options: Options, checker: Box<dyn Observe>) -> World {
@@ -59,8 +60,18 @@ fn cluster(plan: &Plan) -> ClusterConfig {
             .map(rack)
             .collect(),
         rack_aware_reads: line.racks > 0,
+        sasl: users(line),
         ..ClusterConfig::default()
     }
+}
+
+/// Whom the brokers let in, if not everybody.
+fn users(line: &ClusterLine) -> Option<SaslUsers> {
+    (line.sasl != SaslChoice::None).then(|| SaslUsers {
+        passwords: [(USER.to_owned(), PASSWORD.into())].into(),
+        max_reauth: (!line.reauth.is_zero()).then_some(line.reauth),
+        ..SaslUsers::default()
+    })
 }
 
 fn network(line: &NetworkLine) -> NetworkConfig {

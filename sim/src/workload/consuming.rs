@@ -9,6 +9,7 @@ use std::time::Duration;
 use klamm_engine::{ConsumeError, Consumer, Event, FetchedBatch, ResetReason};
 use klamm_protocol::Str;
 
+use super::apart::Apart;
 use super::race::{First, race};
 use super::{Identity, start_at};
 use crate::observe::{ConsumerFacts, Consuming, Observation, TopicPartition, ValueId};
@@ -30,6 +31,8 @@ struct Inner {
     waker: RefCell<Option<Waker>>,
     hold: Cell<Duration>,
     reads: Cell<bool>,
+    /// How long each partition is read for itself; zero: all are read together.
+    apart: Cell<Duration>,
     is_closed: Cell<bool>,
     delivered: Cell<u64>,
     /// By partition: the offset after what was delivered last, or at which the end was told.
@@ -53,6 +56,7 @@ impl ConsumerActor {
             waker: RefCell::default(),
             hold: Cell::new(hold),
             reads: Cell::new(true),
+            apart: Cell::default(),
             is_closed: Cell::new(false),
             delivered: Cell::new(0),
             positions: RefCell::default(),
@@ -74,6 +78,12 @@ impl ConsumerActor {
         if let Some(waker) = self.inner.waker.borrow_mut().take() {
             waker.wake();
         }
+    }
+
+    /// From now on it reads each partition for itself, one after the other, for so long each. To be called before the
+    /// world goes on.
+    pub fn read_apart(&self, each: Duration) {
+        self.inner.apart.set(each);
     }
 
     /// Whether it is closed, or dropped.
@@ -139,6 +149,7 @@ impl Inner {
 
     async fn run(self: Rc<Self>, handle: Consumer) {
         let mut held: Option<FetchedBatch> = None;
+        let mut apart = Apart::new(self.apart.get());
         loop {
             while let Some(action) = self.next_action() {
                 if !self.act(&handle, &action) {
@@ -156,19 +167,22 @@ impl Inner {
                 }
                 continue;
             }
-            match race(self.action_came(), handle.next()).await {
-                First::One(()) => {}
-                First::Other(Ok(Event::Batch(batch))) => {
+            let next = match race(self.action_came(), apart.next(&handle, &self.identity.world)).await {
+                First::One(()) | First::Other(None) => continue,
+                First::Other(Some(next)) => next,
+            };
+            match next {
+                Ok(Event::Batch(batch)) => {
                     self.deliver(&batch);
                     held = (!self.hold.get().is_zero()).then_some(batch);
                 }
-                First::Other(Ok(event)) => self.tell_event(event),
-                First::Other(Err(ConsumeError::Partition(trouble))) => {
+                Ok(event) => self.tell_event(event),
+                Err(ConsumeError::Partition(trouble)) => {
                     let of = TopicPartition { topic: trouble.topic.clone(), partition: trouble.partition };
                     self.stopped.borrow_mut().insert(of.clone(), "failed");
                     self.tell(Consuming::Trouble { of: &of, fatal: true, error: &trouble.to_string() });
                 }
-                First::Other(Err(_)) => {
+                Err(_) => {
                     self.end();
                     return;
                 }

@@ -19,6 +19,8 @@ use crate::world::Kafka;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an application whose transactional id failed for good waits until it begins anew.
 const REGRET: Duration = Duration::from_secs(2);
+/// How long an application that is hasty waits for a transaction to begin.
+const HASTE: Duration = Duration::from_micros(200);
 /// Bytes of a value.
 const VALUE_BYTES: usize = 64;
 
@@ -43,8 +45,12 @@ pub struct Work {
     pub every: Duration,
     /// Once in so many times a transaction is aborted; 0: never.
     pub abort_one_in: u32,
+    /// Time between two records of a transaction.
+    pub gap: Duration,
     /// How long a transaction is left open.
     pub hold: Duration,
+    /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
+    pub hasty_one_in: u32,
     /// Whether it begins anew once another one has taken its id over.
     pub returns: bool,
 }
@@ -207,7 +213,7 @@ impl Inner {
     }
 
     fn is_to_abort(&self, attempt: u64) -> bool {
-        self.work.abort_one_in > 0 && (attempt + 1).is_multiple_of(u64::from(self.work.abort_one_in))
+        is_turn(attempt, self.work.abort_one_in)
     }
 
     async fn write(
@@ -218,6 +224,9 @@ impl Inner {
     ) -> Result<(), SendError> {
         let (mut bytes, key) = (Vec::new(), tag(self.identity.actor, attempt));
         value.write_value(&mut bytes);
+        if !self.work.gap.is_zero() {
+            self.identity.world.sleep(self.work.gap).await;
+        }
         let record = Record::to(&self.work.to).partition(partition).key(&key).value(&bytes);
         drop(txn.enqueue(record).await?);
         self.tell(Transacting::Sent { attempt, value, to: &place(&self.work.to, partition) });
@@ -255,6 +264,11 @@ impl Inner {
 
     /// One transaction; whether it is one of those that there are to be.
     async fn make_some(&self, transactional: &mut Transactional) -> Result<bool, Ended> {
+        if is_turn(self.attempts.get(), self.work.hasty_one_in) {
+            // Whoever gives up waiting does not hear that the transaction has begun.
+            drop(race(self.identity.world.sleep(HASTE), transactional.begin()).await);
+            self.identity.world.sleep(REGRET).await;
+        }
         let made = match transactional.begin().await {
             Ok(txn) => Ok(self.make_one(txn).await?),
             Err(error) => Err(error),
@@ -380,6 +394,11 @@ impl Inner {
         self.identity.world.sleep(self.work.hold).await;
         if self.is_to_abort(attempt) { Err(Stop) } else { Ok(()) }
     }
+}
+
+/// Whether it is the turn of something that is done once in so many times; 0: never.
+fn is_turn(attempt: u64, one_in: u32) -> bool {
+    one_in > 0 && (attempt + 1).is_multiple_of(u64::from(one_in))
 }
 
 /// The transaction is to be aborted.

@@ -18,6 +18,11 @@ impl Dice {
         Self(Draws::new(seed, Domain::Rarities, 0))
     }
 
+    /// The decisions about what fewer plans still have.
+    pub(super) const fn rarer(seed: u64) -> Self {
+        Self(Draws::new(seed, Domain::Rarities, 1))
+    }
+
     /// One of several; they must not be none.
     pub(super) fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         let index = self.0.below(u64::try_from(choices.len()).unwrap_or(u64::MAX));

@@ -9,13 +9,13 @@ use super::dice::Dice;
 use super::faults::{lasting, one, order, partition_of};
 use crate::Release;
 use crate::cluster;
-use crate::plan::action::{Seek, Send};
+use crate::plan::action::{Pace, Seek, Send};
 use crate::plan::fault::{
     CloseClient, Crash, Create, CutReplication, Delete, DeleteRecords, Elect, FlipBit, Hide, HoldMetadata,
     Isolate, KillClient, Quota, Retain, ShutDown, Slow, SlowReplication,
 };
 use crate::plan::values::{
-    AcksChoice, ClientName, ConsumerName, Direction, Place, ProducerName, SendMode, Start,
+    AcksChoice, ClientName, ConsumerName, Direction, Place, ProducerName, SaslChoice, SendMode, Start,
 };
 use crate::plan::{Plan, Step, What};
 
@@ -30,8 +30,16 @@ const fn secs(secs: u64) -> Duration {
 /// One plan in so many has something of this.
 const ONE_IN: u64 = 8;
 
+/// One plan in so many has something of what was thought of later: apart, so that the others stay as they are.
+const RARER_ONE_IN: u64 = 16;
+
 /// Adds to a plan what is drawn for its seed, mostly nothing.
 pub(super) fn add(plan: &mut Plan, scope: &Scope) {
+    let mut dice = Dice::rarer(plan.seed);
+    if dice.one_in(RARER_ONE_IN) {
+        let rarity = dice.pick(&[renewed_sessions, one_by_one, unread_losses]);
+        rarity(&mut dice, scope, plan);
+    }
     let mut dice = Dice::rare(plan.seed);
     if !dice.one_in(ONE_IN) {
         return;
@@ -66,6 +74,50 @@ fn a_client(dice: &mut Dice, scope: &Scope) -> ClientName {
 
 fn releases(names: &[&str]) -> Vec<Release> {
     names.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Clients have to prove who they are, and again before long.
+fn renewed_sessions(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
+    if scope.mixed {
+        return;
+    }
+    plan.cluster.version = dice.pick(&releases(&["2.2", "2.8", "3.9", "4.2"]));
+    plan.cluster.sasl = dice.pick(&[SaslChoice::Plain, SaslChoice::Scram256, SaslChoice::Scram512]);
+    plan.cluster.reauth = dice.pick(&[secs(1), secs(3), secs(10), secs(60)]);
+}
+
+/// Consumers read one partition after the other, and have memory for hardly one.
+fn one_by_one(dice: &mut Dice, _: &Scope, plan: &mut Plan) {
+    for (_, line) in &mut plan.consumers {
+        line.apart = dice.pick(&[ms(1), ms(20), ms(200), secs(1)]);
+        line.memory = dice.pick(&[1_024, 4_096, 20_000, line.memory]);
+        line.partition_bytes = dice.pick(&[1, 1_024, 4_096, line.partition_bytes]);
+    }
+}
+
+/// What is read ahead is lost by brokers before applications take it.
+fn unread_losses(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
+    if scope.mixed {
+        return;
+    }
+    plan.cluster.version = dice.pick(&releases(&["2.2", "2.8", "3.9", "4.2"]));
+    plan.cluster.flush = dice.pick(&[ms(100), ms(500), secs(60)]);
+    for (_, line) in &mut plan.topics {
+        line.replication = dice.pick(&[1, 1, line.replication]);
+    }
+    let consumers: Vec<ConsumerName> = plan.consumers.iter().map(|(name, _)| *name).collect();
+    for name in consumers {
+        let stops = at(dice, plan);
+        let goes_on = stops + dice.log_duration(ms(500), ms(30_000));
+        let stop = Pace { read: false, ..Pace::plain() };
+        plan.steps.push(Step::new(stops, What::Consume(name, stop.into())));
+        plan.steps.push(Step::new(goes_on, What::Consume(name, Pace::plain().into())));
+    }
+    for _ in 0..dice.between(1, 4) {
+        let (at, broker) = (at(dice, plan), dice.broker(scope.brokers));
+        let lasts = dice.log_duration(ms(10), ms(3_000));
+        plan.steps.extend(one(at, Crash { keep_unflushed: false, lasts, ..Crash::plain(broker) }));
+    }
 }
 
 /// Consumers read from the replica in their rack, and something happens to it.

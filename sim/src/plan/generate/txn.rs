@@ -1,5 +1,6 @@
 //! Plans in which applications write in transactions, and nothing stays as it is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use klamm_protocol::{ApiKey, ErrorCode};
@@ -141,8 +142,64 @@ pub(super) fn plan(seed: u64) -> Plan {
         plan.steps.push(Step::new(at, fault(&mut dice, &scope)));
     }
     plan.heal_at = length;
+    rarely(&mut Dice::rarer(seed), &mut plan);
     plan.steps.sort_by_key(|step| step.at);
     plan
+}
+
+/// What few plans have.
+fn rarely(dice: &mut Dice, plan: &mut Plan) {
+    match dice.between(0, 15) {
+        0 => impatience(dice, plan),
+        1 => haste(dice, plan),
+        2 => old_brokers(dice, plan),
+        _ => {}
+    }
+}
+
+/// Nobody waits long for the end of a transaction, and many a request for that is lost.
+fn impatience(dice: &mut Dice, plan: &mut Plan) {
+    for (_, line) in &mut plan.clients {
+        line.max_block = dice.pick(&[ms(100), ms(500), secs(2), line.max_block]);
+    }
+    for _ in 0..dice.between(1, 4) {
+        let at = dice.duration(Duration::ZERO, plan.heal_at);
+        let lost = match dice.between(0, 2) {
+            0 => cluster::Fault::drop_before(),
+            1 => cluster::Fault::drop_after(),
+            _ => cluster::Fault::delay(dice.log_duration(ms(50), secs(5))),
+        };
+        let lasts = dice.log_duration(ms(10), secs(10));
+        plan.steps.push(Step::new(at, What::Order(lost.api(ApiKey::END_TXN).lasting(lasts))));
+    }
+}
+
+/// Applications write on for a while after something of a transaction has failed, and begin others before they have
+/// heard that one has begun.
+fn haste(dice: &mut Dice, plan: &mut Plan) {
+    for (_, line) in &mut plan.transactors {
+        line.gap = dice.pick(&[ms(1), ms(10), ms(50)]);
+        line.records = line.records.max(3);
+        line.hasty_one_in = dice.pick(&[0, 1, 2, 5]);
+    }
+}
+
+/// Brokers that do not ask who commits offsets within a transaction: each group has one member, and nobody comes twice.
+fn old_brokers(dice: &mut Dice, plan: &mut Plan) {
+    let old = dice.pick(&["0.11.0", "1.1", "2.0", "2.4"]);
+    let Ok(version) = old.parse() else { return };
+    plan.cluster.version = version;
+    let (mut ids, mut sources) = (BTreeSet::new(), BTreeSet::new());
+    plan.transactors.retain(|(_, line)| {
+        let is_alone = line.from.is_none_or(|from| sources.insert(from));
+        is_alone && ids.insert(line.id)
+    });
+    let is_harmless = |step: &Step| match &step.what {
+        What::Fault(Fault::TransactionVersion(_) | Fault::KillClient(_) | Fault::PauseClient(_)) => false,
+        What::Order(order) => !order.to_string().contains("TRANSACTION_ABORTABLE"),
+        _ => true,
+    };
+    plan.steps.retain(is_harmless);
 }
 
 /// Which version of transactions the cluster uses: the newest, the one before, or that and then the newest.
