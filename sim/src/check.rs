@@ -18,9 +18,11 @@
 mod batch;
 mod bounds;
 mod decoders;
+mod dialogue;
 mod fetching;
 mod findings;
 mod grouping;
+mod heartbeats;
 mod invariant;
 mod leaders;
 mod legacy;
@@ -258,6 +260,7 @@ impl Checker {
     fn phase(&mut self, phase: Phase) {
         self.processes.phase(self.findings.now.at, phase);
         self.promises().phase(phase);
+        self.groups.phase(self.findings.now.at, phase);
         if phase == Phase::Settled {
             let mut reads =
                 Reads { bounds: &self.bounds, oracle: &self.oracle, findings: &mut self.findings };
@@ -308,6 +311,9 @@ impl Observe for Checker {
                 self.wires.observe(*connection, what, wires);
                 for (client, of) in self.wires.take_misled() {
                     self.readers.misled(client, &of);
+                }
+                for (group, member) in self.wires.take_heartbeats() {
+                    self.grouping(|groups, context| groups.heartbeat(&group, &member, context));
                 }
             }
             Observation::Cluster(event) => self.cluster(event),

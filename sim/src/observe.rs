@@ -28,12 +28,11 @@ mod wire;
 
 use std::{cell::RefCell, rc::Rc};
 
-use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::Str;
 
 pub use applications::{
-    Consuming, ConsumerFacts, MemberFacts, Membering, Producing, ProducerFacts, Transacting, TransactorFacts,
+    ConsumerFacts, Consuming, MemberFacts, Membering, ProducerFacts, Producing, Transacting, TransactorFacts,
 };
 pub use cluster::{ClusterEvent, Refusal, TransactionPhase};
 pub use value::ValueId;

@@ -30,10 +30,10 @@ struct Found {
 
 /// The profile whose plans have what a defect breaks: groups and transactions are in some of their own.
 fn profile(bug: PlantedBug) -> Profile {
-    if bug.invariants().iter().all(|number| matches!(number, 19 | 34..=38)) {
+    if bug.invariants().iter().all(|number| matches!(number, 19 | 33..=38)) {
         return Profile::Txn;
     }
-    let is_of_groups = bug.invariants().iter().all(|number| (26..=33).contains(number));
+    let is_of_groups = bug.invariants().iter().all(|number| (26..=32).contains(number));
     if is_of_groups { Profile::Rebalance } else { Profile::Swarm }
 }
 
@@ -66,12 +66,19 @@ fn for_each<R: Send>(bugs: &[PlantedBug], work: impl Fn(PlantedBug) -> R + Sync)
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// All defects, or those that `KLAMM_PLANTED` names.
+fn wanted() -> Vec<PlantedBug> {
+    let names = std::env::var("KLAMM_PLANTED").unwrap_or_default();
+    let is_wanted = |bug: &&PlantedBug| names.is_empty() || names.split(',').any(|name| name == bug.name());
+    PlantedBug::ALL.iter().filter(is_wanted).copied().collect()
+}
+
 #[test]
 fn each_defect_is_found() {
     // One of the defects is a panic.
     panic::set_hook(Box::new(|_| {}));
     println!("| defect | what is wrong | found as | seeds | at most |\n|---|---|---|---|---|");
-    let found = for_each(PlantedBug::ALL, |bug| {
+    let found = for_each(&wanted(), |bug| {
         let found = hunt(bug);
         let (name, meaning, most) = (bug.name(), bug.meaning(), bug.seeds());
         match &found {

@@ -136,16 +136,19 @@ impl Summary {
         if !each {
             return Ok(());
         }
-        let columns =
-            [("PROBE", Align::Left), ("RUNS", Align::Right), ("FIRST", Align::Left), ("MEANING", Align::Left)];
+        let columns = [
+            ("PROBE", Align::Left),
+            ("RUNS", Align::Right),
+            ("FIRST", Align::Left),
+            ("MEANING", Align::Left),
+        ];
         let mut rows = table(&columns);
         let of = |probe: &Probe| (self.reached.get(probe).copied(), *probe);
         let mut all: Vec<(Option<(u64, Example)>, Probe)> = Probe::ALL.iter().map(of).collect();
         all.sort_by_key(|(reached, _)| reached.map_or(0, |(runs, _)| runs));
         for (reached, probe) in all {
-            let (runs, first) = reached.map_or_else(Default::default, |(runs, (profile, seed))| {
-                (runs, format!("{profile} {seed}"))
-            });
+            let (runs, first) = reached
+                .map_or_else(Default::default, |(runs, (profile, seed))| (runs, format!("{profile} {seed}")));
             rows.add_row([probe.name().to_owned(), runs.to_string(), first, probe.meaning().to_owned()]);
         }
         output.line(rows)

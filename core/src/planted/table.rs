@@ -115,6 +115,10 @@ table! {
     CommitBackwards breaks [28] within 50,
     /// Heartbeats are so rare that the session is over before.
     HeartbeatsRare breaks [30] within 20,
+    /// Heartbeats are a hundred times as frequent as they are to be.
+    HeartbeatStorm breaks [30] within 50,
+    /// A member that is to join its group again takes longer for that than the group waits.
+    RejoinSlow breaks [31] within 500,
     /// The leader of a group forgets one of its members.
     MemberForgotten breaks [31] within 20,
     /// A consumer that is closed does not leave its group.
@@ -126,7 +130,11 @@ table! {
     /// The offset that is committed with a transaction is that of the last record read, not of the next.
     OffsetsBehind breaks [34, 35] within 50,
     /// What an aborted transaction had read is not read again.
-    PositionsKept breaks [35] within 100,
+    PositionsKept breaks [33] within 100,
+    /// Those who read committed records are handed those of open transactions.
+    OpenReadable breaks [37] within 500,
+    /// A transaction in which there is nothing is ended by a request all the same.
+    EmptyEnded breaks [38] within 100,
     /// Who is told that another has its transactional id takes its transaction for committed.
     FencedGoesOn breaks [34, 36] within 500,
     /// Some requests have the correlation id of the one before.

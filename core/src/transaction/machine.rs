@@ -240,7 +240,7 @@ impl Transaction {
 
     fn drained(&mut self) -> bool {
         let stepped = self.step(Input::Drained);
-        if self.scope.is_empty() {
+        if self.scope.is_empty() && !planted!(EmptyEnded) {
             // The coordinator has never heard of this transaction: to end it would be an error.
             self.ended();
         }

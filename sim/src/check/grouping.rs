@@ -8,10 +8,14 @@ use klamm_protocol::Str;
 
 use super::Invariant;
 use super::findings::Findings;
+use super::heartbeats::Heartbeats;
 use super::log::PartitionLog;
 use super::oracle::Oracle;
 use super::processes::Processes;
-use crate::observe::{ActorId, ClientId, ClusterEvent, MemberFacts, Membering, TopicPartition};
+use crate::observe::{ActorId, ClientId, ClusterEvent, MemberFacts, Membering, Phase, TopicPartition};
+
+/// How much longer than a session and a rebalance it takes until an assignment is found.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// A member, as its application knows it.
 #[derive(Debug)]
@@ -49,6 +53,10 @@ struct Group {
     delivered: BTreeMap<TopicPartition, i64>,
     /// The generation and the offset of the last commit.
     committed: BTreeMap<TopicPartition, (i32, i64)>,
+    /// When an application came or went last.
+    changed: Option<Instant>,
+    /// When a member was told of a change of its assignment last.
+    reassigned: Option<Instant>,
 }
 
 /// See the module.
@@ -56,6 +64,9 @@ struct Group {
 pub(super) struct Groups {
     members: BTreeMap<ActorId, Member>,
     groups: BTreeMap<Str, Group>,
+    heartbeats: Heartbeats,
+    /// Since when nobody does anything but read.
+    calm: Option<Instant>,
     /// Records that were handed out.
     pub(super) delivered: u64,
 }
@@ -80,7 +91,7 @@ impl Groups {
     pub(super) fn observe(&mut self, actor: ActorId, what: &Membering<'_>, context: &mut Context<'_>) {
         let now = context.findings.now.at;
         if let Membering::Made(client, facts) = what {
-            self.groups.entry(facts.group.clone()).or_default();
+            self.groups.entry(facts.group.clone()).or_default().changed = Some(now);
             self.members.insert(actor, Member::new(*client, (*facts).clone()));
             return;
         }
@@ -92,6 +103,15 @@ impl Groups {
             _ => {}
         }
         let Some(member) = self.members.get_mut(&actor) else { return };
+        if let Some(group) = self.groups.get_mut(&member.facts.group) {
+            match what {
+                Membering::CloseBegan | Membering::Closed => group.changed = Some(now),
+                Membering::Assigned { .. } | Membering::Released(_) | Membering::Lost(_) => {
+                    group.reassigned = Some(now);
+                }
+                _ => {}
+            }
+        }
         let mut nested = |what: String| context.findings.add(Invariant::Nesting, what);
         match what {
             Membering::Revoking(partitions) => {
@@ -299,6 +319,49 @@ impl Groups {
         }
     }
 
+    /// A member was heard of, and not too often.
+    pub(super) fn heartbeat(&mut self, group: &Str, id: &Str, context: &mut Context<'_>) {
+        let known = self.members.iter().find(|(_, member)| member.id == *id && member.facts.group == *group);
+        let Some((actor, member)) = known else { return };
+        let now = context.findings.now.at;
+        let patience = Duration::from_nanos(member.facts.patience_ns);
+        let recovered = context.processes.recovered(member.client, patience);
+        if recovered.is_none_or(|recovered| now <= recovered) {
+            self.heartbeats.forgive(*actor);
+        } else if self.heartbeats.beat(now, *actor, member.facts.heartbeat_ns) {
+            let interval = Duration::from_nanos(member.facts.heartbeat_ns);
+            let what = format!(
+                "member {} of group {group} sends more heartbeats than one in {interval:?}, though nothing is wrong",
+                actor.0
+            );
+            context.findings.add(Invariant::Heartbeats, what);
+        }
+    }
+
+    pub(super) const fn phase(&mut self, now: Instant, phase: Phase) {
+        if matches!(phase, Phase::Calm) {
+            self.calm = Some(now);
+        }
+    }
+
+    /// How long the group's assignment may change after nobody comes or goes: until who is gone is found out, and all
+    /// others have joined again.
+    fn patience(&self, group: &Str) -> Duration {
+        let members = self.members.values().filter(|member| member.facts.group == *group);
+        let longest = members.map(|member| member.facts.patience_ns).max().unwrap_or(0);
+        Duration::from_nanos(longest) + MARGIN
+    }
+
+    /// Once nobody comes or goes the assignment is found before long, and stays.
+    fn comes_to_rest(&self, name: &Str, group: &Group) -> Option<String> {
+        let quiet = self.calm?.max(group.changed?);
+        let took = group.reassigned?.since(quiet);
+        let patience = self.patience(name);
+        (took > patience).then(|| {
+            format!("the assignment of group {name} changed {took:?} after everything was quiet, {patience:?} had to do")
+        })
+    }
+
     /// A process is gone, and its members with it.
     pub(super) fn killed(&mut self, client: ClientId) {
         let killed = self.members.values_mut().filter(|member| member.client == client);
@@ -308,6 +371,9 @@ impl Groups {
     /// The faults are long over: every partition has an owner, who has read to its end.
     pub(super) fn settled(&self, context: &mut Context<'_>) {
         for (name, group) in &self.groups {
+            if let Some(what) = self.comes_to_rest(name, group) {
+                context.findings.add(Invariant::Assignment, what);
+            }
             let is_alive =
                 |member: &&Member| !member.is_gone && member.closing_since.is_none() && !member.is_closed;
             let alive: Vec<&Member> =

@@ -177,14 +177,16 @@ invariants! {
     CommitsRise = 28, "commits-rise", Online;
     /// A group member is told of its partitions in order: assigned, then revoked or lost, never two things at a time.
     Nesting = 29, "nesting", Online;
-    /// A member that lives and can reach its coordinator is never taken for dead.
+    /// A member that lives and can reach its coordinator is never taken for dead, and does not send more heartbeats than
+    /// it has to.
     Heartbeats = 30, "heartbeats", Online;
-    /// With the same members for long enough, each partition is assigned to exactly one of them.
+    /// With the same members each partition is assigned to exactly one of them, within the time of a session, a
+    /// rebalance and a second more.
     Assignment = 31, "assignment", AtEnd;
     /// A member that closes leaves its group; a static one stays.
     Leaving = 32, "leaving", Both;
-    /// After an aborted transaction positions are where the documentation says.
-    AfterAbort = 33, "after-abort", NotYet;
+    /// After an aborted transaction reading goes on where the group has committed.
+    AfterAbort = 33, "after-abort", AtEnd;
     /// The records and the offsets of a transaction become visible together or never.
     Atomic = 34, "atomic", AtEnd;
     /// Each record that is processed in transactions is consumed by exactly one committed transaction.
@@ -193,8 +195,9 @@ invariants! {
     Fenced = 36, "fenced", Online;
     /// No cycle of committed transactions in which each read what the other wrote.
     NoCycle = 37, "no-cycle", AtEnd;
-    /// The requests of a transaction have a legal order, and it ends.
-    TransactionOrder = 38, "transaction-order", AtEnd;
+    /// The requests of a transaction have a legal order: nothing is written while it commits, and nothing is ended that
+    /// was not begun; and it ends.
+    TransactionOrder = 38, "transaction-order", Both;
     /// Each connection begins with the question for versions, uses versions that the broker has, and gets each answer for
     /// the oldest request that is waiting.
     Correlation = 39, "correlation", Online;

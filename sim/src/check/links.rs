@@ -21,7 +21,7 @@ use crate::observe::ClientId;
 pub(super) struct Asked {
     pub(super) api: ApiKey,
     pub(super) version: i16,
-    correlation: i32,
+    pub(super) correlation: i32,
     /// Of a fetch: the session's id and epoch.
     pub(super) session: (i32, i32),
 }
@@ -92,7 +92,7 @@ impl Link {
 pub(super) struct Head {
     pub(super) api: ApiKey,
     pub(super) version: i16,
-    correlation: i32,
+    pub(super) correlation: i32,
 }
 
 impl Head {

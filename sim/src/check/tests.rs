@@ -2,6 +2,7 @@
 
 mod fencing;
 mod fetches;
+mod heartbeats;
 mod history;
 mod logs;
 mod producers;

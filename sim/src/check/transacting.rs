@@ -33,6 +33,15 @@ struct Known {
     sent: BTreeMap<ValueId, u32>,
     /// What was read, and where.
     read: BTreeMap<ValueId, (TopicPartition, i64)>,
+    /// Where reading began, and what was committed for the group then.
+    starts: BTreeMap<TopicPartition, (i64, i64)>,
+}
+
+impl Known {
+    fn new(began: Instant) -> Self {
+        let (sent, read) = (BTreeMap::new(), BTreeMap::new());
+        Self { began, fate: Fate::Open, sent, read, starts: BTreeMap::new() }
+    }
 }
 
 /// A record of a log.
@@ -65,13 +74,16 @@ impl Transactions {
         match what {
             Transacting::Made(_, facts) => drop(self.facts.insert(actor, (*facts).clone())),
             Transacting::Began(attempt) => {
-                let known =
-                    Known { began: now, fate: Fate::Open, sent: BTreeMap::new(), read: BTreeMap::new() };
-                self.attempts.insert((actor, *attempt), known);
+                self.attempts.insert((actor, *attempt), Known::new(now));
             }
             Transacting::Read { attempt, from, offset, value } => {
+                let group = self.facts.get(&actor).and_then(|facts| facts.from.as_ref());
+                let committed =
+                    group.and_then(|(group, _)| self.offsets.get(&(group.clone(), (*from).clone())));
                 if let Some(known) = self.attempts.get_mut(&(actor, *attempt)) {
                     known.read.insert(*value, ((*from).clone(), *offset));
+                    let start = (*offset, committed.copied().unwrap_or(0));
+                    known.starts.entry((*from).clone()).or_insert(start);
                 }
             }
             Transacting::Sent { attempt, value, .. } => {
@@ -181,6 +193,7 @@ impl Transactions {
         }
         self.check_atomic(findings);
         self.check_reading(findings);
+        self.check_positions(findings);
         self.check_exactly_once(findings);
         self.check_cycles(findings);
     }
@@ -230,6 +243,35 @@ impl Transactions {
                         from.partition
                     );
                     findings.add(Invariant::ReadCommitted, what);
+                }
+            }
+        }
+    }
+
+    /// After an aborted transaction reading begins where the group has committed.
+    fn check_positions(&self, findings: &mut Findings) {
+        let mut aborted: BTreeMap<(ActorId, &TopicPartition), u64> = BTreeMap::new();
+        let of_groups =
+            |(actor, _): &Attempt| self.facts.get(actor).is_some_and(|facts| facts.from.is_some());
+        for (attempt, known) in self.attempts.iter().filter(|(attempt, _)| of_groups(attempt)) {
+            for (of, (offset, committed)) in &known.starts {
+                let before = aborted.remove(&(attempt.0, of));
+                if known.fate == Fate::Aborted {
+                    aborted.insert((attempt.0, of), attempt.1);
+                }
+                let log = self.logs.get(of).map(Vec::as_slice).unwrap_or_default();
+                let is_skipped =
+                    |entry: &Entry| entry.is_committed && (*committed..*offset).contains(&entry.offset);
+                if let Some(before) = before
+                    && log.iter().any(is_skipped)
+                {
+                    let what = format!(
+                        "{} begins at offset {offset} of {}-{} after transaction {before} was aborted, and the group had committed {committed}",
+                        name(*attempt),
+                        of.topic,
+                        of.partition
+                    );
+                    findings.add(Invariant::AfterAbort, what);
                 }
             }
         }

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::messages::api_versions::ApiVersionsRequest;
+use klamm_protocol::messages::consumer_group_heartbeat::ConsumerGroupHeartbeatRequest;
 use klamm_protocol::messages::fetch::{FetchRequest, FetchResponse};
+use klamm_protocol::messages::heartbeat::HeartbeatRequest;
 use klamm_protocol::messages::init_producer_id::InitProducerIdRequest;
 use klamm_protocol::messages::list_offsets::ListOffsetsRequest;
 use klamm_protocol::messages::metadata::MetadataRequest;
@@ -11,6 +13,7 @@ use klamm_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochReque
 use klamm_protocol::messages::produce::ProduceRequest;
 use klamm_protocol::{ApiKey, ErrorCode, Request, Str};
 
+use super::dialogue::Dialogues;
 use super::fetching::{Fetcher, Fetching};
 use super::findings::Findings;
 use super::leaders::{Leaders, Talk};
@@ -94,7 +97,9 @@ pub(super) struct Wires {
     fetching: Fetching,
     leaders: Leaders,
     rates: Rates,
+    dialogues: Dialogues,
     misled: Vec<(ClientId, TopicPartition)>,
+    heartbeats: Vec<(Str, Str)>,
 }
 
 /// What frames are checked against.
@@ -142,7 +147,10 @@ impl Wires {
             Wire::Sent(frame) => self.sent(id, frame, false, &mut context),
             Wire::Request(frame) => self.sent(id, frame, true, &mut context),
             Wire::Received(frame) => self.received(id, frame, &mut context),
-            Wire::Closed { .. } => drop(self.links.closed(id)),
+            Wire::Closed { .. } => {
+                let link = self.links.closed(id);
+                self.dialogues.closed(id, link.map(|link| link.client));
+            }
             Wire::Response(_) => {}
         }
     }
@@ -171,7 +179,10 @@ impl Wires {
             ApiKey::METADATA => {
                 self.rates.tick(client, Doing::AskingMetadata, context.bounds, context.findings)
             }
-            _ => {}
+            ApiKey::HEARTBEAT | ApiKey::CONSUMER_GROUP_HEARTBEAT => {
+                self.heartbeats.extend(heartbeat(&head, frame))
+            }
+            _ => self.dialogues.sent((id, client), &head, frame, context.findings),
         }
         if is_answered && let Some(link) = self.links.link_mut(id) {
             link.ask(&head, session);
@@ -185,6 +196,7 @@ impl Wires {
         let client = peers.client;
         let Some(request) = readable::<ProduceRequest>(head, frame, client, context) else { return true };
         self.leaders.produce(&request, &mut context.talk(peers));
+        self.dialogues.produced(client, &request, context.findings);
         let Context { bounds, oracle, values, .. } = *context;
         let by_id = head.version >= FIRST_PRODUCE_BY_ID;
         let mut sender = Sender { client, by_id, bounds, oracle, values, findings: context.findings };
@@ -196,6 +208,9 @@ impl Wires {
         let Some(asked) = self.links.answered(id, frame, context.findings) else { return };
         let Some(link) = self.links.link_mut(id) else { return };
         let peers = Peers { client: link.client, broker: link.broker, waited: false };
+        if asked.api == ApiKey::END_TXN {
+            self.dialogues.answered(id, asked.correlation, asked.version, frame);
+        }
         let throttle_ms = self.answer(&asked, frame, peers, context);
         if let Some(link) = self.links.link_mut(id) {
             link.throttle(context.findings.now.at, throttle_ms);
@@ -252,6 +267,11 @@ impl Wires {
         std::mem::take(&mut self.misled)
     }
 
+    /// The groups and ids of members of which a heartbeat was sent.
+    pub(super) fn take_heartbeats(&mut self) -> Vec<(Str, Str)> {
+        std::mem::take(&mut self.heartbeats)
+    }
+
     pub(super) fn produce_error(&mut self, error: ErrorCode) {
         self.sending.splits |=
             matches!(error, ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE);
@@ -295,6 +315,16 @@ impl Wires {
     pub(super) fn finish(&self, values: &Values, findings: &mut Findings) {
         self.sending.finish(values, findings);
     }
+}
+
+/// The group and the id of a member of which this is a heartbeat.
+fn heartbeat(head: &Head, frame: &Bytes) -> Option<(Str, Str)> {
+    if head.api == ApiKey::HEARTBEAT {
+        let request = links::request::<HeartbeatRequest>(frame, head.version)?;
+        return Some((request.group_id, request.member_id));
+    }
+    let request = links::request::<ConsumerGroupHeartbeatRequest>(frame, head.version)?;
+    Some((request.group_id, request.member_id))
 }
 
 /// Reads a request as a strict broker does.

@@ -245,6 +245,9 @@ line! {
         "abort-one-in" abort_one_in: u32 = 0,
         /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
         "hasty-one-in" hasty_one_in: u32 = 0,
+        /// Whether it reads committed records of where it writes to while its transactions are open, if it does not read
+        /// as a member of a group.
+        "peeks" peeks: bool = false,
         /// `transaction.timeout.ms`.
         "timeout" timeout: Duration = secs(60),
         /// `session.timeout.ms`, if it reads.

@@ -10,6 +10,7 @@ use klamm_engine::{Acks, GroupProtocol, Isolation, OffsetReset, Sasl};
 use klamm_protocol::Str;
 
 use crate::World;
+use crate::cluster::GroupConfig;
 use crate::observe::{ActorId, ClientId, ConsumerFacts, MemberFacts, Observation, Process, ProducerFacts};
 use crate::plan::setup::{ClientLine, ConsumerLine, MemberLine, ProducerLine, Transactor, TransactorLine};
 use crate::plan::values::{
@@ -288,6 +289,7 @@ impl Maker {
             gap: line.gap,
             hold: line.hold,
             hasty_one_in: line.hasty_one_in,
+            peeks: line.peeks,
             returns: !self.plan.transactors.iter().any(|(_, other)| comes_later(other)),
         };
         let identity = self.identity(TRANSACTORS + name.0, name.to_string());
@@ -500,12 +502,19 @@ fn member(kafka: &Kafka, name: &str, line: &MemberLine) -> klamm_engine::GroupCo
 }
 
 fn member_facts(line: &MemberLine) -> MemberFacts {
-    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let brokers = GroupConfig::default();
+    let (session, heartbeat) = match line.protocol {
+        ProtocolChoice::Classic => (line.session, line.heartbeat),
+        ProtocolChoice::Consumer => (brokers.consumer_session_timeout, brokers.consumer_heartbeat_interval),
+    };
+    let patience = session + line.max_poll;
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     MemberFacts {
         group: Str::from(line.group.to_string()),
         topics: line.topics.iter().map(|topic| Str::from(topic.to_string())).collect(),
         is_static: line.is_static,
-        patience_ns: nanos(line.session + line.max_poll),
+        patience_ns: nanos(patience),
         max_poll_ns: nanos(line.max_poll),
+        heartbeat_ns: nanos(heartbeat),
     }
 }

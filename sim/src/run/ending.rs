@@ -84,6 +84,7 @@ pub(super) fn end(plan: &Plan, world: &World, applications: &Applications, notes
         consumer.act(ConsumeAction::Pace(Pace::plain()));
     }
     applications.members().iter().for_each(|(_, member)| member.act(Pace::plain().into()));
+    world.tell(&Observation::Phase(Phase::Calm));
     // Whoever is gone is found out after a session, and then there is a rebalance, at each of which somebody may be slow.
     let slowest = plan.members.iter().map(|(_, line)| line.session + line.max_poll).max();
     let patience = slowest.unwrap_or_default() * 2 + PATIENCE;

@@ -6,7 +6,8 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use klamm_engine::{
-    ExactlyOnce, ExactlyOnceError, GroupBatch, Record, Round, SendError, TransactionError, Transactional, Txn,
+    ConsumeError, Consumer, Event, ExactlyOnce, ExactlyOnceError, FetchedBatch, GroupBatch, Record, Round,
+    SendError, StartAt, TransactionError, Transactional, Txn,
 };
 use klamm_protocol::Str;
 
@@ -51,6 +52,8 @@ pub struct Work {
     pub hold: Duration,
     /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
     pub hasty_one_in: u32,
+    /// Whether it reads committed records of where it writes to while its transactions are open.
+    pub peeks: bool,
     /// Whether it begins anew once another one has taken its id over.
     pub returns: bool,
 }
@@ -247,12 +250,13 @@ impl Inner {
     async fn make_records(&self, kafka: &Kafka) -> Ended {
         let builder = kafka.transactional(&self.work.id).transaction_timeout(self.work.timeout);
         let Ok(mut transactional) = builder.build() else { return Ended::Done };
+        let others = self.work.peeks.then(|| self.reader(kafka)).flatten();
         let ended = loop {
             if self.left.get() == 0 || self.is_closing.get() {
                 break Ended::Done;
             }
             self.identity.world.sleep(self.work.every).await;
-            match self.make_some(&mut transactional).await {
+            match self.make_some(&mut transactional, others.as_ref()).await {
                 Ok(true) => self.left.set(self.left.get() - 1),
                 Ok(false) => {}
                 Err(ended) => break ended,
@@ -263,14 +267,18 @@ impl Inner {
     }
 
     /// One transaction; whether it is one of those that there are to be.
-    async fn make_some(&self, transactional: &mut Transactional) -> Result<bool, Ended> {
+    async fn make_some(
+        &self,
+        transactional: &mut Transactional,
+        others: Option<&Consumer>,
+    ) -> Result<bool, Ended> {
         if is_turn(self.attempts.get(), self.work.hasty_one_in) {
             // Whoever gives up waiting does not hear that the transaction has begun.
             drop(race(self.identity.world.sleep(HASTE), transactional.begin()).await);
             self.identity.world.sleep(REGRET).await;
         }
         let made = match transactional.begin().await {
-            Ok(txn) => Ok(self.make_one(txn).await?),
+            Ok(txn) => Ok(self.make_one(txn, others).await?),
             Err(error) => Err(error),
         };
         match made {
@@ -293,7 +301,7 @@ impl Inner {
     }
 
     /// Returns the transaction's number if nobody knows what became of it.
-    async fn make_one(&self, txn: Txn<'_>) -> Result<Option<u64>, Ended> {
+    async fn make_one(&self, txn: Txn<'_>, others: Option<&Consumer>) -> Result<Option<u64>, Ended> {
         let attempt = self.begin();
         let mut is_whole = true;
         for _ in 0..self.work.records {
@@ -303,7 +311,14 @@ impl Inner {
             let partition = i32::try_from(number % u64::from(self.work.partitions.max(1))).unwrap_or(0);
             is_whole &= self.write(&txn, attempt, (value, partition)).await.is_ok();
         }
-        self.identity.world.sleep(self.work.hold).await;
+        let hold = self.identity.world.sleep(self.work.hold);
+        match others {
+            Some(others) => {
+                is_whole &= txn.flush().await.is_ok();
+                race(hold, self.peek(others, attempt)).await;
+            }
+            None => hold.await,
+        }
         if !is_whole || self.is_to_abort(attempt) {
             let result = txn.abort().await;
             // Whatever became of the request: nothing of it is committed.
@@ -318,6 +333,33 @@ impl Inner {
             return Err(ended);
         }
         Ok(result.is_err_and(|error| error.outcome_unknown()).then_some(attempt))
+    }
+
+    /// What reads committed records of where it writes to.
+    fn reader(&self, kafka: &Kafka) -> Option<Consumer> {
+        let partitions = 0..i32::try_from(self.work.partitions).unwrap_or(0);
+        let all = partitions.map(|partition| (&self.work.to, partition, StartAt::Earliest));
+        kafka.consumer().isolation(klamm_engine::Isolation::ReadCommitted).assign(all).build().ok()
+    }
+
+    /// Reads in a transaction, without end.
+    async fn peek(&self, others: &Consumer, attempt: u64) {
+        loop {
+            match others.next().await {
+                Ok(Event::Batch(batch)) => self.peeked(attempt, &batch),
+                Ok(_) | Err(ConsumeError::Partition(_)) => {}
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    fn peeked(&self, attempt: u64, batch: &FetchedBatch) {
+        let from = place(batch.topic(), batch.partition());
+        for record in batch.records() {
+            if let Some(value) = ValueId::from_value(record.value.unwrap_or_default()) {
+                self.tell(Transacting::Read { attempt, from: &from, offset: record.offset, value });
+            }
+        }
     }
 
     async fn move_records(&self, kafka: &Kafka, from: &From) -> Ended {

@@ -247,6 +247,10 @@ impl ClassicGroup {
                 if step == Step::Sync || self.state == ClassicState::Stable {
                     self.step(Input::Rejoin);
                     self.prepare(None, "the group is rebalancing");
+                    if crate::planted!(RejoinSlow) {
+                        let patience = self.config.session_timeout + self.config.max_poll_interval;
+                        self.clocks.retry_at = Some(now + patience * 3 / 2);
+                    }
                 }
             }
             Verdict::ResetMember => self.reset(now, false),

@@ -317,6 +317,7 @@ impl ClassicGroup {
         self.clocks.session_end = Some(now + self.config.session_timeout);
         let rarely =
             if crate::planted!(HeartbeatsRare) { self.config.session_timeout * 3 } else { Duration::ZERO };
-        self.clocks.beat_at = Some(now + self.config.heartbeat_interval + rarely);
+        let often = if crate::planted!(HeartbeatStorm) { 100 } else { 1 };
+        self.clocks.beat_at = Some(now + self.config.heartbeat_interval / often + rarely);
     }
 }

@@ -86,12 +86,13 @@ fn renewed_sessions(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
     plan.cluster.reauth = dice.pick(&[secs(1), secs(3), secs(10), secs(60)]);
 }
 
-/// Consumers read one partition after the other, and have memory for hardly one.
+/// Consumers read one partition after the other, and have memory for some of them.
 fn one_by_one(dice: &mut Dice, _: &Scope, plan: &mut Plan) {
     for (_, line) in &mut plan.consumers {
-        line.apart = dice.pick(&[ms(1), ms(20), ms(200), secs(1)]);
-        line.memory = dice.pick(&[1_024, 4_096, 20_000, line.memory]);
-        line.partition_bytes = dice.pick(&[1, 1_024, 4_096, line.partition_bytes]);
+        // Long enough for a fetch: what is dropped again before it comes is never read.
+        line.apart = dice.pick(&[ms(200), ms(500), secs(1)]);
+        line.memory = dice.pick(&[20_000, 40_000, 100_000]);
+        line.partition_bytes = dice.pick(&[1_024, 4_096]);
     }
 }
 
