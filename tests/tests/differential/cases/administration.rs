@@ -66,7 +66,10 @@ const INCREMENTS: &[(&str, Changes)] = &[
     ("append_to_number", &[(APPEND, "retention.ms", Some("1"))]),
     ("append_invalid", &[(APPEND, "cleanup.policy", Some("burn"))]),
     ("append_unknown", &[(APPEND, "no.such.config", Some("1"))]),
+    ("subtract_last", &[(SUBTRACT, "cleanup.policy", Some("compact"))]),
+    ("subtract_missing", &[(SUBTRACT, "cleanup.policy", Some("delete"))]),
     ("subtract_from_number", &[(SUBTRACT, "retention.ms", Some("1"))]),
+    ("unknown_operation", &[(9, "retention.ms", Some("1"))]),
     ("nothing", &[]),
     ("twice", &[(SET, "retention.ms", Some("1")), (SET, "retention.ms", Some("2"))]),
     ("set_and_delete", &[(SET, "retention.ms", Some("1")), (DELETE, "retention.ms", None)]),
@@ -87,9 +90,11 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new("configs::replace_of_strangers", replaces_of_strangers),
         Case::new("configs::change_of_strangers", changes_of_strangers),
         Case::new("configs::change_validate_only", validates_only),
+        Case::new("configs::resource_twice", resource_twice),
         Case::new("configs::change_nothing_at_all", nothing_at_all),
         Case::new("delete_records::to_offsets", to_offsets),
         Case::new("delete_records::of_strangers", deletes_of_strangers),
+        Case::new("delete_records::of_compacted", deletes_of_compacted),
         Case::new("delete_records::at_a_follower", deletes_at_a_follower),
         Case::new("delete_records::inside_a_batch", inside_a_batch),
         Case::new("elect::preferred_that_leads", preferred_that_leads),
@@ -226,6 +231,15 @@ fn validates_only(talk: &mut Talk) -> Outcome<()> {
     shows(talk, &topic.name)
 }
 
+fn resource_twice(talk: &mut Talk) -> Outcome<()> {
+    let topic = configured(talk)?;
+    let resource = changing(TOPIC, &topic.name, &[(SET, "retention.ms", Some("7"))]);
+    talk.ask("change", 1, &change(vec![resource.clone(), resource]))?;
+    let resource = replacing(TOPIC, &topic.name, &[("retention.ms", Some("8"))]);
+    talk.ask("replace", 2, &replacement(vec![resource.clone(), resource]))?;
+    shows(talk, &topic.name)
+}
+
 fn nothing_at_all(talk: &mut Talk) -> Outcome<()> {
     talk.ask("change", 1, &change(Vec::new()))?;
     talk.ask("replace", 2, &replacement(Vec::new())).map(drop)
@@ -279,6 +293,11 @@ fn deletes_of_strangers(talk: &mut Talk) -> Outcome<()> {
     talk.ask("partitions", 2, &deleting(&topic.name, &[(0, 1), (7, 1), (-1, 1)]))?;
     let nothing = DeleteRecordsRequest { timeout_ms: 10_000, ..DeleteRecordsRequest::default() };
     talk.ask("nothing", 2, &nothing).map(drop)
+}
+
+fn deletes_of_compacted(talk: &mut Talk) -> Outcome<()> {
+    let topic = configured(talk)?;
+    talk.ask("compacted", 2, &deleting(&topic.name, &[(0, 0)])).map(drop)
 }
 
 fn deletes_at_a_follower(talk: &mut Talk) -> Outcome<()> {
