@@ -6,8 +6,8 @@ use bytes::Bytes;
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{
-    Agenda, AssignedPartition, CommittedOffsets, Group, GroupConfig, GroupError, GroupEvent, GroupOutput,
-    GroupProtocol, GroupStep, Lead, LostReason, Parting, RevocationId, TopicPartition,
+    Agenda, AssignedPartition, CommitErrorKind, CommittedOffsets, Group, GroupConfig, GroupError, GroupEvent,
+    GroupOutput, GroupProtocol, GroupStep, Lead, LostReason, Parting, RevocationId, TopicPartition,
     assignor::{Assignment, Joining, Strategy, sorted},
     commits::LookupId,
     membership::{Membership, MembershipOutput},
@@ -88,6 +88,9 @@ impl Group {
     fn prepare(&mut self, now: Instant, lost: Option<LostReason>) {
         if let Some(why) = lost {
             self.lose_all(why);
+            // In the name of the membership that was lost nothing can be committed any more: to wait for that would only
+            // keep the member from joining.
+            self.commits.give_up(CommitErrorKind::Rebalanced);
         }
         self.possession.agenda = Agenda { prepare: true, ..Agenda::default() };
         self.settle(now);

@@ -6,7 +6,7 @@ use klamm_protocol::{ErrorCode, Str, messages::AnyRequest};
 
 use super::broker::{World, at, learn};
 use crate::{
-    OperationId,
+    Effect, OperationId,
     group::{
         CommitErrorKind, GroupConfig, GroupEvent, GroupOutput, LostReason, Parting, TopicPartition,
         assignor::{Assignor, CustomStrategy, Strategy},
@@ -190,6 +190,27 @@ fn a_member_that_is_fenced_has_lost_everything_and_joins() {
         assert_eq!(world.events, [lost]);
         assert_eq!(world.kinds(), ["join"], "nothing is committed");
     }
+}
+
+#[test]
+fn commits_of_a_membership_that_is_lost_do_not_keep_the_member_from_joining() {
+    let mut world = World::stable(eager(), &[0]);
+    world.after(3_000);
+    world.commit(1, 0, 5);
+    world.commit(2, 0, 6);
+    assert_eq!(world.kinds(), ["beat", "commit"]);
+    world.beaten(ErrorCode::UNKNOWN_MEMBER_ID);
+    assert!(world.kinds().contains(&"join"), "{:?}", world.kinds());
+    let told: Vec<_> = world
+        .done
+        .iter()
+        .filter_map(|output| match output {
+            GroupOutput::Committed(operation, Err(error)) => Some((operation.0, error.kind, error.effect)),
+            _ => None,
+        })
+        .collect();
+    let lost = CommitErrorKind::Rebalanced;
+    assert_eq!(told, [(1, lost, Effect::Unknown), (2, lost, Effect::None)]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ impl Life {
             is_static: true,
             patience_ns: 11_000_000_000,
             max_poll_ns: 5_000_000_000,
+            heartbeat_ns: 3_000_000_000,
         };
         let mut life = Self { checker: Checker::new(Bounds::default()), now: Instant::from_millis(1_000) };
         life.tells(0, Membering::Made(ClientId(1), &facts));
