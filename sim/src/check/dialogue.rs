@@ -120,6 +120,10 @@ impl Dialogues {
     /// A client was told what became of the end of a transaction.
     pub(super) fn answered(&mut self, id: ConnectionId, correlation: i32, version: i16, frame: &Bytes) {
         let Some(name) = self.ends.remove(&(id, correlation)) else { return };
+        if self.ends.values().any(|other| *other == name) {
+            // The client has asked again, and goes by the answer to that.
+            return;
+        }
         let response = links::response::<EndTxnRequest>(frame, version);
         if response.is_some_and(|response| response.error_code == ErrorCode::NONE)
             && let Some(stage) = self.stage(name)
