@@ -31,6 +31,8 @@ struct Stage {
     is_begun: bool,
     /// It was asked to commit, and has not been told that this is done.
     commits: bool,
+    /// It was told to be committed, perhaps when it no longer waited for that: then it asks again.
+    is_committed: bool,
     /// Something may have been written of which nothing was seen.
     is_unsure: bool,
 }
@@ -110,7 +112,7 @@ impl Dialogues {
         let Some(stage) = self.stage(name) else { return };
         stage.commits = commit;
         // Who does not add partitions before writing to them may abort what it has not written yet.
-        let may_be_empty = !commit && version >= FIRST_IMPLICIT;
+        let may_be_empty = if commit { stage.is_committed } else { version >= FIRST_IMPLICIT };
         if !stage.is_begun && !stage.is_unsure && !may_be_empty {
             let what = format!("{} ends a transaction in which there is nothing", shown(name));
             findings.add(Invariant::TransactionOrder, what);
@@ -128,7 +130,7 @@ impl Dialogues {
         if response.is_some_and(|response| response.error_code == ErrorCode::NONE)
             && let Some(stage) = self.stage(name)
         {
-            *stage = Stage { epoch: stage.epoch, ..Stage::default() };
+            *stage = Stage { epoch: stage.epoch, is_committed: stage.commits, ..Stage::default() };
         }
     }
 

@@ -211,6 +211,8 @@ impl Links {
         if let Some((since, until)) = link.throttled
             && now > since.max(link.ready) + bounds.handover
             && now < until
+            // Who does not authenticate again in time has no connection.
+            && !is_preliminary(head.api)
         {
             let what = format!(
                 "{} sent API {api}; at {since} the broker had asked for patience until {until}",

@@ -32,7 +32,8 @@ impl Cluster {
                 if proved.until.is_none_or(|until| until > origin.now) {
                     return true;
                 }
-                self.reject(connection, Refusal::Invalid(call.api, ErrorCode::ILLEGAL_SASL_STATE));
+                // As Kafka does: nobody can know how long what was sent in time is under way.
+                self.close(connection);
             }
             _ => self.reject(connection, Refusal::Invalid(call.api, ErrorCode::ILLEGAL_SASL_STATE)),
         }

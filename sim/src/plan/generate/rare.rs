@@ -82,8 +82,18 @@ fn renewed_sessions(dice: &mut Dice, scope: &Scope, plan: &mut Plan) {
         return;
     }
     plan.cluster.version = dice.pick(&releases(&["2.2", "2.8", "3.9", "4.2"]));
-    plan.cluster.sasl = dice.pick(&[SaslChoice::Plain, SaslChoice::Scram256, SaslChoice::Scram512]);
-    plan.cluster.reauth = dice.pick(&[secs(1), secs(3), secs(10), secs(60)]);
+    // SCRAM is made to cost time: some milliseconds of real time whenever somebody authenticates.
+    (plan.cluster.sasl, plan.cluster.reauth) = dice.pick(&[
+        (SaslChoice::Plain, secs(3)),
+        (SaslChoice::Plain, secs(10)),
+        (SaslChoice::Plain, secs(60)),
+        (SaslChoice::Scram256, secs(900)),
+        (SaslChoice::Scram512, secs(900)),
+    ]);
+    // It takes several messages to and fro.
+    for (_, line) in &mut plan.clients {
+        line.setup_timeout = line.setup_timeout.max(secs(5));
+    }
 }
 
 /// Consumers read one partition after the other, and have memory for some of them.
