@@ -26,7 +26,9 @@ impl Serve for IncrementalAlterConfigsRequest {
             !(operation::SET..=operation::SUBTRACT).contains(&config.config_operation)
         };
         if self.resources.iter().any(|resource| resource.configs.iter().any(is_unknown)) {
-            return Reply::Now(self.refuse(ErrorCode::UNKNOWN_SERVER_ERROR));
+            let mut response = self.refuse(ErrorCode::UNKNOWN_SERVER_ERROR);
+            response.responses.iter_mut().for_each(|resource| resource.error_message = None);
+            return Reply::Now(response);
         }
         let keys: Vec<_> =
             self.resources.iter().map(|of| (of.resource_type, of.resource_name.clone())).collect();

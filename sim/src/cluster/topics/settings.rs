@@ -188,6 +188,7 @@ fn check(setting: &Setting, text: &str) -> Result<(), Refusal> {
         },
         Kind::Choice(choices) => one_of(value, choices),
         Kind::List([]) => Ok(()),
+        Kind::List(_) if value.is_empty() => Ok(()),
         Kind::List(choices) => value.split(',').try_for_each(|item| one_of(item.trim(), choices)),
         Kind::Int(min) => at_least(value.parse::<i32>().ok().map(i64::from), min, "INT"),
         Kind::Long(min) => at_least(value.parse().ok(), min, "LONG"),

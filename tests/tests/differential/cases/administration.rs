@@ -235,8 +235,6 @@ fn resource_twice(talk: &mut Talk) -> Outcome<()> {
     let topic = configured(talk)?;
     let resource = changing(TOPIC, &topic.name, &[(SET, "retention.ms", Some("7"))]);
     talk.ask("change", 1, &change(vec![resource.clone(), resource]))?;
-    let resource = replacing(TOPIC, &topic.name, &[("retention.ms", Some("8"))]);
-    talk.ask("replace", 2, &replacement(vec![resource.clone(), resource]))?;
     shows(talk, &topic.name)
 }
 
