@@ -149,7 +149,7 @@ impl Stage {
     /// # Errors
     /// When it cannot connect.
     pub fn connect_briefly(&self, bootstrap: &[String], way: Way) -> Outcome<Box<dyn Client>> {
-        self.adapter.connect_by(bootstrap, way, Duration::from_secs(3))
+        self.adapter.connect_by(bootstrap, way, Duration::from_secs(8))
     }
 
     /// A topic name that no other run uses.

@@ -188,7 +188,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),
     Scenario::new("proxy", BOTH, ways::proxy),
-    Scenario::new("unwilling_proxies", EMBEDDED, ways::unwilling_proxies),
+    Scenario::new("unwilling_proxies", EMBEDDED, ways::unwilling_proxies).within_s(300),
     Scenario::new("own_connector", BOTH, ways::own_connector),
     Scenario::new("tool_through_proxy", BOTH, ways::tool_through_proxy).over(TOOL),
     Scenario::new("churn", CHURNED_CLASSIC, churn::classic).over(TOOL).within_s(400),
