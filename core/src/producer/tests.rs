@@ -7,6 +7,7 @@ mod identity;
 mod laws;
 mod lifecycle;
 mod model;
+mod record_refusals;
 mod refusals;
 mod requests;
 mod tables;
