@@ -305,6 +305,24 @@ impl EmbeddedCluster {
         self.command(move |server| server.restart(broker))?
     }
 
+    /// Stops a broker in its tracks, as SIGSTOP does: its connections stay open, new ones are not accepted, and nothing
+    /// is read or answered. The other brokers do not notice; with Kafka they would take its partitions over after
+    /// `broker.session.timeout.ms` (9 s).
+    ///
+    /// # Errors
+    /// There is no such broker, or it is dead; or [`ServeError::Stopped`].
+    pub fn pause(&self, broker: i32) -> Result<(), ServeError> {
+        self.command(move |server| server.pause(broker))?
+    }
+
+    /// Lets a paused broker go on: it answers what was sent to it meanwhile.
+    ///
+    /// # Errors
+    /// There is no such broker, or it was not paused; or [`ServeError::Stopped`].
+    pub fn resume(&self, broker: i32) -> Result<(), ServeError> {
+        self.command(move |server| server.resume(broker))?
+    }
+
     /// Does anything to the cluster machine, between two requests. `now` is the time on its clock.
     ///
     /// # Errors

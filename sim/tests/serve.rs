@@ -56,6 +56,14 @@ impl Client {
         response
     }
 
+    /// Nothing has come by now.
+    fn expect_silence(&mut self) {
+        self.stream.set_nonblocking(true).unwrap();
+        let came = self.stream.read(&mut [0]);
+        assert_eq!(came.unwrap_err().kind(), ErrorKind::WouldBlock);
+        self.stream.set_nonblocking(false).unwrap();
+    }
+
     /// Waits until the broker closes the connection.
     fn expect_closed(mut self) {
         let mut rest = Vec::new();
@@ -245,6 +253,26 @@ fn a_killed_broker_refuses_and_comes_back_with_its_records() {
     assert_eq!(metadata.brokers.len(), 3);
     assert_eq!(metadata.topics[0].partitions[0].isr_nodes.len(), 3);
     assert_eq!(cluster.records("t", 0).unwrap().unwrap().len(), 1);
+}
+
+#[test]
+fn a_paused_broker_answers_when_it_goes_on() {
+    let cluster = with_topic(2);
+    let mut before = Client::connect(cluster.addresses()[0]);
+    let mut elsewhere = Client::connect(cluster.addresses()[1]);
+    cluster.pause(1).unwrap();
+    assert!(cluster.pause(9).is_err(), "there is no such broker");
+    let question = MetadataRequest { topics: None, ..MetadataRequest::default() };
+    before.send(1, 9, &question);
+    // The system takes the connection, the broker does not.
+    let mut meanwhile = Client::connect(cluster.addresses()[0]);
+    meanwhile.send(2, 9, &question);
+    elsewhere.call(9, &question);
+    before.expect_silence();
+    cluster.resume(1).unwrap();
+    assert!(cluster.resume(1).is_err(), "it is not paused any more");
+    assert_eq!(before.receive::<MetadataRequest>(9).0, 1);
+    assert_eq!(meanwhile.receive::<MetadataRequest>(9).0, 2);
 }
 
 #[test]

@@ -173,6 +173,28 @@ impl Cluster {
             Brokers::Real(kafka) => kafka.restart(broker),
         }
     }
+
+    /// Stops a broker in its tracks: its connections stay open and nothing answers.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn pause(&self, broker: u32) -> Outcome<()> {
+        match &*self.brokers {
+            Brokers::Embedded(embedded) => embedded.pause(broker),
+            Brokers::Real(kafka) => kafka.pause(broker),
+        }
+    }
+
+    /// Lets a paused broker go on.
+    ///
+    /// # Errors
+    /// When that fails.
+    pub fn resume(&self, broker: u32) -> Outcome<()> {
+        match &*self.brokers {
+            Brokers::Embedded(embedded) => embedded.resume(broker),
+            Brokers::Real(kafka) => kafka.resume(broker),
+        }
+    }
 }
 
 /// Where members are killed, those by KIP-848 are missed as soon as classic ones that ask for it: after how long of silence,

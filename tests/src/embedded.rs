@@ -44,6 +44,14 @@ impl Embedded {
         Ok(self.0.kill(i32::try_from(broker)?)?)
     }
 
+    pub(crate) fn pause(&self, broker: u32) -> Outcome<()> {
+        Ok(self.0.pause(i32::try_from(broker)?)?)
+    }
+
+    pub(crate) fn resume(&self, broker: u32) -> Outcome<()> {
+        Ok(self.0.resume(i32::try_from(broker)?)?)
+    }
+
     pub(crate) fn restart(&self, broker: u32) -> Outcome<()> {
         Ok(self.0.restart(i32::try_from(broker)?)?)
     }

@@ -43,10 +43,20 @@ impl Payload {
     /// Writes the value of record `number` over `value`: 64 random bytes and 64 compressible ones in turn.
     pub fn fill(&self, number: u64, value: &mut Vec<u8>) {
         value.resize(self.size, 0);
-        for (index, word) in value.chunks_mut(8).enumerate() {
-            let index = index as u64;
+        let mut words = value.chunks_exact_mut(8);
+        let mut index = 0;
+        let mut next = || {
             let bits = if index & 15 < 8 { splitmix64(number << 20 | index) } else { FILLER };
-            word.copy_from_slice(bits.to_le_bytes().get(..word.len()).unwrap_or_default());
+            index += 1;
+            bits.to_le_bytes()
+        };
+        for word in &mut words {
+            word.copy_from_slice(&next());
+        }
+        let cut = words.into_remainder();
+        if !cut.is_empty() {
+            let len = cut.len();
+            cut.copy_from_slice(next().get(..len).unwrap_or_default());
         }
     }
 

@@ -1,6 +1,6 @@
 //! The thread that serves all brokers.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -104,6 +104,8 @@ pub(crate) struct Server {
     next_connection: u64,
     /// Brokers that could not accept a connection.
     accept_again: Vec<usize>,
+    /// Brokers that stand still, by index.
+    paused: BTreeSet<usize>,
     mailbox: Arc<Mailbox>,
 }
 
@@ -143,6 +145,7 @@ impl Server {
             ready: VecDeque::new(),
             next_connection: FIRST_CONNECTION as u64,
             accept_again: Vec::new(),
+            paused: BTreeSet::new(),
             mailbox: Arc::clone(mailbox),
         };
         Ok((server, addresses))
@@ -215,6 +218,9 @@ impl Server {
     }
 
     fn accept(&mut self, broker: usize) {
+        if self.paused.contains(&broker) {
+            return;
+        }
         loop {
             let Some(Port::Listening(listener)) = self.ports.get(broker) else { return };
             let mut stream = match listener.accept() {
@@ -235,7 +241,7 @@ impl Server {
             // Without it small responses would be slower, nothing else.
             drop(stream.set_nodelay(true));
             let Ok(stream) = Stream::new(stream, self.tls.as_ref()) else { continue };
-            self.sockets.insert(connection, Socket::new(stream));
+            self.sockets.insert(connection, Socket::new(broker, stream));
             let id = i32::try_from(broker).map_or(-1, |index| index + 1);
             self.cluster.handle_opened(connection, id);
             self.route();
@@ -247,6 +253,9 @@ impl Server {
     fn turn(&mut self, connection: ConnectionId) {
         for _ in 0..TURN_FRAMES {
             let Some(socket) = self.sockets.get_mut(&connection) else { return };
+            if self.paused.contains(&socket.broker) {
+                return;
+            }
             if socket.write().is_err() {
                 return self.forget(connection);
             }
@@ -306,7 +315,8 @@ impl Server {
         if !self.cluster.kill(now, broker) {
             return Err(ServeError::Broker(broker));
         }
-        let index = usize::try_from(broker - 1).unwrap_or(usize::MAX);
+        let index = index_of(broker);
+        self.paused.remove(&index);
         if let (Some(port), Some(address)) = (self.ports.get_mut(index), self.addresses.get(index)) {
             *port = Port::Lost;
             // While the port is bound nobody else gets it.
@@ -332,7 +342,7 @@ impl Server {
     }
 
     pub(crate) fn restart(&mut self, broker: i32) -> Result<(), ServeError> {
-        let index = usize::try_from(broker - 1).unwrap_or(usize::MAX);
+        let index = index_of(broker);
         let (Some(port), Some(address)) = (self.ports.get_mut(index), self.addresses.get(index)) else {
             return Err(ServeError::Broker(broker));
         };
@@ -352,6 +362,31 @@ impl Server {
         self.cluster.restart(broker);
         Ok(())
     }
+
+    pub(crate) fn pause(&mut self, broker: i32) -> Result<(), ServeError> {
+        let index = index_of(broker);
+        match self.ports.get(index) {
+            Some(Port::Listening(_)) => self.paused.insert(index),
+            _ => return Err(ServeError::Broker(broker)),
+        };
+        Ok(())
+    }
+
+    pub(crate) fn resume(&mut self, broker: i32) -> Result<(), ServeError> {
+        let index = index_of(broker);
+        if !self.paused.remove(&index) {
+            return Err(ServeError::Broker(broker));
+        }
+        let waiting = self.sockets.iter().filter(|(_, socket)| socket.broker == index);
+        self.ready.extend(waiting.map(|(connection, _)| *connection));
+        self.accept(index);
+        Ok(())
+    }
+}
+
+/// Where a broker's port is among the ports.
+fn index_of(broker: i32) -> usize {
+    usize::try_from(broker - 1).unwrap_or(usize::MAX)
 }
 
 fn token_of(index: usize) -> Token {

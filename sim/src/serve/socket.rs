@@ -27,6 +27,8 @@ pub(crate) enum Read1 {
 }
 
 pub(crate) struct Socket {
+    /// The index of the broker that it leads to.
+    pub(crate) broker: usize,
     stream: Stream,
     /// Bytes read and not handed out: those from `start` on.
     buffer: Vec<u8>,
@@ -39,9 +41,9 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) const fn new(stream: Stream) -> Self {
+    pub(crate) const fn new(broker: usize, stream: Stream) -> Self {
         let output = VecDeque::new();
-        Self { stream, buffer: Vec::new(), start: 0, output, may_read: true, is_closing: false }
+        Self { broker, stream, buffer: Vec::new(), start: 0, output, may_read: true, is_closing: false }
     }
 
     pub(crate) const fn stream_mut(&mut self) -> &mut TcpStream {

@@ -113,6 +113,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("partitioners", BOTH, producing::partitioners),
     Scenario::new("own_partitioner", BOTH, producing::own_partitioner),
     Scenario::new("rack_and_availability", TRIOS, producing::rack_and_availability).over(TWO).within_s(300),
+    Scenario::new("slow_leader", TRIOS, producing::slow_leader).over(TWO).within_s(300),
     Scenario::new("invalid_records", BOTH, producing::invalid_records).over(TWO),
     Scenario::new("codecs_by_preference", BOTH, producing::codecs_by_preference),
     Scenario::new("codecs_of_any_version", OLD_EMBEDDED, producing::codecs_by_preference).over(TWO),

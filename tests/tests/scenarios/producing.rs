@@ -208,3 +208,46 @@ pub(crate) fn rack_and_availability(stage: &Stage) -> Outcome<()> {
     read(&mut *consumer, 50)?;
     Ok(())
 }
+
+/// While a broker stands still, records without a key go to the others' partitions for the most part (KIP-794); what
+/// went to its own is written when it goes on.
+pub(crate) fn slow_leader(stage: &Stage) -> Outcome<()> {
+    let topic = stage.topic("slow");
+    let client = stage.connect()?;
+    client.create_topic(&topic, 6, 1)?;
+    let all = [0, 1, 2, 3, 4, 5];
+    let producer = client.producer(&ProducerSettings { linger_ms: 0, ..ProducerSettings::default() })?;
+    let send_to = |partition: i32| producer.send(&Message::to(&topic).partition(partition).value("x"));
+    for partition in all {
+        send_to(partition)?;
+    }
+    let mut consumer = client.consumer(&topic, &all)?;
+    read(&mut *consumer, all.len())?;
+    let (slow, others): (Vec<i32>, Vec<i32>) =
+        all.iter().partition(|partition| consumer.source(&topic, **partition) == Some(2));
+    assert!(!slow.is_empty() && !others.is_empty(), "the broker leads {slow:?}, others {others:?}");
+    stage.cluster().pause(2)?;
+    let mut pending = Vec::new();
+    for _ in 0..100 {
+        for _ in 0..20 {
+            pending.push(producer.enqueue(&Message::to(&topic).value(vec![b'v'; 1_000]))?);
+        }
+        // By then everything before it in the partition was written.
+        for partition in &others {
+            send_to(*partition)?;
+        }
+    }
+    stage.cluster().resume(2)?;
+    let total = pending.len();
+    let mut at_slow = 0;
+    for pending in pending {
+        at_slow += usize::from(slow.contains(&pending.wait()?.partition));
+    }
+    assert!(at_slow > 0, "nothing ever went to the slow broker");
+    let share = total * slow.len() / all.len();
+    assert!(
+        at_slow < share / 2,
+        "{at_slow} of {total} to the broker that did not answer, whose share is {share}"
+    );
+    producer.close()
+}
