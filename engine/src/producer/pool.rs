@@ -240,7 +240,7 @@ impl Pool {
             let plain_len = taken.encoder.len();
             let sealed = taken.encoder.seal_with(compressor);
             left = left.saturating_sub(sealed.len());
-            slot.compressed(&self.memory, taken.batch, plain_len, sealed.len());
+            slot.compressed(&self.memory, taken.batch, plain_len, sealed.memory_bytes());
             SealResult::Sealed { batch: taken.batch, sealed }
         };
         seal.partitions

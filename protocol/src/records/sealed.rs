@@ -24,6 +24,7 @@ pub struct SealedBatch {
     base_timestamp: i64,
     max_timestamp: i64,
     plain_len: usize,
+    memory: usize,
 }
 
 /// The part of a batch's header that is decided when the batch is sent.
@@ -72,19 +73,41 @@ impl Default for Stamp {
 
 impl SealedBatch {
     pub(super) fn new(
-        plain: Vec<u8>,
+        mut plain: Vec<u8>,
         count: i32,
         (base_timestamp, max_timestamp): (i64, i64),
         compressor: &mut Compressor,
     ) -> Self {
         let plain_len = plain.len();
-        let (payload, compression) = match compressor.compress_smaller(&plain) {
-            Some(compressed) => (Bytes::copy_from_slice(compressed), compressor.compression()),
-            None => (Bytes::from(plain), Compression::None),
+        let compression = match compressor.compress_smaller(&plain) {
+            // They take the place of the plain ones. Memory of their own would come from another of the allocator's
+            // arenas, as another thread compresses, and each arena keeps the most that it ever had. Giving a smaller
+            // part of a batch back costs more than it is worth.
+            Some(compressed) => {
+                plain.clear();
+                plain.extend_from_slice(compressed);
+                if plain.len() < plain.capacity() / 2 {
+                    plain.shrink_to_fit();
+                }
+                compressor.compression()
+            }
+            None => Compression::None,
         };
+        let memory = plain.capacity();
+        let payload = Bytes::from(plain);
         let payload_crc = crc32c::crc32c(&payload);
         let shift = Shift::by(payload.len());
-        Self { payload, payload_crc, shift, compression, count, base_timestamp, max_timestamp, plain_len }
+        Self {
+            payload,
+            payload_crc,
+            shift,
+            compression,
+            count,
+            base_timestamp,
+            max_timestamp,
+            plain_len,
+            memory,
+        }
     }
 
     /// Makes the batch's header: base offset 0, no leader epoch, and a checksum over header and payload that
@@ -133,6 +156,13 @@ impl SealedBatch {
     #[inline]
     pub fn plain_len(&self) -> usize {
         BATCH_HEADER_LEN + self.plain_len
+    }
+
+    /// The bytes of memory that the payload takes: not less than its length, as it may lie in the memory that its plain
+    /// records took.
+    #[inline]
+    pub fn memory_bytes(&self) -> usize {
+        self.memory
     }
 
     /// The number of records.
