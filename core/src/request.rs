@@ -49,8 +49,9 @@ pub struct Request {
     pub request: Box<AnyRequest>,
     /// The highest version that will do; `i16::MAX` if any will.
     pub max_version: i16,
-    /// How long the broker may take to answer, counted from when the request is handed to its connection
-    /// (`request.timeout.ms`). It is no deadline of the application: running out of it costs the connection.
+    /// How long the broker may take to answer, counted from when the request is handed to its connection, or from when
+    /// that is ready if it is being set up (`request.timeout.ms`). It is no deadline of the application: running out of it
+    /// costs the connection.
     pub timeout: Duration,
     /// The broker will not answer (a produce request with `acks=0`).
     pub no_response: bool,
@@ -93,7 +94,8 @@ pub struct Outgoing {
     /// The highest version that will do; `i16::MAX` if any will.
     pub max_version: i16,
     /// When the broker should have answered. A request that was not sent by then fails alone; one that was
-    /// sent costs the connection, because the answers behind it cannot come first.
+    /// sent costs the connection, because the answers behind it cannot come first. Once a connection that is being set up
+    /// is ready, the deadlines of what waited for that move by as long as it waited.
     pub deadline: Instant,
     /// The broker will not answer: the request is done once it is written.
     pub no_response: bool,

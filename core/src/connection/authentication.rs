@@ -98,6 +98,7 @@ impl Connection {
     pub(super) fn renew_authentication(&mut self, now: Instant) {
         if self.enter(Input::Expiring) {
             probe!(AuthenticatedAgain);
+            self.timing.setup_began = now;
             self.timing.setup_deadline = now + self.config.setup_timeout;
             self.begin_authentication(now);
         }
@@ -251,6 +252,7 @@ impl Connection {
         });
         self.authentication.renew_at = usable.map(|usable| now + usable);
         self.timing.active = now;
+        self.queue.postpone(self.timing.setup_began, now);
         if !again {
             self.events.push_back(ConnectionEvent::Ready(Arc::clone(&self.versions)));
         }

@@ -94,6 +94,7 @@ impl Connection {
         } else {
             let versions = Arc::clone(&self.versions);
             self.enter(Input::Offered);
+            self.queue.postpone(self.timing.setup_began, now);
             self.events.push_back(ConnectionEvent::Ready(versions));
         }
         Ok(())

@@ -23,6 +23,7 @@ mod in_flight;
 mod meter;
 mod outbox;
 mod peer;
+mod queue;
 mod redact;
 mod requests;
 mod state;
@@ -47,6 +48,7 @@ use self::{
     frame::Frames,
     in_flight::InFlight,
     meter::Meter,
+    queue::Queue,
     state::{Input, State},
 };
 pub use crate::request::Outgoing;
@@ -66,7 +68,7 @@ pub struct Connection {
     outbox: Outbox,
     in_flight: InFlight,
     /// Not sent yet.
-    queue: VecDeque<Outgoing>,
+    queue: Queue,
     events: VecDeque<ConnectionEvent>,
     versions: Arc<ApiVersions>,
     authentication: Authentication,
@@ -78,6 +80,8 @@ pub struct Connection {
 
 #[derive(Clone, Copy, Debug)]
 struct Timing {
+    /// When setting up began, or authenticating again.
+    setup_began: Instant,
     setup_deadline: Instant,
     /// Nothing is sent before.
     throttled_until: Instant,
@@ -99,12 +103,13 @@ impl Connection {
             frames: Frames::new(config.max_frame_bytes),
             outbox: Outbox::default(),
             in_flight: InFlight::default(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             events: VecDeque::new(),
             versions: Arc::default(),
             authentication: Authentication::new(config.seed),
             correlation: FIRST_CORRELATION,
             timing: Timing {
+                setup_began: now,
                 setup_deadline: now + config.setup_timeout,
                 throttled_until: Instant::ZERO,
                 active: now,
@@ -235,7 +240,7 @@ impl Connection {
         }
         self.meter.tick(now);
         self.timing.active = now;
-        self.queue.push_back(outgoing);
+        self.queue.push(now, outgoing);
         self.send_queued(now);
         probe!(QueuedBehindThrottle, self.state == State::Ready && self.timing.throttled_until > now);
         Ok(())
@@ -245,8 +250,7 @@ impl Connection {
     /// answer is dropped, and nothing else on this connection is affected. No event for it will come any more.
     /// Returns whether the request was known.
     pub fn abandon(&mut self, token: Token) -> bool {
-        if let Some(at) = self.queue.iter().position(|outgoing| outgoing.token == token) {
-            self.queue.remove(at);
+        if self.queue.remove(token) {
             return true;
         }
         self.settle_written();
@@ -320,8 +324,7 @@ impl Connection {
             && !self.queue.is_empty()
             && if self.timing.draining { self.in_flight.len() == 0 } else { self.has_window() };
         let throttle = sendable.then_some(self.timing.throttled_until);
-        let queued = self.queue.iter().map(|outgoing| Some(outgoing.deadline)).fold(None, earliest);
-        earliest(earliest(phase, answers), earliest(throttle, queued))
+        earliest(earliest(phase, answers), earliest(throttle, self.queue.next_deadline()))
     }
 
     /// Whether the driver should read.
@@ -402,9 +405,7 @@ impl Connection {
         probe!(ClosedWithQueue, !self.queue.is_empty());
         probe!(ClosedMidFrame, self.frames.is_mid_frame());
         let mut unanswered: Vec<_> = self.in_flight.drain(self.outbox.taken());
-        unanswered.extend(
-            self.queue.drain(..).map(|outgoing| Unanswered { token: outgoing.token, written: false }),
-        );
+        unanswered.extend(self.queue.drain());
         self.authentication.stop();
         self.outbox.clear();
         self.frames.clear();

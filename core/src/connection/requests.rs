@@ -37,7 +37,7 @@ impl Connection {
                 }
                 return;
             }
-            let Some(outgoing) = self.queue.pop_front() else { return };
+            let Some(outgoing) = self.queue.pop() else { return };
             let token = outgoing.token;
             if let Err(error) = self.send(outgoing) {
                 self.events.push_back(ConnectionEvent::Failed { token, error });
@@ -47,7 +47,7 @@ impl Connection {
 
     /// What a connection must not do: a planted defect.
     pub(super) fn send_before_versions(&mut self) {
-        let Some(outgoing) = self.queue.pop_front() else { return };
+        let Some(outgoing) = self.queue.pop() else { return };
         let version = outgoing.request.api_key().min_version().unwrap_or(0);
         if let Ok(sent) =
             self.put(Owner::Caller(outgoing.token), &outgoing.request, version, outgoing.deadline)
@@ -59,14 +59,9 @@ impl Connection {
     /// Reports the queued requests whose time is over.
     pub(super) fn expire_queued(&mut self, now: Instant) {
         let events = &mut self.events;
-        self.queue.retain(|outgoing| {
-            let in_time = outgoing.deadline > now;
-            if !in_time {
-                probe!(RequestExpiredInQueue);
-                let error = RequestError::TimedOut;
-                events.push_back(ConnectionEvent::Failed { token: outgoing.token, error });
-            }
-            in_time
+        self.queue.expire(now, |token| {
+            probe!(RequestExpiredInQueue);
+            events.push_back(ConnectionEvent::Failed { token, error: RequestError::TimedOut });
         });
     }
 

@@ -259,6 +259,46 @@ fn a_session_is_renewed_before_it_ends_and_costs_no_request() {
 }
 
 #[test]
+fn the_time_of_a_request_begins_when_the_connection_is_ready() {
+    // It waits for 400 ms, of its 500, while the connection is set up: the broker has 500 ms all the same.
+    let mut link = Link::new(fixed());
+    let deadline = link.now + Duration::from_millis(500);
+    link.submit(metadata(1, deadline)).unwrap();
+    link.pass(150);
+    link.connection.handle_open(link.now);
+    let asked = link.seen().pop().unwrap();
+    link.pass(150);
+    link.submit(metadata(2, deadline)).unwrap();
+    link.receive(&versions_frame(asked.version, asked.correlation));
+    link.pass(100);
+    accept(&mut link, 60_000);
+    assert!(matches!(link.events()[..], [ConnectionEvent::Ready(_)]));
+    assert_eq!(link.seen().len(), 2);
+    // The second one came 300 ms later, and waited for 100.
+    assert_eq!(link.connection.poll_timeout(), Some(link.now + Duration::from_millis(200)));
+    link.pass(199);
+    assert!(link.events().is_empty());
+    link.pass(1);
+    assert_eq!(link.closed().0, CloseReason::RequestTimeout { api: ApiKey::METADATA });
+}
+
+#[test]
+fn the_time_of_a_request_stands_still_while_a_session_is_renewed() {
+    let mut link = expiring(0);
+    let first = link.seen();
+    link.answer(first[0].correlation, 0);
+    link.events();
+    link.submit(metadata(101, link.now + Duration::from_millis(500))).unwrap();
+    link.pass(400);
+    accept(&mut link, 60_000);
+    assert_eq!(link.seen().len(), 1);
+    link.pass(499);
+    assert!(link.events().is_empty());
+    link.pass(1);
+    assert_eq!(link.closed().0, CloseReason::RequestTimeout { api: ApiKey::METADATA });
+}
+
+#[test]
 fn an_idle_connection_is_left_alone_until_it_is_needed() {
     let mut link = versed(fixed());
     accept(&mut link, 1_000);
