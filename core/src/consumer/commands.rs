@@ -181,6 +181,12 @@ impl Consumer {
         }
     }
 
+    /// A reader finds nothing, and others have memory that they were given the time to use: whoever waits for some tries
+    /// again, and [asks for room](ConsumerOutput::MakeRoom) if there is none.
+    pub fn want_memory(&mut self, _now: Instant) {
+        self.feed();
+    }
+
     /// Hands out what was fetched up to `next_offset`: returns whether that is still wanted, and if so moves the
     /// position there. `epoch` is that of the chunk's ticket, `leader_epoch` that of the batch before
     /// `next_offset`.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
 };
 
@@ -69,6 +72,8 @@ struct Queue {
     awaited: bool,
     /// What was there was dropped, for lack of memory: its reader has to say that it wants it.
     aside: bool,
+    /// Its reader was waiting and was woken, and has not come yet: taking from it what it was woken for could go on for ever.
+    called: bool,
 }
 
 impl Queue {
@@ -82,7 +87,7 @@ impl Queue {
         let (events, records) =
             std::mem::take(&mut self.items).into_iter().partition(|item| matches!(item, Item::Event(..)));
         self.items = events;
-        self.aside = true;
+        (self.aside, self.called) = (true, false);
         records
     }
 }
@@ -98,8 +103,11 @@ pub(super) enum Found {
 
 impl Lane {
     fn push(&self, item: Item, wakers: &mut Vec<Waker>) {
-        lock(&self.queue).items.push_back(item);
+        let mut queue = lock(&self.queue);
+        queue.items.push_back(item);
+        let before = wakers.len();
         self.waiters.take(wakers);
+        queue.called |= wakers.len() > before;
     }
 
     /// Puts back what is left of an item that was popped. After the end it is dropped.
@@ -117,6 +125,7 @@ impl Lane {
     /// The next item, or the end.
     pub(super) fn pop(&self) -> Option<Found> {
         let mut queue = lock(&self.queue);
+        queue.called = false;
         if let Some(item) = queue.items.pop_front() {
             queue.awaited = false;
             return Some(Found::Item(item));
@@ -149,6 +158,8 @@ pub(crate) struct Inbox {
     pub(super) common: Lane,
     matching: Mutex<Option<Matching>>,
     lanes: Mutex<BTreeMap<PartitionIndex, Arc<Lane>>>,
+    /// Memory was looked for, and readers who had been woken were to come for what holds it.
+    spared: AtomicBool,
 }
 
 impl Inbox {
@@ -206,14 +217,22 @@ impl Inbox {
     }
 
     /// Takes what waits for readers of one partition who do not take it, until that is about `bytes`: those first who did
-    /// not look for it lately. Returns the partitions, which are to be set aside, and what was taken.
+    /// not look for it lately. Who was woken for it and is about to take it is [spared](Self::spared_some). Returns the
+    /// partitions, which are to be set aside, and what was taken.
     pub(crate) fn make_room(&self, bytes: usize) -> (Vec<PartitionIndex>, Vec<Item>) {
         let (mut partitions, mut taken, mut room) = (Vec::new(), Vec::new(), 0);
         let lanes = lock(&self.lanes);
         for (partition, lane) in lanes.iter() {
             let mut queue = lock(&lane.queue);
             let waiting = queue.bytes();
-            if room >= bytes || waiting == 0 || std::mem::take(&mut queue.awaited) {
+            if room >= bytes || waiting == 0 {
+                continue;
+            }
+            if queue.called {
+                self.spared.store(true, Ordering::Relaxed);
+                continue;
+            }
+            if std::mem::take(&mut queue.awaited) {
                 continue;
             }
             room += waiting;
@@ -222,14 +241,32 @@ impl Inbox {
         }
         if partitions.is_empty() {
             // All of them looked for it: then one has to look again, or who waits for memory might do so for ever.
-            let most = lanes.iter().max_by_key(|(_, lane)| lock(&lane.queue).bytes());
-            let most = most.filter(|(_, lane)| lock(&lane.queue).bytes() > 0);
+            let takeable = |lane: &Lane| {
+                let queue = lock(&lane.queue);
+                if queue.called { 0 } else { queue.bytes() }
+            };
+            let most = lanes.iter().max_by_key(|(_, lane)| takeable(lane));
+            let most = most.filter(|(_, lane)| takeable(lane) > 0);
             if let Some((partition, lane)) = most {
                 partitions.push(*partition);
                 taken.extend(lock(&lane.queue).set_aside());
             }
         }
         (partitions, taken)
+    }
+
+    /// Whether readers were spared since the last call of [`spare_nobody`](Self::spare_nobody). A reader who finds nothing
+    /// then has to see to it: they may have gone away instead of coming.
+    pub(super) fn spared_some(&self) -> bool {
+        self.spared.load(Ordering::Relaxed)
+    }
+
+    /// Readers who were woken have had the time to come.
+    pub(super) fn spare_nobody(&self) {
+        self.spared.store(false, Ordering::Relaxed);
+        for lane in lock(&self.lanes).values() {
+            lock(&lane.queue).called = false;
+        }
     }
 
     /// Copies the chunks that wait for readers of one partition, as far as `relieve` gives them new tickets. The common lane

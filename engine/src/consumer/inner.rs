@@ -119,6 +119,16 @@ impl Inner {
         });
     }
 
+    /// A reader finds nothing, and memory was short because of others who were woken and did not come.
+    pub(super) fn want_memory(&self) {
+        self.inbox.spare_nobody();
+        self.client.shared.with(|state, now| {
+            if let Some(consumer) = state.client.consumer_mut(self.id) {
+                consumer.want_memory(now);
+            }
+        });
+    }
+
     /// A stream of a partition is dropped.
     pub(super) fn release(&self, partition: PartitionIndex, lane: &Arc<Lane>) {
         let mut wakers = Vec::new();

@@ -108,7 +108,13 @@ impl Flow<'_> {
     }
 
     fn pop(&self) -> Option<Result<Item, ConsumeError>> {
-        Some(match self.lane.pop()? {
+        let Some(found) = self.lane.pop() else {
+            if self.inner.inbox.spared_some() {
+                self.inner.want_memory();
+            }
+            return None;
+        };
+        Some(match found {
             Found::Item(item) => Ok(item),
             Found::Aside => {
                 self.inner.want(self.lane);

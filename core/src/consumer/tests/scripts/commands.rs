@@ -319,6 +319,12 @@ fn what_is_set_aside_makes_room_and_comes_again_once_it_is_wanted() {
         world.drain();
     }
     assert!(world.room, "some have nothing, and there is no memory for them");
+    world.room = false;
+    world.drain();
+    assert!(!world.room, "it is asked for once");
+    world.consumer.want_memory(world.now);
+    world.drain();
+    assert!(world.room, "a reader found nothing: it is asked for again");
     let held: BTreeSet<PartitionIndex> = world.queue.iter().map(|chunk| chunk.ticket.partition).collect();
     assert!(held.len() < 4, "{held:?}");
     let all: Vec<PartitionIndex> = held.iter().copied().collect();
