@@ -188,7 +188,9 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// What a plan allows its clients.
 fn bounds(plan: &Plan) -> Bounds {
-    let knows_truncation = |release: crate::Release| release.at_least([2, 1, 0]);
+    // From 2.1 on brokers tell leader epochs, and before 2.4 (KAFKA-9212) what they tell of them in metadata is not always
+    // true, so that clients go without.
+    let knows_truncation = |release: crate::Release| release.at_least([2, 4, 0]);
     let upgraded = plan.steps.iter().filter_map(|step| match &step.what {
         What::Fault(Fault::Upgrade(upgrade)) => Some(upgrade.version),
         _ => None,

@@ -25,7 +25,8 @@ pub struct Bounds {
     pub steps_per_observation: u64,
     /// See [`Bounds::steps_per_observation`].
     pub steps_per_second: u64,
-    /// Whether readers can find out that a log was truncated: default true. Brokers before 2.1 do not tell.
+    /// Whether readers can find out that a log was truncated: default true. Brokers before 2.4 do not tell
+    /// reliably (KAFKA-9212).
     pub truncation_is_told: bool,
     /// Whether bits may arrive wrong that no checksum of the network notices: default false. Then brokers and clients
     /// may be told anything, and only what holds in any case is checked.

@@ -26,6 +26,8 @@ struct Session {
 struct Fetched {
     /// The last offset and the size of each batch.
     batches: VecDeque<(i64, usize)>,
+    /// The broker that it came from.
+    broker: i32,
 }
 
 /// See the module.
@@ -84,6 +86,7 @@ impl Fetching {
         }
         if epoch <= 0 {
             self.sessions.remove(&(client, broker, id));
+            self.set_aside(&named, fetcher);
             if epoch == 0 {
                 self.begun = self.begun.wrapping_add(1);
                 self.beginning.insert(self.begun, (fetcher.findings.now.at, named));
@@ -111,7 +114,26 @@ impl Fetching {
         if let Some(unwanted) = self.unwanted.get(&client).filter(|_| !fetcher.waited) {
             stale(session, unwanted, id, fetcher);
         }
+        let partitions = session.partitions.clone();
+        self.set_aside(&partitions, fetcher);
         (id, epoch)
+    }
+
+    /// A broker is asked for these partitions. What was fetched of others may have been thrown away, if they are read each
+    /// for itself, and nothing on the wire tells whether it was: it is not counted against the budget any more.
+    fn set_aside(&mut self, asked: &BTreeSet<TopicPartition>, fetcher: &Fetcher<'_>) {
+        let (client, broker) = (fetcher.client, fetcher.broker);
+        let mut of_client = fetcher.readers.by_actor.values().filter(|reader| reader.client == client);
+        if !of_client.any(|reader| reader.facts.reads_apart) {
+            return;
+        }
+        let left = self.fetched.iter().filter(|((owner, of), fetched)| {
+            *owner == client && fetched.broker == broker && !asked.contains(of)
+        });
+        let left: Vec<TopicPartition> = left.map(|((_, of), _)| of.clone()).collect();
+        for of in &left {
+            self.dropped(client, of);
+        }
     }
 
     /// What is asked for is what an application wants.
@@ -152,7 +174,7 @@ impl Fetching {
                     continue;
                 };
                 if let Some(next) = fetcher.readers.next_of(client, &of) {
-                    self.buffer(client, &of, &records.into_bytes(), next);
+                    self.buffer((client, broker), &of, &records.into_bytes(), next);
                 }
             }
         }
@@ -217,8 +239,15 @@ impl Fetching {
 
     /// Batches were fetched, and the reader goes on at `next` (or does not know yet where). Batches that do not follow
     /// from there are of no use any more, and thrown away.
-    fn buffer(&mut self, client: ClientId, of: &TopicPartition, bytes: &[u8], next: Option<i64>) {
+    fn buffer(
+        &mut self,
+        (client, broker): (ClientId, i32),
+        of: &TopicPartition,
+        bytes: &[u8],
+        next: Option<i64>,
+    ) {
         let fetched = self.fetched.entry((client, of.clone())).or_default();
+        fetched.broker = broker;
         let held = self.buffered.entry(client).or_default();
         let mut rest = bytes;
         while let Ok((batch, after)) = Batch::split(rest) {

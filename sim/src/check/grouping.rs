@@ -16,6 +16,8 @@ use crate::observe::{ActorId, ClientId, ClusterEvent, MemberFacts, Membering, Ph
 
 /// How much longer than a session and a rebalance it takes until an assignment is found.
 const MARGIN: Duration = Duration::from_secs(1);
+/// Who gave up joining waits so much longer for the next answer, in nanoseconds.
+const MORE_PATIENT_NS: u64 = 5_000_000_000;
 
 /// A member, as its application knows it.
 #[derive(Debug)]
@@ -57,6 +59,8 @@ struct Group {
     changed: Option<Instant>,
     /// When a member was told of a change of its assignment last.
     reassigned: Option<Instant>,
+    /// Its coordinators have forgotten that it was to rebalance, and nobody was assigned anything since.
+    forgot: bool,
 }
 
 /// See the module.
@@ -173,6 +177,9 @@ impl Groups {
                 format!("member {} is assigned {} while it gives others up", actor.0, listed(partitions));
             context.findings.add(Invariant::Nesting, what);
         }
+        if let Some(group) = self.groups.get_mut(&member.facts.group) {
+            group.forgot = false;
+        }
         member.id = Str::copy_of(id);
         (member.has_left, member.is_expelled) = (false, false);
         member.owned.extend(partitions.iter().map(|of| (of.clone(), generation)));
@@ -247,6 +254,11 @@ impl Groups {
             }
             ClusterEvent::MemberGone { group, member, expired } => {
                 self.gone(group, member, *expired, context)
+            }
+            ClusterEvent::RebalanceForgotten { group } => {
+                if let Some(group) = self.groups.get_mut(group) {
+                    group.forgot = true;
+                }
             }
             _ => {}
         }
@@ -344,12 +356,20 @@ impl Groups {
         }
     }
 
-    /// How long the group's assignment may change after nobody comes or goes: until who is gone is found out, and all
-    /// others have joined again.
+    /// How long the group's assignment may change after nobody comes or goes: the longest session of a member, until who is
+    /// gone is found out, and the longest time that a member gives the group to join again. A coordinator waits as long as
+    /// that for a static member that is silent, which it does not remove before its session is over, and as long again for
+    /// it to sync, or until the session is over.
+    ///
+    /// Who gives up joining before the others have had their time makes all of them begin anew.
     fn patience(&self, group: &Str) -> Duration {
-        let members = self.members.values().filter(|member| member.facts.group == *group);
-        let longest = members.map(|member| member.facts.patience_ns).max().unwrap_or(0);
-        Duration::from_nanos(longest) + MARGIN
+        let members = || self.members.values().filter(|member| member.facts.group == *group);
+        let session = |member: &Member| member.facts.patience_ns - member.facts.max_poll_ns;
+        let sessions = members().map(session).max().unwrap_or(0);
+        let rebalance = members().map(|member| member.facts.max_poll_ns).max().unwrap_or(0);
+        let hastiest = members().map(|member| member.facts.join_ns).min().unwrap_or(u64::MAX);
+        let given_up = rebalance.checked_sub(hastiest).map_or(0, |more| 1 + more / MORE_PATIENT_NS);
+        Duration::from_nanos(sessions + rebalance * (1 + given_up)) + MARGIN
     }
 
     /// Once nobody comes or goes the assignment is found before long, and stays.
@@ -370,7 +390,8 @@ impl Groups {
 
     /// The faults are long over: every partition has an owner, who has read to its end.
     pub(super) fn settled(&self, context: &mut Context<'_>) {
-        for (name, group) in &self.groups {
+        // Members cannot know of a rebalance that their coordinator has forgotten.
+        for (name, group) in self.groups.iter().filter(|(_, group)| !group.forgot) {
             if let Some(what) = self.comes_to_rest(name, group) {
                 context.findings.add(Invariant::Assignment, what);
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::messages::api_versions::ApiVersionsResponse;
+use klamm_protocol::messages::sasl_handshake::SaslHandshakeRequest;
 use klamm_protocol::messages::{
     RequestHeader, ResponseHeader, request_header_version, response_header_version,
 };
@@ -44,6 +45,48 @@ pub(super) struct Link {
     ready: Instant,
     /// A frame is under way into the socket.
     is_sending: bool,
+    proof: Proof,
+}
+
+/// How far a client is with proving who it is (KIP-43, KIP-152, KIP-368).
+#[derive(Clone, Copy, Debug, Default)]
+struct Proof {
+    /// Something was asked that is no part of setting up the connection.
+    is_over: bool,
+    /// How many messages the mechanism of the last dialogue has in each direction.
+    messages: u8,
+    /// After a handshake of version 0 they come without headers: so many are still to be sent, and to be answered.
+    bare: (u8, u8),
+}
+
+impl Proof {
+    /// A request was sent.
+    fn sent(&mut self, head: &Head, frame: &[u8]) {
+        self.is_over |= !is_preliminary(head.api);
+        if head.api == ApiKey::SASL_HANDSHAKE {
+            let frame = Bytes::copy_from_slice(frame);
+            let request = request::<SaslHandshakeRequest>(&frame, head.version);
+            let is_scram = request.is_some_and(|request| request.mechanism.starts_with("SCRAM-"));
+            self.messages = if is_scram { 2 } else { 1 };
+        }
+    }
+
+    /// A request was answered.
+    fn answered(&mut self, asked: &Asked, frame: &Bytes) {
+        if asked.api == ApiKey::SASL_HANDSHAKE && asked.version == 0 {
+            let response = response::<SaslHandshakeRequest>(frame, 0);
+            if response.is_some_and(|response| response.error_code.is_ok()) {
+                self.bare = (self.messages, self.messages);
+            }
+        }
+    }
+
+    /// Whether a request may be sent although the broker has asked for patience. Setting up a connection cannot wait: what
+    /// is asked for then is what comes after it. Authenticating again can, because nothing is sent meanwhile, and a
+    /// broker takes it as late as it likes: what it refuses is requests whose session is over.
+    const fn is_urgent(&self, api: ApiKey) -> bool {
+        is_preliminary(api) && !self.is_over
+    }
 }
 
 impl Link {
@@ -59,6 +102,7 @@ impl Link {
             throttled: None,
             ready: Instant::MAX,
             is_sending: false,
+            proof: Proof { is_over: false, messages: 0, bare: (0, 0) },
         }
     }
 
@@ -169,13 +213,17 @@ impl Links {
 
     /// Checks what holds for requests of all kinds.
     pub(super) fn check(
-        &self,
+        &mut self,
         id: ConnectionId,
         frame: &[u8],
         bounds: &Bounds,
         findings: &mut Findings,
     ) -> Option<Head> {
-        let link = self.by_id.get(&id)?;
+        let link = self.by_id.get_mut(&id)?;
+        if let Some(left) = link.proof.bare.0.checked_sub(1) {
+            link.proof.bare.0 = left;
+            return None;
+        }
         let place =
             |link: &Link| format!("client {} to broker {} (connection {})", link.client.0, link.broker, id.0);
         let Some(head) = Head::of(frame) else {
@@ -211,8 +259,7 @@ impl Links {
         if let Some((since, until)) = link.throttled
             && now > since.max(link.ready) + bounds.handover
             && now < until
-            // Who does not authenticate again in time has no connection.
-            && !is_preliminary(head.api)
+            && !link.proof.is_urgent(head.api)
         {
             let what = format!(
                 "{} sent API {api}; at {since} the broker had asked for patience until {until}",
@@ -220,6 +267,7 @@ impl Links {
             );
             findings.add(Invariant::Throttle, what);
         }
+        link.proof.sent(&head, frame);
         Some(head)
     }
 
@@ -231,6 +279,12 @@ impl Links {
         findings: &mut Findings,
     ) -> Option<Asked> {
         let link = self.by_id.get_mut(&id)?;
+        if let Some(left) = link.proof.bare.1.checked_sub(1).filter(|_| link.proof.bare.0 < link.proof.bare.1)
+        {
+            link.proof.bare.1 = left;
+            link.ready = findings.now.at;
+            return None;
+        }
         let correlation = i32::from_be_bytes(frame.get(..4)?.try_into().ok()?);
         let asked = link.waiting.pop_front();
         if asked.map(|asked| asked.correlation) != Some(correlation) {
@@ -246,6 +300,10 @@ impl Links {
         let asked = asked?;
         if asked.api == ApiKey::API_VERSIONS {
             link.learn_versions(frame, asked.version);
+        }
+        link.proof.answered(&asked, frame);
+        if is_preliminary(asked.api) {
+            // Requests have waited for this, and perhaps for more of its kind.
             link.ready = findings.now.at;
         }
         Some(asked)

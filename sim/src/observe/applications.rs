@@ -94,6 +94,9 @@ pub struct ConsumerFacts {
     pub buffer_memory: usize,
     /// Where it goes on if its position does not exist: -2 the beginning, -1 the end, `None`: it fails.
     pub reset: Option<i64>,
+    /// Whether its partitions are read each for itself. Then it may throw away what was fetched of those that nobody reads,
+    /// to have memory for others.
+    pub reads_apart: bool,
 }
 
 /// In an application that consumes.
@@ -158,6 +161,8 @@ pub struct MemberFacts {
     pub is_static: bool,
     /// Nanoseconds of silence after which it counts as gone, and of a rebalance, together.
     pub patience_ns: u64,
+    /// Nanoseconds that it waits for the answer to its joining, at first.
+    pub join_ns: u64,
     /// Nanoseconds after which it leaves if its application does not ask for records.
     pub max_poll_ns: u64,
     /// Nanoseconds between two of its heartbeats.

@@ -154,6 +154,12 @@ pub enum ClusterEvent {
         /// Whether it was silent or slow for too long; otherwise it has left.
         expired: bool,
     },
+    /// A group has another coordinator, and nobody knows any more that it was to rebalance: what is stored of it names
+    /// those who are in it.
+    RebalanceForgotten {
+        /// The group.
+        group: Str,
+    },
     /// What is known of a transactional id has changed.
     Transaction {
         /// The transactional id.

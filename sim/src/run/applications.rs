@@ -468,6 +468,7 @@ pub(super) fn consumer_facts(line: &ConsumerLine) -> ConsumerFacts {
             ResetChoice::Latest => Some(-1),
             ResetChoice::None => None,
         },
+        reads_apart: !line.apart.is_zero(),
     }
 }
 
@@ -508,12 +509,14 @@ fn member_facts(line: &MemberLine) -> MemberFacts {
         ProtocolChoice::Consumer => (brokers.consumer_session_timeout, brokers.consumer_heartbeat_interval),
     };
     let patience = session + line.max_poll;
+    let join = Duration::from_secs(30).max(line.max_poll + Duration::from_secs(5));
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     MemberFacts {
         group: Str::from(line.group.to_string()),
         topics: line.topics.iter().map(|topic| Str::from(topic.to_string())).collect(),
         is_static: line.is_static,
         patience_ns: nanos(patience),
+        join_ns: nanos(join),
         max_poll_ns: nanos(line.max_poll),
         heartbeat_ns: nanos(heartbeat),
     }

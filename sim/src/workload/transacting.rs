@@ -223,12 +223,13 @@ impl Inner {
         &self,
         txn: &Txn<'_>,
         attempt: u64,
+        gap: Duration,
         (value, partition): (ValueId, i32),
     ) -> Result<(), SendError> {
         let (mut bytes, key) = (Vec::new(), tag(self.identity.actor, attempt));
         value.write_value(&mut bytes);
-        if !self.work.gap.is_zero() {
-            self.identity.world.sleep(self.work.gap).await;
+        if !gap.is_zero() {
+            self.identity.world.sleep(gap).await;
         }
         let record = Record::to(&self.work.to).partition(partition).key(&key).value(&bytes);
         drop(txn.enqueue(record).await?);
@@ -309,7 +310,7 @@ impl Inner {
             self.numbers.set(number + 1);
             let value = ValueId::new(self.identity.actor, None, number, self.identity.seed, VALUE_BYTES);
             let partition = i32::try_from(number % u64::from(self.work.partitions.max(1))).unwrap_or(0);
-            is_whole &= self.write(&txn, attempt, (value, partition)).await.is_ok();
+            is_whole &= self.write(&txn, attempt, self.work.gap, (value, partition)).await.is_ok();
         }
         let hold = self.identity.world.sleep(self.work.hold);
         match others {
@@ -423,14 +424,23 @@ impl Inner {
         Ok(())
     }
 
+    /// Time between two of so many records. Whoever could not be done with them within the transaction's timeout hurries,
+    /// because that will not change when they come again.
+    fn gap_of(&self, records: usize) -> Duration {
+        let records = u32::try_from(records.max(1)).unwrap_or(u32::MAX);
+        self.work.gap.min(self.work.timeout / 2 / records)
+    }
+
     async fn copy(&self, txn: &Txn<'_>, batches: &[GroupBatch]) -> Result<(), Stop> {
         let attempt = self.begin();
+        let records = batches.iter().map(|batch| batch.records().count()).sum();
+        let gap = self.gap_of(records);
         for batch in batches {
             let from = place(batch.topic(), batch.partition());
             for record in batch.records() {
                 let Some(value) = ValueId::from_value(record.value.unwrap_or_default()) else { continue };
                 self.tell(Transacting::Read { attempt, from: &from, offset: record.offset, value });
-                self.write(txn, attempt, (value, batch.partition())).await.map_err(|_| Stop)?;
+                self.write(txn, attempt, gap, (value, batch.partition())).await.map_err(|_| Stop)?;
             }
         }
         self.identity.world.sleep(self.work.hold).await;

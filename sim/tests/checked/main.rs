@@ -59,7 +59,8 @@ async fn consume(world: World) {
     let tell = |what: Consuming<'_>| world.tell(&Observation::Consuming(CONSUMER, what));
     let (client, kafka) = (world.client("reader"), world.kafka("reader").connect().await.unwrap());
     let consumer = kafka.consumer().assign([(TOPIC, 0, StartAt::Earliest)]).build().unwrap();
-    let facts = ConsumerFacts { read_committed: false, buffer_memory: 64 << 20, reset: Some(-1) };
+    let facts =
+        ConsumerFacts { read_committed: false, buffer_memory: 64 << 20, reset: Some(-1), reads_apart: false };
     tell(Consuming::Made(client, &facts));
     let of = TopicPartition { topic: Str::from(TOPIC), partition: 0 };
     tell(Consuming::Positioned(&of, -2));

@@ -7,7 +7,7 @@ use klamm_protocol::{ErrorCode, Ints, RecordBytes};
 
 use super::history::*;
 use crate::check::Invariant;
-use crate::observe::{ClusterEvent, Consuming};
+use crate::observe::{ClusterEvent, ConsumerFacts, Consuming};
 
 const VERSION: i16 = 16;
 
@@ -72,10 +72,7 @@ fn what_is_not_wanted_leaves_the_session() {
     let unassigned = |wait: u64, forget: bool| {
         let mut history = History::new();
         history.fetching().consuming(Consuming::Unassigned(&of(1))).pass(wait);
-        let mut request = fetch(9, 1, &[], 3);
-        let topic =
-            ForgottenTopic { topic_id: TOPIC_ID, partitions: Ints::from([1]), ..ForgottenTopic::default() };
-        request.forgotten_topics_data = if forget { vec![topic] } else { Vec::new() };
+        let request = if forget { forgetting(1, 1) } else { fetch(9, 1, &[], 3) };
         history.fetch(2, &request, &told(9, ErrorCode::NONE));
         history
     };
@@ -99,6 +96,12 @@ fn leader_epochs_do_not_fall() {
         .pass(500)
         .fetch(2, &fetch(9, 1, &[0], 2), &told(9, ErrorCode::NONE))
         .breaks(Invariant::EpochsRise);
+}
+
+fn forgetting(session_epoch: i32, partition: i32) -> FetchRequest {
+    let partitions = Ints::from([partition]);
+    let forgotten = ForgottenTopic { topic_id: TOPIC_ID, partitions, ..ForgottenTopic::default() };
+    FetchRequest { forgotten_topics_data: vec![forgotten], ..fetch(9, session_epoch, &[], 3) }
 }
 
 /// A response with 600 bytes and more of partition 0, from an offset on.
@@ -132,6 +135,21 @@ fn what_was_handed_out_makes_room() {
         history.deliver(0, i64::try_from(number).unwrap(), number);
     }
     history.fetch(4, &fetch(9, 3, &[], 3), &records(20)).passes();
+}
+
+#[test]
+fn what_may_have_been_set_aside_is_not_counted() {
+    let fetched = |reads_apart: bool, last: &FetchRequest| {
+        let mut history = History::new();
+        let facts = ConsumerFacts { read_committed: false, buffer_memory: 1_000, reset: None, reads_apart };
+        history.consuming(Consuming::Made(CLIENT, &facts)).written(10).fetching();
+        history.fetch(2, &fetch(9, 1, &[], 3), &records(0)).fetch(3, &fetch(9, 2, &[], 3), &records(10));
+        history.fetch(4, last, &records(20));
+        history
+    };
+    fetched(true, &forgetting(3, 0)).passes();
+    fetched(true, &forgetting(3, 1)).breaks(Invariant::FetchBudget);
+    fetched(false, &forgetting(3, 0)).breaks(Invariant::FetchBudget);
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl History {
         history.producing(Producing::Made(CLIENT, &facts));
         history.consuming(Consuming::Made(
             CLIENT,
-            &ConsumerFacts { read_committed: false, buffer_memory: 1_000, reset: None },
+            &ConsumerFacts { read_committed: false, buffer_memory: 1_000, reset: None, reads_apart: false },
         ));
         history
     }

@@ -3,7 +3,7 @@ use crate::check::Invariant;
 use crate::observe::{ClusterEvent, ConsumerFacts, Consuming, Phase};
 
 fn reset(to: i64) -> ConsumerFacts {
-    ConsumerFacts { read_committed: false, buffer_memory: 1_000, reset: Some(to) }
+    ConsumerFacts { read_committed: false, buffer_memory: 1_000, reset: Some(to), reads_apart: false }
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Life {
             topics: vec!["t".into()],
             is_static: true,
             patience_ns: 11_000_000_000,
+            join_ns: 30_000_000_000,
             max_poll_ns: 5_000_000_000,
             heartbeat_ns: 3_000_000_000,
         };

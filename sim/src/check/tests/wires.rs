@@ -8,6 +8,7 @@ use klamm_protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
     TopicProduceResponse,
 };
+use klamm_protocol::messages::sasl_handshake::{SaslHandshakeRequest, SaslHandshakeResponse};
 use klamm_protocol::messages::{
     RequestHeader, ResponseHeader, request_header_version, response_header_version,
 };
@@ -83,7 +84,8 @@ impl History {
             max_version,
             ..ApiVersion::default()
         };
-        let api_keys = vec![api(0, 3, 13), api(1, 4, 17), api(3, 0, 13), api(18, 0, 4)];
+        let api_keys =
+            vec![api(0, 3, 13), api(1, 4, 17), api(3, 0, 13), api(17, 0, 1), api(18, 0, 4), api(36, 0, 2)];
         let versions = ApiVersionsResponse { api_keys, ..ApiVersionsResponse::default() };
         self.answer::<ApiVersionsRequest>(connection, 0, 3, &versions)
     }
@@ -271,6 +273,44 @@ fn patience_that_was_asked_for_is_kept() {
     };
     throttled(501).passes();
     throttled(300).breaks(Invariant::Throttle);
+}
+
+fn shake_hands(history: &mut History, id: i32, version: i16, mechanism: &'static str) {
+    let request = SaslHandshakeRequest { mechanism: mechanism.into(), ..SaslHandshakeRequest::default() };
+    history.ask(1, id, version, &request);
+    history.answer::<SaslHandshakeRequest>(1, id, version, &SaslHandshakeResponse::default());
+}
+
+#[test]
+fn messages_of_old_mechanisms_have_no_header() {
+    let bare = Bytes::from_static(b"n,,n=alice,r=abc");
+    let dialogue = || {
+        let mut history = History::new();
+        history.connected(1, 1);
+        shake_hands(&mut history, 1, 0, "SCRAM-SHA-256");
+        for _ in 0..2 {
+            history.wire(1, Wire::Sent(&bare)).wire(1, Wire::Request(&bare)).wire(1, Wire::Received(&bare));
+        }
+        history
+    };
+    let mut history = dialogue();
+    history.ask(1, 2, 12, &MetadataRequest::default());
+    history.answer::<MetadataRequest>(1, 2, 12, &MetadataResponse::default()).passes();
+    dialogue().wire(1, Wire::Sent(&bare)).breaks(Invariant::Correlation);
+}
+
+#[test]
+fn nobody_authenticates_again_while_patience_is_asked_for() {
+    let renewed = |wait: u64| {
+        let mut history = History::new();
+        history.connected(1, 1).ask(1, 1, 12, &MetadataRequest::default());
+        let patient = MetadataResponse { throttle_time_ms: 500, ..MetadataResponse::default() };
+        history.answer::<MetadataRequest>(1, 1, 12, &patient).pass(wait);
+        shake_hands(&mut history, 2, 1, "PLAIN");
+        history
+    };
+    renewed(501).passes();
+    renewed(300).breaks(Invariant::Throttle);
 }
 
 fn leads(leader_id: i32, leader_epoch: i32) -> MetadataResponse {

@@ -100,13 +100,17 @@ impl ClassicGroup {
         }
     }
 
-    /// Goes back to what was stored last.
-    pub(crate) fn reload(&mut self) {
+    /// Goes back to what was stored last. Returns whether a rebalance is forgotten by that: one that nobody's coming or
+    /// going will begin again, as after a group of KIP-848 became a classic one because somebody left.
+    pub(crate) fn reload(&mut self) -> bool {
+        let rebalances = matches!(self.state, State::PreparingRebalance | State::CompletingRebalance);
+        let forgets = rebalances && self.now.members.keys().eq(self.stored.members.keys());
         self.now = self.stored.clone();
         self.state = if self.now.members.is_empty() { State::Empty } else { State::Stable };
         self.initial = None;
         self.pending_joins.clear();
         self.pending_syncs.clear();
+        forgets
     }
 
     pub(crate) fn add(&mut self, protocol_type: &Str, member: Member) {

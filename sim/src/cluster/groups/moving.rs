@@ -9,6 +9,7 @@ use klamm_protocol::{ErrorCode, Str};
 use super::join::join_error;
 use super::{Answer, Groups, Kind};
 use crate::cluster::{Cluster, CommandError};
+use crate::observe::ClusterEvent;
 
 impl Groups {
     /// Whether the coordinator of a group still reads what is stored of it.
@@ -50,7 +51,9 @@ impl Groups {
                     self.answers.push_back((connection, Answer::Sync(response)));
                 }
             }
-            group.reload();
+            if group.reload() {
+                self.news.push(ClusterEvent::RebalanceForgotten { group: id.clone() });
+            }
         }
         if !time.is_zero() {
             self.loading.insert(partition, now + time);
