@@ -28,6 +28,7 @@ mod commits;
 mod config;
 mod consumer;
 mod interest;
+mod looks;
 mod membership;
 mod output;
 mod ownership;

@@ -17,6 +17,7 @@ use crate::{
     group::{
         GroupError, GroupStep, LostReason,
         assignor::{Member, Subscription},
+        looks::EarlyLooks,
         membership::Identity,
     },
 };
@@ -216,6 +217,9 @@ impl ClassicGroup {
             return self.fail(now, GroupError::new(GroupStep::Sync, error));
         }
         self.assignments.clear();
+        if self.config.is_cooperative() {
+            self.clocks.looks = EarlyLooks::begin();
+        }
         self.heard(now);
         self.step(Input::Synced);
         self.more.outputs.push_back(MembershipOutput::Assigned { assignment: response.assignment.clone() });

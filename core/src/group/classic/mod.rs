@@ -33,6 +33,7 @@ use self::table::Input;
 use super::{
     GroupConfig, GroupError, LostReason,
     assignor::Joining,
+    looks::EarlyLooks,
     membership::{Ask, Identity, MembershipOutput},
 };
 use crate::{Entropy, Instant, earliest};
@@ -51,6 +52,8 @@ struct Clocks {
     retry_at: Option<Instant>,
     /// The next heartbeat.
     beat_at: Option<Instant>,
+    /// How soon after the coordinator was heard the next heartbeat goes.
+    looks: EarlyLooks,
     /// The coordinator is taken for silent.
     session_end: Option<Instant>,
     /// Leaving is given up.
@@ -318,6 +321,7 @@ impl ClassicGroup {
         let rarely =
             if crate::planted!(HeartbeatsRare) { self.config.session_timeout * 3 } else { Duration::ZERO };
         let often = if crate::planted!(HeartbeatStorm) { 100 } else { 1 };
-        self.clocks.beat_at = Some(now + self.config.heartbeat_interval / often + rarely);
+        let interval = self.config.heartbeat_interval / often;
+        self.clocks.beat_at = Some(now + self.clocks.looks.next(interval) + rarely);
     }
 }

@@ -13,7 +13,10 @@ use klamm_protocol::{
 };
 
 use super::{Ask, ClassicGroup, ClassicState, Flight, Joining};
-use crate::{Instant, group::config::millis};
+use crate::{
+    Instant,
+    group::{config::millis, looks::EarlyLooks},
+};
 
 /// The kind of group that consumers form.
 pub(super) const PROTOCOL_TYPE: Str = Str::from_static("consumer");
@@ -65,7 +68,7 @@ impl ClassicGroup {
     }
 
     fn join(&mut self, joining: &Joining) -> Ask {
-        self.clocks.beat_at = None;
+        (self.clocks.beat_at, self.clocks.looks) = (None, EarlyLooks::default());
         self.clocks.session_end = None;
         self.assignments.clear();
         let protocols = self.config.assignors.iter().map(|strategy| JoinGroupRequestProtocol {

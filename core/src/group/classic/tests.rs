@@ -1,4 +1,5 @@
-use std::{format, string::String, vec::Vec};
+use core::time::Duration;
+use std::{format, string::String, vec, vec::Vec};
 
 use klamm_protocol::{
     ErrorCode, Str,
@@ -15,7 +16,11 @@ use super::{
 };
 use crate::{
     Entropy, Instant,
-    group::{GroupConfig, LostReason, assignor::Joining, membership::MembershipOutput},
+    group::{
+        GroupConfig, LostReason,
+        assignor::{Assignor, Joining},
+        membership::MembershipOutput,
+    },
 };
 
 const STATES: [ClassicState; 10] = [
@@ -120,7 +125,7 @@ impl Link {
     }
 
     fn after(&mut self, millis: u64) {
-        self.now = self.now + core::time::Duration::from_millis(millis);
+        self.now = self.now + Duration::from_millis(millis);
         self.group.handle_timeout(self.now);
         self.drain();
     }
@@ -159,6 +164,19 @@ impl Link {
         link.synced(ErrorCode::NONE);
         assert_eq!(link.group.state(), ClassicState::Stable);
         link.said.clear();
+        link
+    }
+
+    /// Stable in a group that moves partitions one by one.
+    fn cooperative(heartbeat_interval: Duration) -> Self {
+        let mut link = Self::new(None);
+        link.group.config.assignors = vec![Assignor::CooperativeSticky.into()];
+        link.group.config.heartbeat_interval = heartbeat_interval;
+        link.group.subscribe();
+        link.drain();
+        link.joined(7, false);
+        link.synced(ErrorCode::NONE);
+        assert_eq!(link.group.state(), ClassicState::Stable);
         link
     }
 
@@ -250,6 +268,54 @@ fn heartbeats_keep_their_own_time_and_stop_while_the_coordinator_holds_back() {
 }
 
 #[test]
+fn members_of_a_cooperative_group_look_early_whether_it_rebalances_again() {
+    let mut link = Link::cooperative(Duration::from_secs(3));
+    for pause in [100, 200, 400, 800, 1_600, 3_000, 3_000] {
+        link.after(pause - 1);
+        assert_eq!(link.asked, [], "not within {pause} ms");
+        link.after(1);
+        link.beaten(ErrorCode::NONE);
+    }
+    link.after(3_000);
+    link.beaten(ErrorCode::REBALANCE_IN_PROGRESS);
+    link.joined(8, false);
+    link.synced(ErrorCode::NONE);
+    link.after(100);
+    assert!(matches!(&*link.asked, [(_, AnyRequest::Heartbeat(beat))] if beat.generation_id == 8));
+}
+
+#[test]
+fn looking_early_is_never_later_than_a_heartbeat_and_ends_with_the_generation() {
+    let mut link = Link::cooperative(Duration::from_millis(150));
+    for pause in [100, 150, 150] {
+        link.after(pause - 1);
+        assert_eq!(link.asked, [], "not within {pause} ms");
+        link.after(1);
+        link.beaten(ErrorCode::NONE);
+    }
+    link.group.rejoin("metadata");
+    link.drain();
+    link.joined(8, true);
+    assert_eq!(link.group.state(), ClassicState::Leading);
+    link.after(149);
+    assert_eq!(link.asked, [], "the next generation is not assigned yet");
+}
+
+#[test]
+fn an_early_look_that_is_lost_is_followed_by_another() {
+    let mut link = Link::cooperative(Duration::from_secs(3));
+    link.after(100);
+    let (number, _) = link.asked.pop().unwrap();
+    link.group.handle_lost(link.now, number, false);
+    link.after(100);
+    link.beaten(ErrorCode::NONE);
+    link.after(199);
+    assert_eq!(link.asked, []);
+    link.after(1);
+    assert!(matches!(&*link.asked, [(_, AnyRequest::Heartbeat(_))]));
+}
+
+#[test]
 fn a_late_answer_of_an_older_generation_is_ignored() {
     let mut link = Link::stable(None);
     link.after(3_000);
@@ -305,7 +371,7 @@ fn an_idle_application_leaves_and_comes_back_when_it_polls() {
 #[test]
 fn a_static_member_closes_without_a_word_unless_told_to_leave() {
     let mut link = Link::stable(Some("name"));
-    let deadline = link.now + core::time::Duration::from_secs(9);
+    let deadline = link.now + Duration::from_secs(9);
     link.group.close(link.now, false, deadline);
     link.drain();
     assert_eq!((link.asked.len(), link.said.as_slice()), (0, &[MembershipOutput::Closed][..]));
@@ -321,7 +387,7 @@ fn a_static_member_closes_without_a_word_unless_told_to_leave() {
 #[test]
 fn closing_waits_for_the_coordinator_no_longer_than_told() {
     let mut link = Link::stable(None);
-    link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));
+    link.group.close(link.now, false, link.now + Duration::from_secs(9));
     link.drain();
     link.after(8_999);
     assert_eq!(link.group.state(), ClassicState::Closing);
@@ -337,7 +403,7 @@ fn a_join_that_was_given_up_is_waited_for_longer_the_next_time() {
     for _ in 0..9 {
         let (number, _) = link.asked.pop().unwrap();
         link.group.handle_lost(link.now, number, false);
-        link.now = link.now + core::time::Duration::from_secs(2);
+        link.now = link.now + Duration::from_secs(2);
         link.number += 1;
         let ask = link.group.ask(link.now, link.number, Joining::default).unwrap();
         patience.push(ask.timeout.as_secs() - 305);
@@ -349,7 +415,7 @@ fn a_join_that_was_given_up_is_waited_for_longer_the_next_time() {
 #[test]
 fn leaving_is_said_until_the_coordinator_takes_it_in() {
     let mut link = Link::stable(None);
-    link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));
+    link.group.close(link.now, false, link.now + Duration::from_secs(9));
     link.drain();
     link.answer(LeaveGroupResponse { error_code: ErrorCode::NOT_COORDINATOR, ..Default::default() });
     assert_eq!((link.said.as_slice(), link.asked.len()), (&[MembershipOutput::Rediscover][..], 0));
@@ -368,7 +434,7 @@ fn leaving_is_said_until_the_coordinator_takes_it_in() {
 #[test]
 fn an_old_broker_is_told_to_let_go_in_its_own_form() {
     let mut link = Link::stable(None);
-    link.group.close(link.now, false, link.now + core::time::Duration::from_secs(9));
+    link.group.close(link.now, false, link.now + Duration::from_secs(9));
     link.drain();
     let (number, _) = link.asked.pop().unwrap();
     link.group.handle_lost(link.now, number, true);
