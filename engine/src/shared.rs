@@ -17,6 +17,7 @@ use klamm_core::{
     client::{Action, Client},
     cluster::Address,
     connection::ConnectionConfig,
+    group::GroupEvent,
     metrics::Metrics,
     planted, probe,
     producer::{Seal, SealResult, SealedPartition},
@@ -390,11 +391,15 @@ impl State {
                     inbox.relieve(|ticket| consumer.relieve(ticket));
                 }
             }
-            Action::GroupEvent { consumer, event } => {
-                if let Some(inbox) = self.groups.get(&consumer) {
-                    inbox.push(event, wakers);
+            Action::GroupEvent { consumer, event } => match (self.groups.get(&consumer), event) {
+                (Some(inbox), event) => inbox.push(event, wakers),
+                (None, GroupEvent::CommitFailed(error)) => {
+                    if let Some(inbox) = self.consumers.get(&consumer) {
+                        inbox.commit_failed(error, wakers);
+                    }
                 }
-            }
+                (None, _) => {}
+            },
             Action::MatchTopics { consumer } => {
                 if let Some(inbox) = self.groups.get(&consumer).cloned() {
                     inbox.match_topics(self, now, consumer);

@@ -129,5 +129,6 @@ impl ConsumerBuilder {
         max_poll_bytes(bytes: usize);
         control_records(keep: bool);
         group_id(id: impl AsRef<str>);
+        auto_commit(interval: Option<Duration>);
     }
 }

@@ -6,6 +6,8 @@ pub mod cluster;
 mod embedded;
 pub mod hostile;
 pub mod input;
+pub mod librdkafka;
+pub mod members;
 pub mod oauth;
 pub mod program;
 pub mod real;

@@ -9,6 +9,7 @@ use crate::Outcome;
 use crate::adapters::{Adapter, Way};
 use crate::client::Client;
 use crate::cluster::{Cluster, ClusterSpec};
+use crate::librdkafka;
 use crate::real;
 use crate::security::Credentials;
 
@@ -23,6 +24,8 @@ pub struct Scenario {
     pub adapters: &'static [Adapter],
     /// Whether Apache's own tools take part, so that Java is needed whatever the cluster.
     pub needs_java: bool,
+    /// Whether librdkafka takes part.
+    pub needs_librdkafka: bool,
     /// When it is given up: it has failed if it is not over by then.
     pub limit: Duration,
     /// The text.
@@ -38,7 +41,8 @@ impl Scenario {
         run: fn(&Stage) -> Outcome<()>,
     ) -> Self {
         let limit = Duration::from_secs(120);
-        Self { name, clusters, adapters: &Adapter::ALL, needs_java: false, limit, run }
+        let (needs_java, needs_librdkafka) = (false, false);
+        Self { name, clusters, adapters: &Adapter::ALL, needs_java, needs_librdkafka, limit, run }
     }
 
     /// Only over these adapters.
@@ -51,6 +55,12 @@ impl Scenario {
     #[must_use]
     pub const fn with_java(self) -> Self {
         Self { needs_java: true, ..self }
+    }
+
+    /// Only where librdkafka can be had.
+    #[must_use]
+    pub const fn with_librdkafka(self) -> Self {
+        Self { needs_librdkafka: true, ..self }
     }
 
     /// With this much time for each run, in seconds.
@@ -71,7 +81,8 @@ impl Scenario {
 
     fn act(self, adapter: Adapter, spec: ClusterSpec) -> Result<Completion, Failed> {
         let no_java = self.needs_java.then(real::why_unavailable).flatten();
-        if let Some(reason) = spec.why_unavailable().or(no_java) {
+        let no_librdkafka = || self.needs_librdkafka.then(librdkafka::why_unavailable).flatten();
+        if let Some(reason) = spec.why_unavailable().or(no_java).or_else(no_librdkafka) {
             return Ok(Completion::ignored_with(reason));
         }
         let cluster = Cluster::start(spec).map_err(|error| error.to_string())?;

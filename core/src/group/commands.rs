@@ -89,6 +89,23 @@ impl Group {
         self.clocks.idle_since = Some(now);
     }
 
+    /// A consumer that is no member asks for more, of all partitions but those that it reads for themselves: it is done with
+    /// what it gave back.
+    pub fn ask_for_more(&mut self) {
+        self.possession.progress.ask();
+    }
+
+    /// A consumer that is no member does not read these partitions any more. What it gave back of them is done with.
+    pub fn unassigned(&mut self, now: Instant, partitions: &[TopicPartition]) {
+        if self.is_member() || self.clocks.close.is_some() {
+            return;
+        }
+        self.possession.progress.ask_all();
+        self.flush(now);
+        partitions.iter().for_each(|partition| self.possession.progress.end(partition));
+        self.absorb(now, None);
+    }
+
     /// A batch of a partition is handed out; `next_offset` comes after it, `leader_epoch` is that of its last record.
     pub fn hand_out(
         &mut self,
@@ -149,6 +166,9 @@ impl Group {
     /// A partition is read for itself from now on, or no longer. What was handed out of it is then done with when it was
     /// given back and the application [asked](Self::ask_apart) for more of this partition.
     pub fn read_apart(&mut self, partition: &TopicPartition, apart: bool) {
+        if apart && !self.is_member() {
+            self.possession.progress.begin_if_new(partition);
+        }
         self.possession.progress.read_apart(partition, apart);
     }
 

@@ -87,7 +87,7 @@ impl GroupConfig {
         }
     }
 
-    /// For committing only, without being a member: nothing is committed by itself.
+    /// For committing only when told to, without being a member.
     #[must_use]
     pub fn committing(group_id: Str) -> Self {
         Self { auto_commit: None, ..Self::new(group_id) }

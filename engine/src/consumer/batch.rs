@@ -13,6 +13,7 @@ use klamm_protocol::{
 
 use super::{
     ConsumedRecord,
+    handed::Handed,
     opened::{Mark, Opened},
 };
 
@@ -26,6 +27,8 @@ pub struct FetchedBatch {
     from_offset: i64,
     /// Where another part of what was fetched begins, if this is not all that is left of it.
     until: Option<i64>,
+    #[expect(dead_code, reason = "it is there to be dropped with the batch")]
+    handed: Option<Handed>,
 }
 
 impl fmt::Debug for FetchedBatch {
@@ -46,7 +49,12 @@ impl FetchedBatch {
         (from, from_offset): (Mark, i64),
         until: Option<i64>,
     ) -> Self {
-        Self { opened, from, from_offset, until }
+        Self { opened, from, from_offset, until, handed: None }
+    }
+
+    /// Its drop is to say that it is done with.
+    pub(crate) fn handed(self, handed: Option<Handed>) -> Self {
+        Self { handed, ..self }
     }
 
     /// The topic.

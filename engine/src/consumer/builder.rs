@@ -10,6 +10,7 @@ use klamm_protocol::Str;
 
 use super::{
     Consumer, Inbox,
+    inner::Inner,
     matching::{self, Matching},
     opened::Reading,
 };
@@ -25,6 +26,7 @@ pub struct ConsumerBuilder {
     pattern: Option<(String, StartAt)>,
     reading: Reading,
     group_id: Option<Str>,
+    auto_commit: Option<Duration>,
 }
 
 impl ConsumerBuilder {
@@ -36,14 +38,26 @@ impl ConsumerBuilder {
             pattern: None,
             reading: Reading::default(),
             group_id: None,
+            auto_commit: GroupConfig::new(Str::default()).auto_commit,
         }
     }
 
-    /// The group whose offsets [`Consumer::commit`] commits (`group.id`), without being a member of it: that has to have no
-    /// members. Nothing is committed by itself, and reading begins where [`assign`](Self::assign) says, not at what is
-    /// [committed](Consumer::committed). Default: none.
+    /// The group for which offsets are committed (`group.id`), by [`Consumer::commit`] and [by
+    /// themselves](Self::auto_commit), without being a member of it: that has to have no members. Reading begins where
+    /// [`assign`](Self::assign) says, not at what is [committed](Consumer::committed). Default: none.
     pub fn group_id(mut self, id: impl AsRef<str>) -> Self {
         self.group_id = Some(Str::copy_of(id.as_ref()));
+        self
+    }
+
+    /// How often what is done with is committed by itself, if there is a [group](Self::group_id)
+    /// (`auto.commit.interval.ms`), also when partitions are unassigned and at the end; `None` for never
+    /// (`enable.auto.commit`). A batch is done with when it was dropped and more was asked for since, of the stream if its
+    /// partition has [one](Consumer::partition_stream); a record of a stream of [records](Consumer::records) when the
+    /// next one is asked for. A commit that fails is told by [`Event::CommitFailed`](super::Event::CommitFailed).
+    /// Default: 5 s.
+    pub const fn auto_commit(mut self, interval: Option<Duration>) -> Self {
+        self.auto_commit = interval;
         self
     }
 
@@ -165,9 +179,10 @@ impl ConsumerBuilder {
     ///
     /// An option makes no sense or the client is closed: which, and what to do.
     pub fn build(self) -> Result<Consumer, InvalidConfig> {
-        let Self { client, config, partitions, pattern, reading, group_id } = self;
+        let Self { client, config, partitions, pattern, reading, group_id, auto_commit } = self;
         config.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
-        let group = group_id.map(GroupConfig::committing);
+        let group = group_id.map(|id| GroupConfig { auto_commit, ..GroupConfig::committing(id) });
+        let commits = group.as_ref().is_some_and(|group| group.auto_commit.is_some());
         if let Some(group) = &group {
             group.validate().map_err(|error| InvalidConfig::new(error.option, error.cure))?;
         }
@@ -201,7 +216,7 @@ impl ConsumerBuilder {
             Some(id)
         });
         match id {
-            Some(id) => Ok(Consumer::new(id, inbox, client, reading)),
+            Some(id) => Ok(Consumer::new(Arc::new(Inner::new(id, inbox, client, (reading, commits))))),
             None => Err(InvalidConfig::new("consumer", "the client is closed")),
         }
     }

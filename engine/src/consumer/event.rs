@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use klamm_core::consumer::{PartitionErrorKind, ResetReason};
+use klamm_core::{
+    consumer::{PartitionErrorKind, ResetReason},
+    group::CommitError,
+};
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{FetchedBatch, StreamEnd};
@@ -51,6 +54,8 @@ pub enum Event {
     },
     /// Reading a partition fails for now; it is tried again by itself.
     Trouble(PartitionTrouble),
+    /// An [automatic](crate::ConsumerBuilder::auto_commit) commit failed. The next one covers it.
+    CommitFailed(CommitError),
 }
 
 /// Reading a partition fails.

@@ -14,6 +14,7 @@ use klamm_core::{
     ConsumerId, Instant, PartitionIndex,
     client::Client,
     consumer::{AssignmentEpoch, Chunk, ConsumerEvent, Ticket},
+    group::CommitError,
 };
 
 use super::{StreamEnd, matching::Matching, opened::Rest};
@@ -26,6 +27,8 @@ pub(crate) enum Item {
     /// What is left of a chunk of which a part was handed out.
     Rest(Rest),
     Event(AssignmentEpoch, ConsumerEvent),
+    /// An automatic commit failed.
+    CommitFailed(CommitError),
 }
 
 impl Item {
@@ -33,7 +36,7 @@ impl Item {
     pub(crate) const fn ticket(&self) -> Option<Ticket> {
         match self {
             Self::Chunk(chunk) => Some(chunk.ticket),
-            Self::Rest(_) | Self::Event(..) => None,
+            Self::Rest(_) | Self::Event(..) | Self::CommitFailed(_) => None,
         }
     }
 
@@ -42,16 +45,17 @@ impl Item {
         match self {
             Self::Chunk(chunk) => chunk.ticket.bytes,
             Self::Rest(rest) => rest.bytes(),
-            Self::Event(..) => 0,
+            Self::Event(..) | Self::CommitFailed(_) => 0,
         }
     }
 
-    /// The partition that it is of.
-    pub(super) fn partition(&self) -> PartitionIndex {
+    /// The partition that it is of, if it is of one.
+    pub(super) fn partition(&self) -> Option<PartitionIndex> {
         match self {
-            Self::Chunk(chunk) => chunk.ticket.partition,
-            Self::Rest(rest) => rest.partition(),
-            Self::Event(_, event) => event.partition(),
+            Self::Chunk(chunk) => Some(chunk.ticket.partition),
+            Self::Rest(rest) => Some(rest.partition()),
+            Self::Event(_, event) => Some(event.partition()),
+            Self::CommitFailed(_) => None,
         }
     }
 }
@@ -171,8 +175,12 @@ impl Inbox {
         self.put(Item::Event(epoch, event), wakers);
     }
 
+    pub(crate) fn commit_failed(&self, error: CommitError, wakers: &mut Vec<Waker>) {
+        self.put(Item::CommitFailed(error), wakers);
+    }
+
     fn put(&self, item: Item, wakers: &mut Vec<Waker>) {
-        let lane = lock(&self.lanes).get(&item.partition()).cloned();
+        let lane = item.partition().and_then(|partition| lock(&self.lanes).get(&partition).cloned());
         lane.as_deref().unwrap_or(&self.common).push(item, wakers);
     }
 
@@ -187,8 +195,9 @@ impl Inbox {
         lanes.insert(partition, Arc::clone(&lane));
         drop(lanes);
         let mut common = lock(&self.common.queue);
-        let (mine, others) =
-            std::mem::take(&mut common.items).into_iter().partition(|item| item.partition() == partition);
+        let (mine, others) = std::mem::take(&mut common.items)
+            .into_iter()
+            .partition(|item| item.partition() == Some(partition));
         common.items = others;
         drop(common);
         lock(&lane.queue).items = mine;
@@ -313,7 +322,7 @@ impl Inbox {
         let mut common = lock(&self.common.queue);
         let (gone, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut common.items)
             .into_iter()
-            .partition(|item| partitions.contains(&item.partition()));
+            .partition(|item| item.partition().is_some_and(|partition| partitions.contains(&partition)));
         common.items = stay;
         drop(common);
         left.extend(gone);

@@ -12,7 +12,8 @@ use klamm_core::{
 use klamm_protocol::{Str, records::Scratch};
 
 use super::{
-    ConsumeError, Event, FetchedBatch, Inbox, Item, PartitionTrouble, StreamEnd,
+    ConsumeError, Event, FetchedBatch, Handed, Inbox, Item, PartitionTrouble, StreamEnd,
+    handed::offset_of,
     inbox::Lane,
     opened::{Limits, Opened, Reading, Rest},
 };
@@ -24,6 +25,8 @@ pub(super) struct Inner {
     pub(super) inbox: Arc<Inbox>,
     pub(super) client: Arc<ClientHandle>,
     pub(super) reading: Reading,
+    /// Whether what the application is done with is committed by itself, for a group of which it is no member.
+    pub(super) commits: bool,
     /// Contexts of codecs that no reader uses at the moment: as many as ever read at once.
     scratches: Mutex<Vec<Scratch>>,
 }
@@ -33,9 +36,9 @@ impl Inner {
         id: ConsumerId,
         inbox: Arc<Inbox>,
         client: Arc<ClientHandle>,
-        reading: Reading,
+        (reading, commits): (Reading, bool),
     ) -> Self {
-        Self { id, inbox, client, reading, scratches: Mutex::default() }
+        Self { id, inbox, client, reading, commits, scratches: Mutex::default() }
     }
 
     /// The client's number of a partition; `None` if it was never named.
@@ -79,9 +82,11 @@ impl Inner {
 
     /// Nothing if the partition is not assigned.
     pub(super) fn seek(&self, partition: PartitionIndex, to: StartAt) -> Option<()> {
-        self.client
-            .shared
-            .with(|state, now| state.client.consumer_mut(self.id)?.seek(now, partition, to).ok())
+        self.client.shared.with(|state, now| {
+            state.client.consumer_mut(self.id)?.seek(now, partition, to).ok()?;
+            self.sought(state, now, partition, offset_of(to));
+            Some(())
+        })
     }
 
     pub(super) fn explain(&self, partition: Option<PartitionIndex>) -> Explanation {
@@ -101,6 +106,7 @@ impl Inner {
             let Some(consumer) = state.client.consumer_mut(self.id) else { return left };
             consumer.unassign(now, partitions);
             left.iter().filter_map(Item::ticket).for_each(|ticket| consumer.handle_consumed(now, ticket));
+            self.unassigned(state, now, partitions);
             left
         });
         drop(left);
@@ -160,17 +166,21 @@ impl Inner {
 
     /// Takes a chunk as a whole, if it is still wanted, and opens it.
     pub(super) fn take(&self, chunk: Chunk) -> Option<FetchedBatch> {
-        let name = self.name_if(&chunk, |consumer| {
-            consumer.take(chunk.ticket.partition, chunk.ticket.epoch, chunk.next_offset, chunk.leader_epoch)
+        let mut handed = None;
+        let name = self.name_if(&chunk, |state, now| {
+            let to = (chunk.ticket, chunk.next_offset, chunk.leader_epoch);
+            self.take_part(state, now, to, &mut handed)
         })?;
         let rest = Rest::all(self.opened(name, chunk));
-        rest.cut(Limits::NONE, |_, _, _| true).map(|(batch, _)| batch)
+        rest.cut(Limits::NONE, |_, _, _| true).map(|(batch, _)| batch.handed(handed))
     }
 
     /// Opens a chunk if it is still wanted. Nothing is taken yet.
     pub(super) fn open(&self, chunk: Chunk) -> Option<Rest> {
-        let name =
-            self.name_if(&chunk, |consumer| consumer.is_current(chunk.ticket.partition, chunk.ticket.epoch))?;
+        let name = self.name_if(&chunk, |state, _| {
+            let consumer = state.client.consumer(self.id);
+            consumer.is_some_and(|all| all.is_current(chunk.ticket.partition, chunk.ticket.epoch))
+        })?;
         Some(Rest::all(self.opened(name, chunk)))
     }
 
@@ -185,12 +195,12 @@ impl Inner {
     }
 
     /// The name of a chunk's partition, if the chunk is still wanted. If not, its memory is given back.
-    fn name_if(&self, chunk: &Chunk, wanted: impl FnOnce(&mut Consumer) -> bool) -> Option<(Str, i32)> {
+    fn name_if(&self, chunk: &Chunk, wanted: impl FnOnce(&mut State, Instant) -> bool) -> Option<(Str, i32)> {
         self.client.shared.with(|state, now| {
-            let consumer = state.client.consumer_mut(self.id)?;
-            if !wanted(consumer) {
+            state.client.consumer(self.id)?;
+            if !wanted(state, now) {
                 probe!(ChunkDroppedAtHandOver);
-                consumer.handle_consumed(now, chunk.ticket);
+                state.client.consumer_mut(self.id)?.handle_consumed(now, chunk.ticket);
                 return None;
             }
             let name = state.client.cluster().partitions().name(chunk.ticket.partition);
@@ -198,12 +208,34 @@ impl Inner {
         })
     }
 
-    /// Moves a position. Returns whether what lies before it is still wanted.
-    pub(super) fn advance(&self, ticket: Ticket, next_offset: i64, leader_epoch: i32) -> bool {
-        self.client.shared.change(|state| {
-            let consumer = state.client.consumer_mut(self.id);
-            consumer.is_some_and(|all| all.take(ticket.partition, ticket.epoch, next_offset, leader_epoch))
-        })
+    /// Moves a position: to an offset, after a record of this leader epoch. Returns whether what lies before it is still
+    /// wanted; `handed` is what it is handed out as.
+    pub(super) fn advance(&self, to: (Ticket, i64, i32), handed: &mut Option<Handed>) -> bool {
+        let shared = &self.client.shared;
+        if self.commits {
+            shared.with(|state, now| self.take_part(state, now, to, handed))
+        } else {
+            shared.change(|state| self.advance_to(state, to))
+        }
+    }
+
+    fn take_part(
+        &self,
+        state: &mut State,
+        now: Instant,
+        to: (Ticket, i64, i32),
+        handed: &mut Option<Handed>,
+    ) -> bool {
+        let taken = self.advance_to(state, to);
+        if taken {
+            *handed = self.hand_out(state, now, to);
+        }
+        taken
+    }
+
+    fn advance_to(&self, state: &mut State, (ticket, next_offset, leader_epoch): (Ticket, i64, i32)) -> bool {
+        let consumer = state.client.consumer_mut(self.id);
+        consumer.is_some_and(|all| all.take(ticket.partition, ticket.epoch, next_offset, leader_epoch))
     }
 
     /// Puts names to an event, if it is still to be shown.

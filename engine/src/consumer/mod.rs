@@ -4,6 +4,7 @@ mod batch;
 mod builder;
 mod commits;
 mod event;
+mod handed;
 mod inbox;
 mod inner;
 mod matching;
@@ -23,17 +24,15 @@ use klamm_protocol::Str;
 pub use batch::{BatchRecords, FetchedBatch};
 pub use builder::ConsumerBuilder;
 pub use event::{ConsumeError, Event, NotAssigned, NotStreamed, PartitionTrouble, SeekError};
+pub(crate) use handed::{Handed, offset_of};
 pub(crate) use inbox::{Inbox, Item};
 use inner::Inner;
-use opened::{Limits, Reading};
+use opened::Limits;
 pub use source::{Batches, ConsumedRecord, Records, Source};
 use source::{Flow, sealed::Sealed};
 pub use stream::{PartitionStream, StreamEnd};
 
-use crate::{
-    kafka::ClientHandle,
-    wait::{Waiters, until},
-};
+use crate::wait::{Waiters, until};
 
 /// Reads the partitions that it is assigned.
 ///
@@ -52,8 +51,8 @@ impl fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    fn new(id: ConsumerId, inbox: Arc<Inbox>, client: Arc<ClientHandle>, reading: Reading) -> Self {
-        Self { inner: Arc::new(Inner::new(id, inbox, client, reading)) }
+    const fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
     }
 
     /// How the client names it.
@@ -151,6 +150,7 @@ impl Consumer {
             let index = index.filter(assigned).ok_or_else(|| refused(false))?;
             Ok((index, self.inner.inbox.claim(index).ok_or_else(|| refused(true))?))
         })?;
+        self.inner.in_group(|group, _| group.read_apart(&(Str::copy_of(topic), partition), true));
         Ok(PartitionStream::new(Arc::clone(&self.inner), lane, index, (Str::copy_of(topic), partition)))
     }
 
@@ -160,7 +160,7 @@ impl Consumer {
             .into_iter()
             .map(|(topic, partition, at)| (Str::copy_of(topic.as_ref()), partition, at));
         let partitions: Vec<_> = partitions.collect();
-        self.inner.client.shared.with(|state, now| state.client.assign(now, self.inner.id, partitions));
+        self.inner.assign(partitions);
     }
 
     /// Takes partitions away. Nothing that was fetched of them is handed out any more, and their streams end with
@@ -189,7 +189,11 @@ impl Consumer {
     pub fn seek_by(&self, topic: &str, partition: i32, offsets: i64) -> Result<(), SeekError> {
         let done = self.inner.index(topic, partition).and_then(|index| {
             self.inner.client.shared.with(|state, now| {
-                Some(state.client.consumer_mut(self.inner.id)?.seek_by(now, index, offsets))
+                let sought = state.client.consumer_mut(self.inner.id)?.seek_by(now, index, offsets);
+                if sought.is_ok() {
+                    self.inner.sought(state, now, index, None);
+                }
+                Some(sought)
             })
         });
         match done {

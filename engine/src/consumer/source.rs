@@ -73,6 +73,7 @@ impl Flow<'_> {
 
     /// The next records, so many at most, or event, if they are there.
     pub(super) fn try_next_within(&self, limits: Limits) -> Option<Result<Event, ConsumeError>> {
+        self.inner.ask(self.lane);
         loop {
             match self.pop()? {
                 Ok(Item::Chunk(chunk)) if limits == Limits::NONE => {
@@ -131,6 +132,7 @@ impl Flow<'_> {
         match item {
             Item::Rest(rest) => Some(Ok(Next::Rest(rest))),
             Item::Chunk(chunk) => self.inner.open(chunk).map(|rest| Ok(Next::Rest(rest))),
+            Item::CommitFailed(error) => Some(Ok(Next::Event(Event::CommitFailed(error)))),
             Item::Event(epoch, event) => {
                 let shown = self.inner.describe(epoch, event);
                 probe!(EventDroppedAtHandOver, shown.is_none());
@@ -141,12 +143,13 @@ impl Flow<'_> {
 
     /// Hands out as much as may be at once. The rest goes back.
     fn cut(&self, rest: Rest, limits: Limits) -> Option<FetchedBatch> {
+        let mut handed = None;
         let (batch, rest) =
-            rest.cut(limits, |ticket, next, epoch| self.inner.advance(ticket, next, epoch))?;
+            rest.cut(limits, |ticket, next, epoch| self.inner.advance((ticket, next, epoch), &mut handed))?;
         if let Some(rest) = rest {
             self.put_back(rest);
         }
-        Some(batch)
+        Some(batch.handed(handed))
     }
 
     fn put_back(&self, rest: Rest) {
@@ -306,11 +309,14 @@ impl Flow<'_> {
         &self,
         rest: &mut Option<Rest>,
     ) -> Option<Option<Result<ConsumedRecord, ConsumeError>>> {
+        self.inner.ask(self.lane);
         loop {
             if let Some(open) = rest {
+                // A record is given back at once, and so done with when the next one is asked for.
+                let mut handed = None;
+                let advance = |ticket, next, epoch| self.inner.advance((ticket, next, epoch), &mut handed);
                 if self.lane.end().is_none()
-                    && let Some(record) =
-                        open.next(|ticket, next, epoch| self.inner.advance(ticket, next, epoch))
+                    && let Some(record) = open.next(advance)
                 {
                     return Some(Some(Ok(record)));
                 }

@@ -220,6 +220,9 @@ impl Stream for PartitionStream {
 impl Drop for PartitionStream {
     fn drop(&mut self) {
         self.lane.waiters.forget(&mut self.registration);
+        if self.ended().is_none() {
+            self.inner.in_group(|group, _| group.read_apart(&(self.topic.clone(), self.partition), false));
+        }
         self.inner.release(self.index, &self.lane);
     }
 }

@@ -5,12 +5,12 @@ use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 use klamm_core::{
     ConsumerId, Instant,
     group::{
-        AssignedPartition, AssignmentTask, CommitError, GroupError, HandedOut, LostReason, RevocationId,
-        TopicPartition, assignor::Assignments,
+        AssignedPartition, AssignmentTask, CommitError, GroupError, LostReason, RevocationId, TopicPartition,
+        assignor::Assignments,
     },
 };
 
-use crate::{ConsumeError, ErrorCode, Event, FetchedBatch, kafka::ClientHandle};
+use crate::{ConsumeError, ErrorCode, Event, FetchedBatch, consumer::Handed, kafka::ClientHandle};
 
 /// What comes next for the reader of a [`GroupConsumer`](super::GroupConsumer).
 #[derive(Debug)]
@@ -92,9 +92,6 @@ impl From<ConsumeError> for GroupReadError {
 /// next automatic commit covers them. (For more of the same partition, if that is read by a stream of its own.)
 pub struct GroupBatch {
     batch: FetchedBatch,
-    client: Arc<ClientHandle>,
-    consumer: ConsumerId,
-    id: HandedOut,
 }
 
 impl fmt::Debug for GroupBatch {
@@ -104,13 +101,8 @@ impl fmt::Debug for GroupBatch {
 }
 
 impl GroupBatch {
-    pub(super) const fn new(
-        batch: FetchedBatch,
-        client: Arc<ClientHandle>,
-        consumer: ConsumerId,
-        id: HandedOut,
-    ) -> Self {
-        Self { batch, client, consumer, id }
+    pub(super) fn new(batch: FetchedBatch, handed: Handed) -> Self {
+        Self { batch: batch.handed(Some(handed)) }
     }
 }
 
@@ -119,17 +111,6 @@ impl Deref for GroupBatch {
 
     fn deref(&self) -> &FetchedBatch {
         &self.batch
-    }
-}
-
-impl Drop for GroupBatch {
-    fn drop(&mut self) {
-        let partition = (self.batch.topic().clone(), self.batch.partition());
-        self.client.shared.with(|state, _| {
-            if let Some(group) = state.client.group_mut(self.consumer) {
-                group.give_back(&partition, self.id);
-            }
-        });
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) use inbox::GroupInbox;
 
 use crate::{
     Consumer, Event, InvalidConfig, NotAssigned, NotStreamed,
+    consumer::{Handed, offset_of},
     kafka::ClientHandle,
     operation::Operation,
     wait::{Registration, poll_until},
@@ -163,8 +164,8 @@ impl GroupConsumer {
         });
         match id {
             Some(id) => {
-                let client = Arc::clone(&self.client);
-                Ok(GroupEvent::Batch(GroupBatch::new(batch, client, self.id, id)))
+                let handed = Handed::new(Arc::clone(&self.client.shared), self.id, partition, id);
+                Ok(GroupEvent::Batch(GroupBatch::new(batch, handed)))
             }
             None => Err(GroupReadError::Consume(crate::ConsumeError::Closed)),
         }
@@ -309,14 +310,10 @@ impl GroupConsumer {
     /// The partition is not assigned.
     pub fn seek(&self, topic: &str, partition: i32, to: StartAt) -> Result<(), NotAssigned> {
         self.consumer.seek(topic, partition, to)?;
-        let offset = match to {
-            StartAt::Offset(offset) | StartAt::OffsetAndEpoch { offset, .. } => Some(offset),
-            _ => None,
-        };
         let partition = (Str::copy_of(topic), partition);
         self.client.shared.with(|state, now| {
             if let Some(group) = state.client.group_mut(self.id) {
-                group.sought(now, &partition, offset);
+                group.sought(now, &partition, offset_of(to));
             }
         });
         Ok(())

@@ -11,13 +11,15 @@ use futures_core::Stream;
 use klamm_core::{
     ConsumerId, Instant, OperationId,
     consumer::{Explanation, StartAt},
-    group::{CommitErrorKind, CommitOffset, Group, TopicPartition},
+    group::{CommitErrorKind, CommitOffset, Group, HandedOut, TopicPartition},
 };
 use klamm_protocol::Str;
 
 use super::{API_TIMEOUT, GroupBatch, GroupEvent, PendingCommit};
 use crate::{
-    ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd, kafka::ClientHandle,
+    ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd,
+    consumer::{Handed, offset_of},
+    kafka::ClientHandle,
 };
 
 /// What comes of one partition of a [`GroupConsumer`](super::GroupConsumer), and of no other.
@@ -128,8 +130,8 @@ impl GroupPartitionStream {
             let group = state.client.group_mut(self.consumer);
             group.map(|group| group.hand_out(now, &self.name, batch.next_offset(), batch.leader_epoch()))
         });
-        let id = id.unwrap_or(klamm_core::group::HandedOut(0));
-        GroupBatch::new(batch, Arc::clone(&self.client), self.consumer, id)
+        let (id, shared) = (id.unwrap_or(HandedOut(0)), Arc::clone(&self.client.shared));
+        GroupBatch::new(batch, Handed::new(shared, self.consumer, self.name.clone(), id))
     }
 
     /// Why it gives nothing more; `None` as long as it may.
@@ -179,11 +181,7 @@ impl GroupPartitionStream {
     /// The stream is over.
     pub fn seek(&self, to: StartAt) -> Result<(), NotAssigned> {
         self.stream.seek(to)?;
-        let offset = match to {
-            StartAt::Offset(offset) | StartAt::OffsetAndEpoch { offset, .. } => Some(offset),
-            _ => None,
-        };
-        self.in_group(|group, now, name| group.sought(now, name, offset));
+        self.in_group(|group, now, name| group.sought(now, name, offset_of(to)));
         Ok(())
     }
 

@@ -123,8 +123,18 @@ impl ConsumerBuilder {
             check_crcs(settings.flag("check.crcs"));
             max_poll_records(settings.size("max.poll.records"));
             request_timeout(settings.millis("request.timeout.ms"));
+            auto_commit(auto_commit(settings));
         }
         builder
+    }
+}
+
+/// How often offsets are committed by themselves, if that is said.
+fn auto_commit(settings: &Settings) -> Option<Option<Duration>> {
+    let interval = settings.millis("auto.commit.interval.ms");
+    match settings.flag("enable.auto.commit") {
+        Some(false) => Some(None),
+        _ => interval.map(Some),
     }
 }
 
@@ -136,18 +146,13 @@ impl GroupConsumerBuilder {
             "consumer" => GroupProtocol::Consumer,
             _ => GroupProtocol::Classic,
         });
-        let interval = settings.millis("auto.commit.interval.ms");
-        let auto_commit = match settings.flag("enable.auto.commit") {
-            Some(false) => Some(None),
-            _ => interval.map(Some),
-        };
         set! { builder,
             instance_id(settings.text("group.instance.id"));
             protocol(protocol);
             session_timeout(settings.millis("session.timeout.ms"));
             heartbeat_interval(settings.millis("heartbeat.interval.ms"));
             max_poll_interval(settings.millis("max.poll.interval.ms"));
-            auto_commit(auto_commit);
+            auto_commit(auto_commit(settings));
             exclude_internal_topics(settings.flag("exclude.internal.topics"));
             client_rack(settings.text("client.rack"));
             request_timeout(settings.millis("request.timeout.ms"));

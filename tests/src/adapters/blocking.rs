@@ -9,9 +9,10 @@ use super::convert;
 use super::held::Held;
 use crate::Outcome;
 use crate::client::{
-    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Handed, Member, MemberSettings, Message,
-    PartitionStream, Pending, Place, Producer, ProducerSettings, Received, RecordReader, Told,
+    Client, Consumer, ConsumerSettings, Delivered, Deliveries, Message, PartitionStream, Pending, Place,
+    Producer, ProducerSettings, Received,
 };
+use crate::members::{Handed, Member, MemberSettings, RecordReader, Told};
 use crate::transactions::{Transactional, TransactionalSettings, Txn};
 
 pub(super) struct BlockingClient {
@@ -114,7 +115,8 @@ impl Client for BlockingClient {
             builder = builder.assign_matching(pattern, StartAt::Earliest);
         }
         if let Some(group) = &settings.group {
-            builder = builder.group_id(group);
+            let interval = settings.auto_commit_ms.map(Duration::from_millis);
+            builder = builder.group_id(group).auto_commit(interval);
         }
         if let Some(bytes) = settings.buffer_memory {
             builder = builder.buffer_memory(bytes);

@@ -10,7 +10,8 @@ use klamm_engine::{
 };
 
 use crate::Outcome;
-use crate::client::{Codec, ConsumerSettings, Delivered, MemberSettings, Message, Place, Received, Told};
+use crate::client::{Codec, ConsumerSettings, Delivered, Message, Place, Received};
+use crate::members::{MemberSettings, Told};
 
 pub(super) fn compression(codec: Codec) -> Compression {
     match codec {

@@ -6,7 +6,7 @@ use klamm_engine::{GroupEvent, GroupRecord, GroupRecordEvent, Revocation};
 
 use super::convert;
 use crate::Outcome;
-use crate::client::Handed;
+use crate::members::Handed;
 
 #[derive(Default)]
 pub(super) struct Held {

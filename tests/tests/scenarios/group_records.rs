@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use klamm_tests::Outcome;
-use klamm_tests::client::{Handed, MemberSettings, RecordReader, Told};
+use klamm_tests::members::{Handed, MemberSettings, RecordReader, Told};
 use klamm_tests::scenario::Stage;
 
 use crate::members::{Group, PARTITIONS, new_topic, produce};

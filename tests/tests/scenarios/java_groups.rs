@@ -3,12 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use klamm_protocol::messages::describe_groups::DescribeGroupsRequest;
+use klamm_blocking::Kafka;
 use klamm_tests::Outcome;
-use klamm_tests::client::{MemberSettings, Told};
+use klamm_tests::members::{MemberSettings, Told};
 use klamm_tests::program::klamm;
 use klamm_tests::scenario::Stage;
-use klamm_tests::wire::Wire;
 
 use crate::tools::apache;
 
@@ -17,7 +16,11 @@ const PARTITIONS: u16 = 6;
 
 /// A topic of the stage, and where it is.
 pub(crate) fn new_topic(stage: &Stage) -> Outcome<(String, String)> {
-    let topic = stage.topic("t");
+    topic_named(stage, "t")
+}
+
+fn topic_named(stage: &Stage, name: &str) -> Outcome<(String, String)> {
+    let topic = stage.topic(name);
     stage.cluster().create_topic(&topic, PARTITIONS)?;
     Ok((topic, stage.cluster().bootstrap().join(",")))
 }
@@ -73,12 +76,15 @@ pub(crate) fn shares(stage: &Stage) -> Outcome<()> {
 }
 
 /// Waits until a group is stable with so many members.
-fn await_members(group: &str, address: &str, count: usize) -> Outcome<()> {
-    let mut wire = Wire::connect(address, "test")?;
-    let request = DescribeGroupsRequest { groups: vec![group.to_owned().into()], ..Default::default() };
+fn await_members(group: &str, bootstrap: &str, count: usize) -> Outcome<()> {
+    let kafka = Kafka::builder(bootstrap.split(',')).connect()?;
     loop {
-        let group = wire.call(5, &request)?.groups.remove(0);
-        if group.group_state == "Stable" && group.members.len() == count {
+        // It comes to be with its first member.
+        let described = kafka.admin().describe_groups([group])?.into_values().next();
+        if let Some(Ok(group)) = described
+            && group.state.as_str() == "Stable"
+            && group.members.len() == count
+        {
             return Ok(());
         }
         thread::yield_now();
@@ -96,39 +102,77 @@ pub(crate) fn shares_with_klamm_by_coordinator(stage: &Stage) -> Outcome<()> {
 }
 
 fn sharing_with_klamm(stage: &Stage, coordinator_assigns: bool) -> Outcome<()> {
-    let (topic, bootstrap) = new_topic(stage)?;
-    let java = {
-        let (topic, bootstrap) = (topic.clone(), bootstrap.clone());
-        let protocol = if coordinator_assigns { "consumer" } else { "classic" };
-        let protocol = format!("group.protocol={protocol}");
-        thread::spawn(move || {
-            consume(&topic, &bootstrap, &["--timeout-ms", "15000", "--command-property", &protocol])
-        })
-    };
-    let client = stage.connect()?;
     let settings = MemberSettings {
         coordinator_assigns,
         assignors: vec!["range", "cooperative-sticky"],
-        ..MemberSettings::new(&topic, &topic)
+        ..MemberSettings::new("", "")
     };
-    let mut member = client.member(&settings)?;
+    let java: Other = Box::new(move |topic, bootstrap| {
+        let protocol = if coordinator_assigns { "consumer" } else { "classic" };
+        let protocol = format!("group.protocol={protocol}");
+        consume(topic, bootstrap, &["--timeout-ms", "15000", "--command-property", &protocol])
+    });
+    share(stage, "t", settings, First::Any, java)
+}
+
+/// Reads a topic, as a member of the group of the same name, until nothing comes for 15 s.
+pub(crate) type Other = Box<dyn FnOnce(&str, &str) -> Outcome<Vec<usize>> + Send>;
+
+/// Who is the first member of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// Whoever is.
+    Any,
+    Klamm,
+    Other,
+}
+
+/// A member of Klamm's, made like this, and another one share a topic: each number comes to one of them.
+pub(crate) fn share(
+    stage: &Stage,
+    name: &str,
+    settings: MemberSettings,
+    first: First,
+    other: Other,
+) -> Outcome<()> {
+    let (topic, bootstrap) = topic_named(stage, name)?;
+    let settings = MemberSettings { group: topic.clone(), topics: vec![topic.clone()], ..settings };
+    let client = stage.connect()?;
+    let start = || {
+        let (topic, bootstrap) = (topic.clone(), bootstrap.clone());
+        thread::spawn(move || other(&topic, &bootstrap))
+    };
+    let (mut member, other) = if first == First::Klamm {
+        let mut member = client.member(&settings)?;
+        while member.assignment().len() < usize::from(PARTITIONS) {
+            member.next(Duration::from_millis(100))?;
+        }
+        (member, start())
+    } else {
+        let other = start();
+        if first == First::Other {
+            await_members(&topic, &bootstrap, 1)?;
+        }
+        (client.member(&settings)?, other)
+    };
     let mut numbers = Vec::new();
     let mut is_produced = false;
-    while !is_produced || !java.is_finished() {
+    while !is_produced || !other.is_finished() {
         if let Some(Told::Records(records)) = member.next(Duration::from_millis(100))? {
             for record in records {
                 numbers.push(String::from_utf8(record.value.unwrap_or_default())?.parse()?);
             }
         }
+        if !is_produced && other.is_finished() {
+            let outcome = other.join().map_err(|_| "the thread of a consumer panicked")?;
+            return Err(format!("the other consumer ended before partitions were shared: {outcome:?}").into());
+        }
         if !is_produced && member.assignment().len() == usize::from(PARTITIONS / 2) {
             produce(&topic, &bootstrap)?;
             is_produced = true;
         }
-        if !is_produced && java.is_finished() {
-            return Err("Apache's consumer gave up before the partitions were shared".into());
-        }
     }
-    let others = java.join().map_err(|_| "the thread of a consumer panicked")??;
+    let others = other.join().map_err(|_| "the thread of a consumer panicked")??;
     if others.is_empty() || numbers.is_empty() {
         return Err("one consumer got everything".into());
     }

@@ -16,6 +16,7 @@ mod group_tool;
 mod groups;
 mod hanging;
 mod java_groups;
+mod librdkafka_groups;
 mod member_streams;
 mod members;
 mod producing;
@@ -153,6 +154,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("streams_by_coordinator", BOTH, member_streams::revoked_by_coordinator).over(TWO),
     Scenario::new("streams_lost", BOTH, member_streams::lost).over(TWO),
     Scenario::new("commits_of_no_member", BOTH, member_streams::no_member),
+    Scenario::new("commits_of_no_member_by_itself", BOTH, member_streams::no_member_by_itself),
     Scenario::new("records_in_any_order", BOTH, group_records::in_any_order),
     Scenario::new("records_of_revoked_partitions", BOTH, group_records::revoked),
     Scenario::new("records_by_coordinator", BOTH, group_records::revoked_by_coordinator).over(TWO),
@@ -205,6 +207,18 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("java_shares_by_coordinator", BOTH, java_groups::shares_with_klamm_by_coordinator)
         .over(TOOL)
         .with_java()
+        .within_s(300),
+    Scenario::new("librdkafka_shares_by_range", BOTH, librdkafka_groups::range)
+        .over(TOOL)
+        .with_librdkafka()
+        .within_s(300),
+    Scenario::new("librdkafka_shares_cooperatively", BOTH, librdkafka_groups::cooperative)
+        .over(TOOL)
+        .with_librdkafka()
+        .within_s(300),
+    Scenario::new("librdkafka_shares_by_coordinator", BOTH, librdkafka_groups::by_coordinator)
+        .over(TOOL)
+        .with_librdkafka()
         .within_s(300),
     Scenario::new("java_group_shares", BOTH, java_groups::shares).over(TOOL).with_java().within_s(300),
 ];

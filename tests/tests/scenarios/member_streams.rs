@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use klamm_tests::Outcome;
-use klamm_tests::client::{Client, ConsumerSettings, MemberSettings, PartitionStream, read};
+use klamm_tests::client::{Client, Consumer, ConsumerSettings, PartitionStream, read};
+use klamm_tests::members::MemberSettings;
 use klamm_tests::scenario::Stage;
 
 use crate::members::{Group, PARTITIONS, new_topic, produce};
@@ -129,6 +130,45 @@ pub(crate) fn lost(stage: &Stage) -> Outcome<()> {
     assert_eq!(after[1].ended(), None, "it is not the stream that was dropped");
     let member = group.members[member].as_mut().ok_or("gone")?;
     assert_eq!(member.committed(&topic, 1)?, COMMITTED);
+    Ok(())
+}
+
+/// Who assigns partitions to itself commits by itself for a group: what it was handed before it asked for more, and at the
+/// end everything.
+pub(crate) fn no_member_by_itself(stage: &Stage) -> Outcome<()> {
+    const PART: usize = 5;
+    let client = stage.connect()?;
+    let topic = new_topic(stage, &*client)?;
+    produce(stage, &*client, &topic, 0..2 * PART)?;
+    let settings = ConsumerSettings {
+        group: Some(topic.clone()),
+        auto_commit_ms: Some(100),
+        max_poll_records: Some(PART),
+        ..ConsumerSettings::default()
+    };
+    let mut first = client.consumer_with(&settings, &topic, &[0])?;
+    let (part, end) = (i64::try_from(PART)?, i64::try_from(2 * PART)?);
+    for next in [part, end] {
+        let last = first.next_batch()?.pop().ok_or("a batch without records")?;
+        assert_eq!(last.offset + 1, next);
+    }
+    until_committed(&mut *first, &topic, 0, part)?;
+    let mut stream = first.partition_stream(&topic, 0)?;
+    stream.seek(0)?;
+    stream.next_batch()?;
+    until_committed(&mut *first, &topic, 0, 0)?;
+    stream.next_batch()?;
+    until_committed(&mut *first, &topic, 0, part)?;
+    drop((stream, first));
+    let mut second = client.consumer_with(&settings, &topic, &[1])?;
+    until_committed(&mut *second, &topic, 0, end)
+}
+
+/// Waits until this is committed.
+fn until_committed(consumer: &mut dyn Consumer, topic: &str, partition: i32, offset: i64) -> Outcome<()> {
+    while consumer.committed(topic, partition)? != Some(offset) {
+        std::thread::yield_now();
+    }
     Ok(())
 }
 

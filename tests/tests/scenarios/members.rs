@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use klamm_tests::Outcome;
-use klamm_tests::client::{Client, Member, MemberSettings, Message, ProducerSettings, Told};
+use klamm_tests::client::{Client, Message, ProducerSettings};
+use klamm_tests::members::{Member, MemberSettings, Told};
 use klamm_tests::program::{klamm, klamm_until};
 use klamm_tests::scenario::Stage;
 

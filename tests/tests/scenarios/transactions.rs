@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use klamm_engine::{GroupMetadata, Str, TransactionError};
 use klamm_tests::Outcome;
-use klamm_tests::client::{
-    Client, Consumer, ConsumerSettings, MemberSettings, Message, ProducerSettings, Told,
-};
+use klamm_tests::client::{Client, Consumer, ConsumerSettings, Message, ProducerSettings};
+use klamm_tests::members::{MemberSettings, Told};
 use klamm_tests::program::{klamm, klamm_killed};
 use klamm_tests::scenario::Stage;
 use klamm_tests::transactions::{Transactional, TransactionalSettings, Txn};

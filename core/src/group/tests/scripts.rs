@@ -338,6 +338,55 @@ fn a_consumer_that_is_no_member_commits_as_nobody() {
     assert_eq!((commit.generation_id_or_member_epoch, commit.member_id.as_str()), (-1, ""));
 }
 
+/// Hands out a batch of a consumer that is no member, and gives it back.
+fn hand_out(world: &mut World, partition: i32, next_offset: i64) {
+    let id = world.group.hand_out(world.now, &at(partition), next_offset, None);
+    world.group.give_back(&at(partition), id);
+}
+
+#[test]
+fn who_is_no_member_commits_by_itself_what_it_was_done_with_when_it_asked_for_more() {
+    let mut world = World::new(eager(), &[("t", 2)]);
+    hand_out(&mut world, 0, 10);
+    world.after(20_000);
+    assert_eq!(world.kinds(), [""; 0], "it may still work on it");
+    world.group.ask_for_more();
+    hand_out(&mut world, 0, 20);
+    world.after(5_000);
+    world.found();
+    assert_eq!(world.committed(ErrorCode::NONE), [(0, 10)]);
+    world.after(20_000);
+    assert_eq!(world.kinds(), [""; 0]);
+
+    world.group.unassigned(world.now, &[at(0)]);
+    world.drain();
+    assert_eq!(world.committed(ErrorCode::NONE), [(0, 20)], "it gave it back");
+    hand_out(&mut world, 0, 5);
+    world.group.ask_for_more();
+    world.after(5_000);
+    assert_eq!(world.committed(ErrorCode::NONE), [(0, 5)], "it began anew");
+}
+
+#[test]
+fn partitions_that_no_member_reads_for_themselves_are_done_with_by_themselves() {
+    let mut world = World::new(eager(), &[("t", 2)]);
+    world.group.read_apart(&at(1), true);
+    hand_out(&mut world, 0, 10);
+    hand_out(&mut world, 1, 11);
+    world.group.ask_for_more();
+    world.after(5_000);
+    world.found();
+    assert_eq!(world.committed(ErrorCode::NONE), [(0, 10)]);
+    world.group.ask_apart(&at(1));
+    world.after(5_000);
+    assert_eq!(world.committed(ErrorCode::NONE), [(1, 11)]);
+    hand_out(&mut world, 1, 12);
+    world.group.close(world.now, false, world.now + core::time::Duration::from_secs(9));
+    world.drain();
+    assert_eq!(world.committed(ErrorCode::NONE), [(1, 12)]);
+    assert_eq!(world.done.last(), Some(&GroupOutput::Closed));
+}
+
 #[test]
 fn a_changed_subscription_is_joined_with() {
     let mut world = World::stable(cooperative(), &[0]);

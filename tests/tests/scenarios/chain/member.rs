@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use klamm_tests::Outcome;
 use klamm_tests::adapters::Adapter;
-use klamm_tests::client::MemberSettings;
+use klamm_tests::members::MemberSettings;
 use klamm_tests::real::RealKafka;
 use klamm_tests::security::Credentials;
 
