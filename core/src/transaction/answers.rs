@@ -290,6 +290,7 @@ impl Transaction {
             Verdict::Done => {
                 self.proved(under_way);
                 self.renamed(next);
+                self.waiting.pause = Some(now + self.config.completing_pause);
                 self.ended();
             }
             Verdict::Fenced if planted!(FencedGoesOn) => self.ended(),

@@ -22,6 +22,10 @@ pub struct TransactionConfig {
     /// The pauses while the coordinator still completes the transaction before (default 5 ms to 100 ms): that takes
     /// no longer than writing one marker a partition.
     pub completing_backoff: Backoff,
+    /// How long after the coordinator agreed to an end the next transaction begins at the earliest (default 1 ms): its
+    /// markers are written meanwhile as a rule. A broker that finds them missing when the first batch comes (KIP-890) looks
+    /// again only 20 ms later (`add.partitions.to.txn.retry.backoff.ms`).
+    pub completing_pause: Duration,
 }
 
 impl TransactionConfig {
@@ -37,6 +41,7 @@ impl TransactionConfig {
                 initial: Duration::from_millis(5),
                 max: Duration::from_millis(100),
             },
+            completing_pause: Duration::from_millis(1),
         }
     }
 }

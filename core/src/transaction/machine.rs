@@ -47,6 +47,8 @@ pub(super) struct Waiting {
     pub(super) start: Vec<Wait>,
     /// For the end of the transaction.
     pub(super) end: Option<Wait>,
+    /// Until when no transaction begins.
+    pub(super) pause: Option<Instant>,
     pub(super) closing: Closing,
 }
 
@@ -90,7 +92,7 @@ impl Transaction {
             offered: Offered { transaction_version: 0, renewal: false },
             scope: Scope::new(false),
             dialogue: Dialogue::new(&config),
-            waiting: Waiting { start: Vec::new(), end: None, closing: Closing::No },
+            waiting: Waiting { start: Vec::new(), end: None, pause: None, closing: Closing::No },
             failure: None,
             outputs: VecDeque::new(),
             config,
@@ -154,6 +156,7 @@ impl Transaction {
 
     /// The next wish or piece of news.
     pub fn poll(&mut self, now: Instant) -> Option<TransactionOutput> {
+        self.waiting.pause.take_if(|until| *until <= now);
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
@@ -177,7 +180,8 @@ impl Transaction {
             Closing::By(deadline) => Some(deadline),
             Closing::No | Closing::Over => None,
         };
-        [start, end, offsets, closing, self.ask_timeout()].into_iter().fold(None, earliest)
+        let pause = self.waiting.pause.filter(|_| self.next_begins());
+        [start, end, offsets, closing, pause, self.ask_timeout()].into_iter().fold(None, earliest)
     }
 
     // Getters.
@@ -234,6 +238,11 @@ impl Transaction {
         }
     }
 
+    /// Whether a transaction is what is to be started next.
+    fn next_begins(&self) -> bool {
+        self.waiting.start.first().is_some_and(|wait| wait.step == TransactionStep::Begin)
+    }
+
     const fn is_drained(&self) -> bool {
         self.scope.is_drained && self.dialogue.under_way.is_none()
     }
@@ -262,6 +271,9 @@ impl Transaction {
         }
         let Some(id) = self.name.id else { return false };
         let Some(wait) = self.waiting.start.first().copied() else { return false };
+        if self.waiting.pause.is_some() && self.next_begins() {
+            return false;
+        }
         self.waiting.start.remove(0);
         if wait.step == TransactionStep::Begin {
             self.step(Input::Begin);

@@ -65,7 +65,8 @@ pub(super) struct Fixture {
 
 impl Fixture {
     pub(super) fn new(offered: Offered) -> Self {
-        let config = TransactionConfig::new("id".into());
+        let config =
+            TransactionConfig { completing_pause: Duration::ZERO, ..TransactionConfig::new("id".into()) };
         let mut machine = Transaction::new(ProducerHandle(3), config, Entropy::new(1));
         machine.handle_offered(offered);
         Self {

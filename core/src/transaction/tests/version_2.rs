@@ -1,5 +1,6 @@
 //! Transactions whose partitions are added by what is written (KIP-890).
 
+use core::time::Duration;
 use std::vec;
 
 use klamm_protocol::{ErrorCode, messages::AnyRequest};
@@ -41,6 +42,28 @@ fn every_end_brings_the_next_epoch() {
     f.succeed(C::Abort);
     f.succeed(C::Begin);
     assert_eq!(f.said.last(), Some(&TransactionOutput::Begun { id: id(2), implicit: true }));
+}
+
+#[test]
+fn markers_are_given_a_moment() {
+    let mut f = Fixture::with_partitions(V2, 1);
+    f.machine.config.completing_pause = Duration::from_millis(1);
+    f.succeed(C::Commit);
+    let begin = f.start(C::Begin);
+    assert_eq!(f.result(begin), None);
+    assert_eq!(f.machine.poll_timeout(), Some(f.now + Duration::from_millis(1)));
+    f.pass(Duration::from_millis(1));
+    assert_eq!(f.result(begin), Some(Ok(())));
+    // Of a transaction in which nothing was written there are none.
+    f.succeed(C::Commit);
+    let begin = f.start(C::Begin);
+    assert_eq!(f.result(begin), Some(Ok(())));
+    // Who comes later does not wait.
+    f.want(0);
+    f.succeed(C::Commit);
+    f.pass(Duration::from_millis(1));
+    let begin = f.start(C::Begin);
+    assert_eq!(f.result(begin), Some(Ok(())));
 }
 
 #[test]
