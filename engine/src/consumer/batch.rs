@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use klamm_core::{
     consumer::{OwnedBatch, OwnedBatchIter},
+    group::HandedOut,
     planted,
 };
 use klamm_protocol::{
@@ -13,7 +14,6 @@ use klamm_protocol::{
 
 use super::{
     ConsumedRecord,
-    handed::Handed,
     opened::{Mark, Opened},
 };
 
@@ -27,8 +27,8 @@ pub struct FetchedBatch {
     from_offset: i64,
     /// Where another part of what was fetched begins, if this is not all that is left of it.
     until: Option<i64>,
-    #[expect(dead_code, reason = "it is there to be dropped with the batch")]
-    handed: Option<Handed>,
+    /// What a group knows it as: dropping it says that it is done with.
+    handed: Option<HandedOut>,
 }
 
 impl fmt::Debug for FetchedBatch {
@@ -52,9 +52,10 @@ impl FetchedBatch {
         Self { opened, from, from_offset, until, handed: None }
     }
 
-    /// Its drop is to say that it is done with.
-    pub(crate) fn handed(self, handed: Option<Handed>) -> Self {
-        Self { handed, ..self }
+    /// The same, known to a group as this.
+    pub(crate) fn handed(mut self, handed: Option<HandedOut>) -> Self {
+        self.handed = handed;
+        self
     }
 
     /// The topic.
@@ -160,6 +161,14 @@ impl FetchedBatch {
     #[must_use]
     pub fn decompressed_bytes(&self) -> usize {
         self.opened.decompressed
+    }
+}
+
+impl Drop for FetchedBatch {
+    fn drop(&mut self) {
+        if let Some(id) = self.handed {
+            self.opened.give_back(id);
+        }
     }
 }
 

@@ -1,52 +1,14 @@
-//! Batches that are done with when they are dropped, and what consumers that are no members of a group commit by
-//! themselves of them.
-
-use std::{fmt, sync::Arc};
+//! What consumers that are no members of a group are done with, if that is committed by itself.
 
 use klamm_core::{
-    ConsumerId, Instant, PartitionIndex,
+    Instant, PartitionIndex,
     consumer::{StartAt, Ticket},
     group::{Group, HandedOut, TopicPartition},
 };
 use klamm_protocol::Str;
 
 use super::{inbox::Lane, inner::Inner};
-use crate::shared::{Shared, State};
-
-/// Says that a batch is done with when it is dropped, so that an automatic commit may cover it.
-pub(crate) struct Handed {
-    shared: Arc<Shared>,
-    consumer: ConsumerId,
-    partition: TopicPartition,
-    id: HandedOut,
-}
-
-impl fmt::Debug for Handed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handed").field(&self.id).finish()
-    }
-}
-
-impl Handed {
-    pub(crate) const fn new(
-        shared: Arc<Shared>,
-        consumer: ConsumerId,
-        partition: TopicPartition,
-        id: HandedOut,
-    ) -> Self {
-        Self { shared, consumer, partition, id }
-    }
-}
-
-impl Drop for Handed {
-    fn drop(&mut self) {
-        self.shared.with(|state, _| {
-            if let Some(group) = state.client.group_mut(self.consumer) {
-                group.give_back(&self.partition, self.id);
-            }
-        });
-    }
-}
+use crate::shared::State;
 
 /// The offset at which a start lies, if that is known.
 pub(crate) const fn offset_of(start: StartAt) -> Option<i64> {
@@ -93,11 +55,18 @@ impl Inner {
         state: &mut State,
         now: Instant,
         (ticket, next_offset, leader_epoch): (Ticket, i64, i32),
-    ) -> Option<Handed> {
+    ) -> Option<HandedOut> {
         let partition = name(state, ticket.partition).filter(|_| self.commits)?;
         let leader_epoch = Some(leader_epoch).filter(|epoch| *epoch >= 0);
-        let id = state.client.group_mut(self.id)?.hand_out(now, &partition, next_offset, leader_epoch);
-        Some(Handed::new(Arc::clone(&self.client.shared), self.id, partition, id))
+        Some(state.client.group_mut(self.id)?.hand_out(now, &partition, next_offset, leader_epoch))
+    }
+
+    /// What was handed out is given back.
+    pub(super) fn give_back(&self, state: &mut State, partition: PartitionIndex, id: HandedOut) {
+        let Some(partition) = name(state, partition) else { return };
+        if let Some(group) = state.client.group_mut(self.id) {
+            group.give_back(&partition, id);
+        }
     }
 
     /// Assigns partitions, in addition to those that are assigned.

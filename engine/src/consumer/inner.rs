@@ -7,12 +7,13 @@ use klamm_core::{
     consumer::{
         AssignmentEpoch, Chunk, Consumer, ConsumerEvent, Explanation, PartitionError, StartAt, Ticket,
     },
+    group::HandedOut,
     probe,
 };
 use klamm_protocol::{Str, records::Scratch};
 
 use super::{
-    ConsumeError, Event, FetchedBatch, Handed, Inbox, Item, PartitionTrouble, StreamEnd,
+    ConsumeError, Event, FetchedBatch, Inbox, Item, PartitionTrouble, StreamEnd,
     handed::offset_of,
     inbox::Lane,
     opened::{Limits, Opened, Reading, Rest},
@@ -210,7 +211,7 @@ impl Inner {
 
     /// Moves a position: to an offset, after a record of this leader epoch. Returns whether what lies before it is still
     /// wanted; `handed` is what it is handed out as.
-    pub(super) fn advance(&self, to: (Ticket, i64, i32), handed: &mut Option<Handed>) -> bool {
+    pub(super) fn advance(&self, to: (Ticket, i64, i32), handed: &mut Option<HandedOut>) -> bool {
         let shared = &self.client.shared;
         if self.commits {
             shared.with(|state, now| self.take_part(state, now, to, handed))
@@ -219,12 +220,28 @@ impl Inner {
         }
     }
 
+    /// The same of a record: it is given back at once, and so done with when more is asked for.
+    pub(super) fn advance_by_record(&self, to: (Ticket, i64, i32)) -> bool {
+        let shared = &self.client.shared;
+        if !self.commits {
+            return shared.change(|state| self.advance_to(state, to));
+        }
+        shared.with(|state, now| {
+            let mut handed = None;
+            let taken = self.take_part(state, now, to, &mut handed);
+            if let Some(id) = handed {
+                self.give_back(state, to.0.partition, id);
+            }
+            taken
+        })
+    }
+
     fn take_part(
         &self,
         state: &mut State,
         now: Instant,
         to: (Ticket, i64, i32),
-        handed: &mut Option<Handed>,
+        handed: &mut Option<HandedOut>,
     ) -> bool {
         let taken = self.advance_to(state, to);
         if taken {

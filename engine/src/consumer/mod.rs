@@ -24,7 +24,7 @@ use klamm_protocol::Str;
 pub use batch::{BatchRecords, FetchedBatch};
 pub use builder::ConsumerBuilder;
 pub use event::{ConsumeError, Event, NotAssigned, NotStreamed, PartitionTrouble, SeekError};
-pub(crate) use handed::{Handed, offset_of};
+pub(crate) use handed::offset_of;
 pub(crate) use inbox::{Inbox, Item};
 use inner::Inner;
 use opened::Limits;

@@ -8,6 +8,7 @@ use std::{
 use klamm_core::{
     ConsumerId, PartitionIndex,
     consumer::{Chunk, ChunkReader, OwnedBatch, OwnedBatchIter, Ticket},
+    group::HandedOut,
 };
 use klamm_protocol::{
     Str,
@@ -116,6 +117,16 @@ impl Opened {
         let batch = self.batches.get(mark.batch)?;
         let place = if batch.control().is_some() { Some(RecordPlace::END) } else { mark.place };
         Some(place.map_or_else(|| batch.iter(), |place| batch.iter_from(place)))
+    }
+
+    /// A part of it that was handed out is given back to the group.
+    pub(super) fn give_back(&self, id: HandedOut) {
+        let partition = (self.topic.clone(), self.partition);
+        self.shared.with(|state, _| {
+            if let Some(group) = state.client.group_mut(self.consumer) {
+                group.give_back(&partition, id);
+            }
+        });
     }
 
     /// The record at a place, the batch that it is of, and the place after it.

@@ -312,9 +312,7 @@ impl Flow<'_> {
         self.inner.ask(self.lane);
         loop {
             if let Some(open) = rest {
-                // A record is given back at once, and so done with when the next one is asked for.
-                let mut handed = None;
-                let advance = |ticket, next, epoch| self.inner.advance((ticket, next, epoch), &mut handed);
+                let advance = |ticket, next, epoch| self.inner.advance_by_record((ticket, next, epoch));
                 if self.lane.end().is_none()
                     && let Some(record) = open.next(advance)
                 {

@@ -5,12 +5,12 @@ use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 use klamm_core::{
     ConsumerId, Instant,
     group::{
-        AssignedPartition, AssignmentTask, CommitError, GroupError, LostReason, RevocationId, TopicPartition,
-        assignor::Assignments,
+        AssignedPartition, AssignmentTask, CommitError, GroupError, HandedOut, LostReason, RevocationId,
+        TopicPartition, assignor::Assignments,
     },
 };
 
-use crate::{ConsumeError, ErrorCode, Event, FetchedBatch, consumer::Handed, kafka::ClientHandle};
+use crate::{ConsumeError, ErrorCode, Event, FetchedBatch, kafka::ClientHandle};
 
 /// What comes next for the reader of a [`GroupConsumer`](super::GroupConsumer).
 #[derive(Debug)]
@@ -101,8 +101,8 @@ impl fmt::Debug for GroupBatch {
 }
 
 impl GroupBatch {
-    pub(super) fn new(batch: FetchedBatch, handed: Handed) -> Self {
-        Self { batch: batch.handed(Some(handed)) }
+    pub(super) fn new(batch: FetchedBatch, id: Option<HandedOut>) -> Self {
+        Self { batch: batch.handed(id) }
     }
 }
 

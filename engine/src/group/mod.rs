@@ -42,7 +42,7 @@ pub(crate) use inbox::GroupInbox;
 
 use crate::{
     Consumer, Event, InvalidConfig, NotAssigned, NotStreamed,
-    consumer::{Handed, offset_of},
+    consumer::offset_of,
     kafka::ClientHandle,
     operation::Operation,
     wait::{Registration, poll_until},
@@ -163,10 +163,7 @@ impl GroupConsumer {
             Some(group.hand_out(now, &partition, batch.next_offset(), batch.leader_epoch()))
         });
         match id {
-            Some(id) => {
-                let handed = Handed::new(Arc::clone(&self.client.shared), self.id, partition, id);
-                Ok(GroupEvent::Batch(GroupBatch::new(batch, handed)))
-            }
+            Some(id) => Ok(GroupEvent::Batch(GroupBatch::new(batch, Some(id)))),
             None => Err(GroupReadError::Consume(crate::ConsumeError::Closed)),
         }
     }

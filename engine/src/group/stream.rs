@@ -11,14 +11,13 @@ use futures_core::Stream;
 use klamm_core::{
     ConsumerId, Instant, OperationId,
     consumer::{Explanation, StartAt},
-    group::{CommitErrorKind, CommitOffset, Group, HandedOut, TopicPartition},
+    group::{CommitErrorKind, CommitOffset, Group, TopicPartition},
 };
 use klamm_protocol::Str;
 
 use super::{API_TIMEOUT, GroupBatch, GroupEvent, PendingCommit};
 use crate::{
-    ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd,
-    consumer::{Handed, offset_of},
+    ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd, consumer::offset_of,
     kafka::ClientHandle,
 };
 
@@ -130,8 +129,7 @@ impl GroupPartitionStream {
             let group = state.client.group_mut(self.consumer);
             group.map(|group| group.hand_out(now, &self.name, batch.next_offset(), batch.leader_epoch()))
         });
-        let (id, shared) = (id.unwrap_or(HandedOut(0)), Arc::clone(&self.client.shared));
-        GroupBatch::new(batch, Handed::new(shared, self.consumer, self.name.clone(), id))
+        GroupBatch::new(batch, id)
     }
 
     /// Why it gives nothing more; `None` as long as it may.
