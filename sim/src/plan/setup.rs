@@ -245,6 +245,8 @@ line! {
         "abort-one-in" abort_one_in: u32 = 0,
         /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
         "hasty-one-in" hasty_one_in: u32 = 0,
+        /// Once in so many times it gives up waiting for the end of a commit, if it does not read; 0: never.
+        "forgetful-one-in" forgetful_one_in: u32 = 0,
         /// Whether it reads committed records of where it writes to while its transactions are open, if it does not read
         /// as a member of a group.
         "peeks" peeks: bool = false,

@@ -289,6 +289,7 @@ impl Maker {
             gap: line.gap,
             hold: line.hold,
             hasty_one_in: line.hasty_one_in,
+            forgetful_one_in: line.forgetful_one_in,
             peeks: line.peeks,
             returns: !self.plan.transactors.iter().any(|(_, other)| comes_later(other)),
         };

@@ -20,7 +20,7 @@ use crate::world::Kafka;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an application whose transactional id failed for good waits until it begins anew.
 const REGRET: Duration = Duration::from_secs(2);
-/// How long an application that is hasty waits for a transaction to begin.
+/// How long an application that is hasty waits for a transaction to begin, or to end.
 const HASTE: Duration = Duration::from_micros(200);
 /// Bytes of a value.
 const VALUE_BYTES: usize = 64;
@@ -52,6 +52,8 @@ pub struct Work {
     pub hold: Duration,
     /// Once in so many times it gives up beginning a transaction before that is done; 0: never.
     pub hasty_one_in: u32,
+    /// Once in so many times it gives up waiting for the end of a commit, if it does not read; 0: never.
+    pub forgetful_one_in: u32,
     /// Whether it reads committed records of where it writes to while its transactions are open.
     pub peeks: bool,
     /// Whether it begins anew once another one has taken its id over.
@@ -329,7 +331,19 @@ impl Inner {
                 _ => Ok(None),
             };
         }
-        let result = txn.commit().await;
+        let committing = txn.commit();
+        let result = if is_turn(attempt, self.work.forgetful_one_in) {
+            match race(self.identity.world.sleep(HASTE), committing).await {
+                // It goes on unheard, and the next transaction waits for its end.
+                First::One(()) => {
+                    self.tell(Transacting::Unknown(attempt));
+                    return Ok(None);
+                }
+                First::Other(result) => result,
+            }
+        } else {
+            committing.await
+        };
         if let Some(ended) = self.told(attempt, result.as_ref().copied()) {
             return Err(ended);
         }

@@ -176,12 +176,13 @@ fn impatience(dice: &mut Dice, plan: &mut Plan) {
 }
 
 /// Applications write on for a while after something of a transaction has failed, and begin others before they have
-/// heard that one has begun.
+/// heard that one has begun, or what became of the one before.
 fn haste(dice: &mut Dice, plan: &mut Plan) {
     for (_, line) in &mut plan.transactors {
         line.gap = dice.pick(&[ms(1), ms(10), ms(50)]);
         line.records = line.records.max(3);
         line.hasty_one_in = dice.pick(&[0, 1, 2, 5]);
+        line.forgetful_one_in = dice.pick(&[0, 2, 5]);
     }
 }
 
