@@ -1,4 +1,4 @@
-//! Writes records to a topic and reads them back: `cargo run --example round_trip -- localhost:9092 [records]`.
+//! Writes records to a topic and reads them back: `cargo run --example round_trip_blocking -- localhost:9092 [records]`.
 #![expect(clippy::print_stdout, reason = "this is a program")]
 
 use std::{error::Error, time::Duration, time::Instant};
