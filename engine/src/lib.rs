@@ -41,6 +41,7 @@ mod security;
 mod settings;
 mod shared;
 mod signals;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod transaction;

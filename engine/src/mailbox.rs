@@ -1,14 +1,14 @@
 //! What waits to be done where a connection is driven.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal, sasl::Credentials};
 use klamm_protocol::Str;
 
-use crate::{producer::Pool, wait::lock};
+use crate::{producer::Pool, sync::Mutex, wait::lock};
 
 /// One thing to do for a connection.
 #[derive(Debug)]

@@ -1,10 +1,13 @@
 //! One answer that somebody waits for.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use klamm_core::client::Done;
 
-use crate::wait::{Waiters, lock, until};
+use crate::{
+    sync::Mutex,
+    wait::{Waiters, lock, until},
+};
 
 /// The driver is gone: nothing will be answered any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,13 +7,13 @@ use std::{
     collections::VecDeque,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use klamm_core::{Instant, probe};
 
-use crate::wait::lock;
+use crate::{sync::Mutex, wait::lock};
 
 /// A number of bytes that are shared out, first come first served.
 #[derive(Debug)]

@@ -3,33 +3,13 @@
 use std::{
     cell::RefCell,
     future::Future,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-    thread::{self, Thread},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
-/// Unparks one thread. The flag tells a wake from a spurious end of parking.
-struct Parker {
-    thread: Thread,
-    woken: AtomicBool,
-}
-
-impl Wake for Parker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
-    }
-}
+use super::Parker;
 
 thread_local! {
     /// This thread's parker while no `block_on` uses it: waiting allocates nothing.
@@ -54,19 +34,19 @@ pub fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Outp
 
 fn drive<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let (parker, waker) = SPARE.with(|spare| spare.borrow_mut().take()).unwrap_or_else(|| {
-        let parker = Arc::new(Parker { thread: thread::current(), woken: AtomicBool::new(false) });
+        let parker = Arc::new(Parker::new());
         let waker = Waker::from(Arc::clone(&parker));
         (parker, waker)
     });
-    // A late wake of an earlier wait may still be pending: it costs one more poll at most.
-    parker.woken.store(false, Ordering::Release);
+    parker.reset();
     let output = poll_parked(pin!(future), &parker, &waker, deadline);
     SPARE.with(|spare| *spare.borrow_mut() = Some((parker, waker)));
     output
 }
 
-fn poll_parked<F: Future>(
-    mut future: std::pin::Pin<&mut F>,
+/// Polls a future, and waits in between. `waker` is of `parker`, which is of this thread.
+pub(crate) fn poll_parked<F: Future>(
+    mut future: Pin<&mut F>,
     parker: &Parker,
     waker: &Waker,
     deadline: Option<Instant>,
@@ -76,17 +56,8 @@ fn poll_parked<F: Future>(
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        while !parker.woken.swap(false, Ordering::AcqRel) {
-            match deadline {
-                None => thread::park(),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    thread::park_timeout(left);
-                }
-            }
+        if !parker.wait(deadline) {
+            return None;
         }
     }
 }

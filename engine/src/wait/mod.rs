@@ -11,19 +11,25 @@
 //! leave nothing behind.
 //!
 //! A thread waits by the same code: [`block_on`] polls with a waker that unparks the thread.
+//!
+//! The crate `interleavings` beside this one runs these files in every order that threads can take.
 
-mod block;
+pub(crate) mod block;
+mod parker;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
 use klamm_core::probe;
 
 pub use block::{block_on, block_on_until};
+pub(crate) use parker::Parker;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Locks a mutex whose data stays consistent even if a holder panicked.
 ///
@@ -88,7 +94,7 @@ impl List {
 
 impl Waiters {
     /// Registers `waker`, or replaces the waker of an earlier registration.
-    fn register(&self, registration: &mut Registration, waker: &Waker) {
+    pub(crate) fn register(&self, registration: &mut Registration, waker: &Waker) {
         let mut list = lock(&self.list);
         if let Some((_, known)) = registration.0.as_ref().and_then(|place| list.at(place)) {
             known.clone_from(waker);
