@@ -13,6 +13,7 @@ use super::Consumer;
 use crate::{
     PendingCommit,
     group::{API_TIMEOUT, committed},
+    observe::CommitSpan,
     operation::Operation,
 };
 
@@ -88,9 +89,10 @@ impl Consumer {
         &self,
         start: impl FnOnce(&Self, &mut Client, klamm_core::Instant, klamm_core::OperationId) -> Option<()>,
     ) -> PendingCommit {
+        let span = CommitSpan::begin(&self.inner.client.shared, self.inner.id);
         let operation = self.operate(|client, now, operation| start(self, client, now, operation));
         let otherwise = if operation.is_none() { self.why_not() } else { CommitErrorKind::Closed };
-        PendingCommit::new(operation, otherwise)
+        PendingCommit::new(operation, otherwise, span)
     }
 
     fn operate(

@@ -18,7 +18,7 @@ use super::{
     inbox::Lane,
     opened::{Limits, Opened, Reading, Rest},
 };
-use crate::{kafka::ClientHandle, shared::State, wait::lock};
+use crate::{kafka::ClientHandle, observe::polling, shared::State, wait::lock};
 
 /// See the [module](self).
 pub(super) struct Inner {
@@ -188,7 +188,13 @@ impl Inner {
     fn opened(&self, name: (Str, i32), chunk: Chunk) -> Opened {
         let mut scratch = lock(&self.scratches).pop().unwrap_or_default();
         let shared = Arc::clone(&self.client.shared);
-        let opened = Opened::new(shared, self.id, name, chunk, (&self.reading, &mut scratch));
+        let (topic, partition, offset) = (name.0.clone(), name.1, chunk.from_offset);
+        let opened = polling(
+            (&self.client.shared, self.id),
+            (&topic, partition, offset),
+            || Opened::new(shared, self.id, name, chunk, (&self.reading, &mut scratch)),
+            |opened| opened.batches.iter().map(|batch| batch.iter().count()).sum(),
+        );
         if opened.decompressed > 0 {
             lock(&self.scratches).push(scratch);
         }
@@ -280,7 +286,7 @@ fn describe(state: &State, event: ConsumerEvent) -> Option<Result<Event, Consume
         ConsumerEvent::PartitionError(PartitionError { kind, offset, retrying, .. }) => {
             let context = state.client.diagnosis();
             let trouble = PartitionTrouble { topic, partition, kind, offset, retrying, context };
-            if !retrying {
+            if !retrying || kind.is_refusal() {
                 return Some(Err(ConsumeError::Partition(trouble)));
             }
             Event::Trouble(trouble)

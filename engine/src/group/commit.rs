@@ -12,7 +12,10 @@ use klamm_core::{
     group::{CommitError, CommitErrorKind, CommitResult, CommittedOffsets},
 };
 
-use crate::operation::{Operation, Stopped};
+use crate::{
+    observe::CommitSpan,
+    operation::{Operation, Stopped},
+};
 
 /// A commit that is under way: a future of its outcome. It goes on whether or not anybody waits for it.
 ///
@@ -20,6 +23,7 @@ use crate::operation::{Operation, Stopped};
 #[must_use = "a commit may fail; drop it on purpose if that does not matter"]
 pub struct PendingCommit {
     wait: Pin<Box<dyn Future<Output = Result<Done, Stopped>> + Send>>,
+    span: CommitSpan,
 }
 
 impl std::fmt::Debug for PendingCommit {
@@ -30,12 +34,16 @@ impl std::fmt::Debug for PendingCommit {
 
 impl PendingCommit {
     /// The commit of an operation; `otherwise` if there was nothing that it could be an operation of.
-    pub(crate) fn new(operation: Option<Arc<Operation>>, otherwise: CommitErrorKind) -> Self {
+    pub(crate) fn new(
+        operation: Option<Arc<Operation>>,
+        otherwise: CommitErrorKind,
+        span: CommitSpan,
+    ) -> Self {
         match operation {
-            Some(operation) => Self { wait: Box::pin(operation.wait()) },
+            Some(operation) => Self { wait: Box::pin(operation.wait()), span },
             None => {
                 let refused = Err(CommitError::new(otherwise, Effect::None));
-                Self { wait: Box::pin(std::future::ready(Ok(Done::Committed(refused)))) }
+                Self { wait: Box::pin(std::future::ready(Ok(Done::Committed(refused)))), span }
             }
         }
     }
@@ -45,9 +53,13 @@ impl Future for PendingCommit {
     type Output = CommitResult;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<CommitResult> {
-        self.wait.as_mut().poll(context).map(|done| match done {
-            Ok(Done::Committed(result)) => result,
-            Ok(_) | Err(Stopped) => Err(CommitError::new(CommitErrorKind::Closed, Effect::Unknown)),
+        self.wait.as_mut().poll(context).map(|done| {
+            let result = match done {
+                Ok(Done::Committed(result)) => result,
+                Ok(_) | Err(Stopped) => Err(CommitError::new(CommitErrorKind::Closed, Effect::Unknown)),
+            };
+            self.span.end(&result);
+            result
         })
     }
 }

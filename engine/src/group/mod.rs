@@ -44,6 +44,7 @@ use crate::{
     Consumer, Event, InvalidConfig, NotAssigned, NotStreamed,
     consumer::offset_of,
     kafka::ClientHandle,
+    observe::CommitSpan,
     operation::Operation,
     wait::{Registration, poll_until},
 };
@@ -92,7 +93,8 @@ impl GroupConsumer {
     ///
     /// # Errors
     ///
-    /// Reading a partition failed for good, the membership failed for good, or the consumer is closed.
+    /// Reading a partition failed and waiting will not help, the membership failed for good, the cluster refuses something that
+    /// it needs, or the consumer is closed. After an error that is not [fatal](GroupReadError::is_fatal) the others go on.
     pub async fn next(&self) -> Result<GroupEvent, GroupReadError> {
         let _polling = Polling::begin(self);
         let mut read = pin!(self.consumer.next());
@@ -144,6 +146,7 @@ impl GroupConsumer {
                 GroupEvent::Revoking(Revocation::new(client, self.id, id, partitions, deadline))
             }
             Told::Lost { partitions, why } => GroupEvent::Lost { partitions, why },
+            Told::Trouble(error) if error.is_refusal() => return Err(GroupReadError::Refused(error)),
             Told::Trouble(error) => GroupEvent::GroupTrouble(error),
             Told::CommitFailed(error) => GroupEvent::CommitFailed(error),
             Told::AssignmentWanted(task) => {
@@ -235,10 +238,11 @@ impl GroupConsumer {
     /// Commits everything that was handed out so far, whether or not it was dropped. It is sent whether or not the
     /// future is awaited.
     pub fn commit(&self) -> PendingCommit {
+        let span = CommitSpan::begin(&self.client.shared, self.id);
         let operation = self.operate(|client, now, operation, id| {
             client.group_mut(id).map(|group| group.commit_all(now, operation, now + API_TIMEOUT))
         });
-        PendingCommit::new(operation, CommitErrorKind::Closed)
+        PendingCommit::new(operation, CommitErrorKind::Closed, span)
     }
 
     /// Commits these offsets: each is that of the next record to read. It is sent whether or not the future is awaited.
@@ -250,10 +254,11 @@ impl GroupConsumer {
             ((Str::copy_of(topic.as_ref()), partition), offset)
         };
         let offsets = offsets.into_iter().map(key).collect();
+        let span = CommitSpan::begin(&self.client.shared, self.id);
         let operation = self.operate(|client, now, operation, id| {
             client.group_mut(id).map(|group| group.commit(now, operation, offsets, now + API_TIMEOUT))
         });
-        PendingCommit::new(operation, CommitErrorKind::Closed)
+        PendingCommit::new(operation, CommitErrorKind::Closed, span)
     }
 
     /// Looks up what the group has committed. What a transaction may yet change is waited for (KIP-447).

@@ -19,6 +19,7 @@ use super::{API_TIMEOUT, GroupBatch, GroupEvent, PendingCommit};
 use crate::{
     ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd, consumer::offset_of,
     kafka::ClientHandle,
+    observe::CommitSpan,
 };
 
 /// What comes of one partition of a [`GroupConsumer`](super::GroupConsumer), and of no other.
@@ -83,7 +84,7 @@ impl GroupPartitionStream {
     ///
     /// # Errors
     ///
-    /// Reading failed for good (and goes on after a seek), or the stream is over.
+    /// Reading failed, and waiting will not help: see [`ConsumeError::Partition`]; or the stream is over.
     pub async fn next(&self) -> Result<GroupEvent, ConsumeError> {
         self.ask();
         let event = self.stream.next().await?;
@@ -158,6 +159,7 @@ impl GroupPartitionStream {
         &self,
         commit: impl FnOnce(&mut Group, Instant, OperationId, &TopicPartition),
     ) -> PendingCommit {
+        let span = CommitSpan::begin(&self.client.shared, self.consumer);
         let operation = self.client.shared.try_operate(|client, now, operation| {
             let group = client.group_mut(self.consumer)?;
             match self.stream.ended() {
@@ -169,7 +171,7 @@ impl GroupPartitionStream {
             }
             Some(())
         });
-        PendingCommit::new(operation, CommitErrorKind::Closed)
+        PendingCommit::new(operation, CommitErrorKind::Closed, span)
     }
 
     /// As [`GroupConsumer::seek`](super::GroupConsumer::seek).

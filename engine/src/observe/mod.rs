@@ -5,6 +5,7 @@
 mod event;
 #[cfg(feature = "metrics")]
 mod facade;
+mod spans;
 mod stream;
 #[cfg(feature = "tracing")]
 mod traced;
@@ -24,10 +25,13 @@ use klamm_core::{
 pub use self::facade::MetricsPublisher;
 #[cfg(all(test, feature = "metrics"))]
 pub(crate) use self::facade::added;
-pub(crate) use self::stream::Queue;
 pub use self::{
     event::{ClientEvent, GroupChange, Peer},
     stream::{EventOptions, Events},
+};
+pub(crate) use self::{
+    spans::{CommitSpan, SendSpan, polling},
+    stream::Queue,
 };
 
 /// Those who look on, and what is to be told to them.

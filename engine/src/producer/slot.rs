@@ -25,7 +25,7 @@ use super::{
     ledger::Ledger,
     memory::{Grant, Memory},
 };
-use crate::{Record, mailbox::Mailbox, signals::Feed, wait::lock};
+use crate::{Record, mailbox::Mailbox, observe::SendSpan, signals::Feed, wait::lock};
 
 /// A batch that has no outcome yet.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ struct Pending {
     generation: u64,
     /// What became of a batch that was split.
     parts: Vec<Part>,
+    span: SendSpan,
 }
 
 #[derive(Debug)]
@@ -156,6 +157,7 @@ impl Slot {
                 records: 0,
                 generation: self.ledger.generation(),
                 parts: Vec::new(),
+                span: SendSpan::default(),
             });
         }
         let Some(pending) = state.pending.back_mut() else { return Err(Blocked::Closed) };
@@ -188,10 +190,24 @@ impl Slot {
             state.route = Some(Arc::clone(route));
         }
         let taken = state.buffer.take().ok_or(SealResult::Empty);
+        let pending = |taken: &TakenBatch| state.pending.iter().find(|pending| pending.batch == taken.batch);
+        let records = taken.as_ref().ok().and_then(pending).map(|pending| pending.records);
         self.waiting.store(u32::try_from(state.buffer.batches()).unwrap_or(u32::MAX), Ordering::Relaxed);
         let freed = state.idle_credit();
         drop(state);
         memory.bytes.give_back(freed);
+        if let (true, Ok(taken), Some(records)) = (SendSpan::ARE_MADE, &taken, records) {
+            let span = SendSpan::begin(&self.topic, self.partition, records);
+            let mut state = lock(&self.state);
+            let pending = state.pending.iter_mut().find(|pending| pending.batch == taken.batch);
+            // It may have been given up meanwhile.
+            let unused = match pending {
+                Some(pending) => std::mem::replace(&mut pending.span, span),
+                None => span,
+            };
+            drop(state);
+            drop(unused);
+        }
         taken
     }
 
@@ -269,6 +285,9 @@ impl Slot {
         {
             drop(state);
             pending.parts.sort_by_key(|part| part.first);
+            let failed = pending.parts.iter().find_map(|part| part.result.as_ref().err());
+            let first = pending.parts.first().and_then(|part| part.result.as_ref().ok()?.base_offset);
+            pending.span.end(failed.map_or(Ok(first), Err), wakers);
             pending.cell.complete(pending.parts, wakers);
             memory.release_records(pending.records, wakers);
             let was_aborted = |error: ProduceError| error.kind == ProduceErrorKind::Aborted;
@@ -286,7 +305,8 @@ impl Slot {
         state.route = None;
         let mut records = 0;
         let mut freed = std::mem::take(&mut state.credit);
-        for pending in std::mem::take(&mut state.pending) {
+        for mut pending in std::mem::take(&mut state.pending) {
+            pending.span.end(Err(error), wakers);
             records += u64::from(pending.records);
             freed += pending.charged;
             memory.release_records(pending.records, wakers);

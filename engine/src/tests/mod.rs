@@ -8,6 +8,8 @@ mod producing;
 #[cfg(feature = "metrics")]
 mod publishing;
 mod sizes;
+#[cfg(feature = "tracing")]
+mod spans;
 
 use std::{
     future::Future,
