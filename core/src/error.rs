@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use klamm_protocol::ErrorCode;
+
 /// What is known about the cluster after an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -11,6 +13,17 @@ pub enum Effect {
     Unknown,
     /// The cluster changed.
     Done,
+}
+
+/// Whether it takes somebody to change the cluster or the program, and not only time, until a broker says something else.
+pub(crate) const fn is_refusal(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED
+            | ErrorCode::GROUP_AUTHORIZATION_FAILED
+            | ErrorCode::INVALID_TOPIC_EXCEPTION
+            | ErrorCode::INVALID_GROUP_ID
+    )
 }
 
 /// Nonsense from a broker. It costs the connection on which it arrived.

@@ -70,11 +70,12 @@
 //! | `batches` | what a broker checks of record batches, and conversion between record formats |
 //! | `faults` | failures to order |
 //! | `quotas`, `handlers` | how much clients may send, and how much brokers do at once |
-//! | `sasl` | who clients are |
+//! | `sasl`, `access` | who clients are, and what they may do |
 //! | `release`, `features` | which Kafka release each broker runs, and what the cluster uses of it |
 //! | `events` | what happened, for observers |
 //! | `commands` | what a test may do to the cluster |
 
+mod access;
 mod api;
 mod batches;
 mod commands;
@@ -105,6 +106,7 @@ use klamm_core::{Entropy, Instant, WallTime};
 use klamm_protocol::records::Scratch;
 use klamm_protocol::{Str, Uuid};
 
+pub use access::{Acl, Authorizer, Operation, Resource};
 pub use commands::{CommandError, Crash, LogRecord, PartitionState, ReplicaState};
 pub use config::{ClusterConfig, GroupConfig, LimitConfig, TransactionConfig};
 pub use faults::{Entry, FAULTS, Fault, FaultError, FaultKind, LegalErrors, Place, legal_errors};

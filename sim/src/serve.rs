@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use klamm_core::Instant;
 
-use crate::cluster::{Cluster, ClusterConfig, CommandError, Fault, LogRecord, SaslUsers};
+use crate::cluster::{Authorizer, Cluster, ClusterConfig, CommandError, Fault, LogRecord, SaslUsers};
 use crate::{Release, UnknownRelease};
 use server::{Mailbox, Server};
 use stream::ServerTls;
@@ -185,6 +185,12 @@ impl EmbeddedClusterBuilder {
     /// Default: nobody has to.
     pub fn sasl(mut self, users: SaslUsers) -> Self {
         self.config.sasl = Some(users);
+        self
+    }
+
+    /// What those may do who authenticated themselves by [`sasl`](Self::sasl). Default: everything.
+    pub fn authorizer(mut self, authorizer: Authorizer) -> Self {
+        self.config.authorizer = Some(authorizer);
         self
     }
 

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use klamm_engine::{ClientEvent, Metrics};
+
 use crate::Outcome;
 use crate::members::{Member, MemberSettings, RecordReader};
 use crate::transactions::{Transactional, TransactionalSettings};
@@ -409,6 +411,12 @@ pub trait Client: Send + Sync {
         replication: i16,
         configs: &[(&str, &str)],
     ) -> Outcome<()>;
+
+    /// All that it has counted.
+    fn metrics(&self) -> Metrics;
+
+    /// Takes what happens in it from now on, event by event, as far as it is there; with each exchange if that is wanted.
+    fn events(&self, exchanges: bool) -> Box<dyn FnMut() -> Option<ClientEvent>>;
 
     /// Why brokers cannot be reached, if one cannot.
     fn diagnosis(&self) -> Option<String>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use klamm_engine::{Mechanism, Sasl, Tls};
 use klamm_sim::EmbeddedCluster;
-use klamm_sim::cluster::SaslUsers;
+use klamm_sim::cluster::{Acl, Authorizer, Operation, Resource, SaslUsers};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     date_time_ymd,
@@ -35,6 +35,12 @@ const DOORS: [Door; 5] = [Door::Plaintext, Door::Ssl, Door::Mtls, Door::SaslPlai
 
 /// The user of these scenarios, and its password.
 pub const USER: (&str, &str) = ("admin", "admin-secret");
+
+/// A user who may only use topics, groups and transactional ids whose names begin with [`LIMITED_PREFIX`].
+pub const LIMITED: (&str, &str) = ("alice", "alice-secret");
+
+/// How the names begin that [`LIMITED`] may use.
+pub const LIMITED_PREFIX: &str = "limited-";
 
 /// What a client shows.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +165,13 @@ impl Secured {
         let broker = authority.issue("broker", &["localhost", "127.0.0.1"], 2096)?;
         let mut users = SaslUsers::default();
         users.passwords.insert(USER.0.into(), USER.1.into());
+        users.passwords.insert(LIMITED.0.into(), LIMITED.1.into());
         users.max_reauth = Some(Duration::from_secs(4));
+        let mut authorizer = Authorizer::default();
+        authorizer.super_users.insert(USER.0.into());
+        authorizer.acls = [Resource::Topic, Resource::Group, Resource::TransactionalId]
+            .map(|resource| limited(resource, LIMITED_PREFIX, Operation::All))
+            .into();
         let clusters = DOORS.map(|door| {
             let mut builder = EmbeddedCluster::builder();
             if matches!(door, Door::Ssl | Door::Mtls | Door::SaslSsl) {
@@ -169,7 +181,7 @@ impl Secured {
                 builder = builder.client_ca(authority.pem());
             }
             if matches!(door, Door::SaslPlaintext | Door::SaslSsl) {
-                builder = builder.sasl(users.clone());
+                builder = builder.sasl(users.clone()).authorizer(authorizer.clone());
             }
             builder.start()
         });
@@ -231,6 +243,27 @@ impl Secured {
         }
     }
 
+    /// Gives the limited user a right to a topic; both doors with SASL lead to it.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub fn allow_limited(&self, topic: &str, operation: Operation) -> Outcome<()> {
+        match &self.doors {
+            Doors::Embedded(clusters) => {
+                for cluster in clusters {
+                    let acl = limited(Resource::Topic, topic, operation);
+                    cluster.with(move |cluster, _| cluster.allow(acl))?;
+                }
+            }
+            Doors::Real(kafka) => {
+                let (user, operation) = (format!("User:{}", LIMITED.0), format!("{operation:?}"));
+                let right = ["--allow-principal", &user, "--operation", &operation, "--topic", topic];
+                kafka.tool("acls", &[&["--add", "--force"], &right[..]].concat(), &[])?;
+            }
+        }
+        Ok(())
+    }
+
     /// The addresses of a door.
     #[must_use]
     pub fn bootstrap(&self, door: Door) -> Vec<String> {
@@ -267,6 +300,10 @@ impl Secured {
             _ => Sasl::oauth_bearer(self.token.as_str()),
         }
     }
+}
+
+fn limited(resource: Resource, prefix: &str, operation: Operation) -> Acl {
+    Acl { user: LIMITED.0.into(), resource, prefix: prefix.into(), operation }
 }
 
 /// A JSON web token without a signature, of the user that there is; until so many seconds since 1970.

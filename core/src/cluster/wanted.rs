@@ -135,7 +135,12 @@ impl Wanted {
         let after = entry.search;
         match (after, verdict) {
             (Search::Asking { .. }, _) if self.deadlines.get(&name).is_some() => {}
-            (Search::Asking { .. }, _) | (Search::Failed(_), Verdict::Missing(_)) => {
+            // Of what is not there, and of what is forbidden, it is asked again from time to time: that may change.
+            (Search::Asking { .. }, _)
+            | (
+                Search::Failed(_),
+                Verdict::Missing(_) | Verdict::Refused(ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+            ) => {
                 self.deadlines.set(name.clone(), deadline);
             }
             _ => {

@@ -6,7 +6,7 @@ use core::fmt;
 use klamm_protocol::{ErrorCode, Str, Uuid};
 
 use super::chunk::{AssignmentEpoch, Chunk};
-use crate::{BrokerId, PartitionIndex, Request};
+use crate::{BrokerId, PartitionIndex, Request, error::is_refusal};
 
 /// One partition given to a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +162,18 @@ pub enum PartitionErrorKind {
     NoProgress,
     /// The bytes returned are no record batches.
     Corrupt,
+}
+
+impl PartitionErrorKind {
+    /// Whether it takes somebody to change the cluster or the program, and not only time: a permission is lacking, or the
+    /// topic's name is invalid. It is tried again nevertheless, since a permission may be given.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::Code(code) => is_refusal(code),
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for PartitionErrorKind {

@@ -1,6 +1,6 @@
 //! What a member makes of answers.
 
-use klamm_protocol::messages::AnyResponse;
+use klamm_protocol::{ErrorCode, messages::AnyResponse};
 
 use super::{
     Group, GroupError, GroupEvent, GroupOutput, GroupStep, Owner,
@@ -26,9 +26,10 @@ impl Group {
             (Owner::Whereabouts, AnyResponse::FindCoordinator(response)) => {
                 let found =
                     self.dialogue.whereabouts.handle_response(now, number, response, &mut self.entropy);
-                if let Found::Refused { code, message } = found {
-                    let error = GroupError::because(GroupStep::FindCoordinator, code, &message);
-                    self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+                match found {
+                    Found::Refused { code, message } => self.not_found(now, code, &message),
+                    Found::Broker => self.dialogue.refused = None,
+                    Found::NotYet => {}
                 }
                 return Ok(());
             }
@@ -53,6 +54,21 @@ impl Group {
         }
         self.move_on_closing(now);
         if fits { Ok(()) } else { Err(Misbehaved::Nonsense("an answer to another request")) }
+    }
+
+    /// The coordinator will not be told. It is asked for again, but that is not said again, and what waits for it on behalf
+    /// of the application does not wait for somebody to change that.
+    fn not_found(&mut self, now: Instant, code: ErrorCode, message: &str) {
+        let error = GroupError::because(GroupStep::FindCoordinator, code, message);
+        if error.is_refusal() {
+            self.commits.refuse(code);
+            self.lookups.refuse(code);
+            self.absorb(now, None);
+            self.move_on_closing(now);
+        }
+        if self.dialogue.refused.replace(code) != Some(code) {
+            self.trouble(error);
+        }
     }
 
     /// Takes the news that a request will get no answer: whether a byte of it had left, and whether the broker cannot
@@ -126,7 +142,7 @@ impl Group {
             LookupOutput::Done(LookupId::Operation(operation), result) => {
                 self.outputs.push_back(GroupOutput::Fetched(operation, result));
             }
-            LookupOutput::Done(LookupId::Adoption(id), Ok(found)) => self.adopted(id, &found),
+            LookupOutput::Done(LookupId::Adoption(id), Ok(found)) => self.adopted(now, id, &found),
             LookupOutput::Done(LookupId::Adoption(id), Err(error)) => {
                 self.not_adopted(now, id, error.code);
             }

@@ -39,12 +39,12 @@ mod reconcile;
 mod tests;
 
 use alloc::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
 use core::time::Duration;
 
-use klamm_protocol::Str;
+use klamm_protocol::{ErrorCode, Str};
 
 use self::{
     commits::{Commits, Lookups},
@@ -98,6 +98,8 @@ struct Dialogue {
     requests: BTreeMap<u64, UnderWay>,
     last: u64,
     counts: GroupCounts,
+    /// What the application was told last of why the coordinator is not to be had.
+    refused: Option<ErrorCode>,
 }
 
 /// A request that was sent.
@@ -128,6 +130,8 @@ struct Possession {
     agenda: Agenda,
     /// The generation in which partitions were given up for others, who get them only when the group rebalances again.
     owing: Option<i32>,
+    /// What is assigned, but what is committed of it cannot be had, as the application was told.
+    denied: BTreeSet<TopicPartition>,
     /// What the coordinator assigns, if not all of it could be named.
     unresolved: Option<consumer::ById>,
 }
@@ -214,6 +218,7 @@ impl Group {
                 requests: BTreeMap::new(),
                 last: 0,
                 counts: GroupCounts::default(),
+                refused: None,
             },
             membership: Membership::new(config.clone(), entropy.fork(1)),
             commits: Commits::new(group_id.clone(), config.instance_id.clone(), backoff),
@@ -231,8 +236,8 @@ impl Group {
     pub fn handle_cluster_change(&mut self, now: Instant, cluster: &Cluster) {
         for (topic, error) in self.interest.look(cluster) {
             let message = alloc::format!("topic {topic}: {error}");
-            let error = GroupError { doing: GroupStep::Join, code: error.code, message: Some(message) };
-            self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+            let error = GroupError::because(GroupStep::Join, error.code, &message);
+            self.trouble(error);
         }
         self.try_to_lead(now);
         self.try_to_resolve(now);
@@ -240,6 +245,12 @@ impl Group {
             self.rejoin(now, Str::from_static("the metadata of a topic changed"));
         }
         self.absorb(now, None);
+    }
+
+    /// Tells the application.
+    fn trouble(&mut self, error: GroupError) {
+        let error = error.of(self.config.group_id.clone());
+        self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
     }
 
     /// Time passed.

@@ -6,7 +6,7 @@ use core::fmt;
 use klamm_protocol::{ErrorCode, Str};
 
 use super::assignor::{Member, Topics};
-use crate::{Effect, Instant, OperationId, Request, consumer::StartAt};
+use crate::{Effect, Instant, OperationId, Request, consumer::StartAt, error::is_refusal};
 
 /// A partition by the name of its topic.
 pub type TopicPartition = (Str, i32);
@@ -160,6 +160,8 @@ pub enum GroupOutput {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GroupError {
+    /// The group.
+    pub group: Str,
     /// While doing what.
     pub doing: GroupStep,
     /// The broker's error code; `NONE` if no broker gave one.
@@ -188,23 +190,31 @@ pub enum GroupStep {
 
 impl GroupError {
     pub(super) const fn new(doing: GroupStep, code: ErrorCode) -> Self {
-        Self { doing, code, message: None }
+        Self { group: Str::from_static(""), doing, code, message: None }
     }
 
     pub(super) fn because(doing: GroupStep, code: ErrorCode, message: &str) -> Self {
-        Self { doing, code, message: Some(message.into()) }
+        Self { message: Some(message.into()), ..Self::new(doing, code) }
+    }
+
+    pub(super) fn of(self, group: Str) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Whether it takes somebody to change the cluster or the program, and not only time: a permission is lacking, or a
+    /// topic's name is invalid.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        is_refusal(self.code)
     }
 
     /// What to do about it, where that can be said.
     #[must_use]
     pub const fn cure(&self) -> Option<&'static str> {
+        if let Some(permission) = permission(self.code) {
+            return Some(permission);
+        }
         match self.code {
-            ErrorCode::GROUP_AUTHORIZATION_FAILED => {
-                Some("the user lacks the permission (ACL) to read the group")
-            }
-            ErrorCode::TOPIC_AUTHORIZATION_FAILED => {
-                Some("the user lacks the permission (ACL) to read a topic")
-            }
             ErrorCode::FENCED_INSTANCE_ID => {
                 Some("another member has the same instance_id: each process needs its own")
             }
@@ -228,13 +238,14 @@ impl GroupError {
 
 impl fmt::Display for GroupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "group {}: ", self.group)?;
         f.write_str(match self.doing {
-            GroupStep::FindCoordinator => "finding the group's coordinator failed",
-            GroupStep::Join => "joining the group failed",
-            GroupStep::Sync => "obtaining the assignment from the group failed",
-            GroupStep::Heartbeat => "the membership of the group failed",
-            GroupStep::FetchOffsets => "looking up the group's committed offsets failed",
-            GroupStep::Assign => "assigning partitions to the group's members failed",
+            GroupStep::FindCoordinator => "finding its coordinator failed",
+            GroupStep::Join => "joining it failed",
+            GroupStep::Sync => "obtaining the assignment from it failed",
+            GroupStep::Heartbeat => "the membership of it failed",
+            GroupStep::FetchOffsets => "looking up what it has committed failed",
+            GroupStep::Assign => "assigning partitions to its members failed",
         })?;
         if !self.code.is_ok() {
             write!(f, ": {}", self.code)?;
@@ -335,6 +346,9 @@ impl fmt::Display for CommitError {
         if !self.code.is_ok() {
             write!(f, ": {}", self.code)?;
         }
+        if let Some(permission) = permission(self.code) {
+            write!(f, " ({permission})")?;
+        }
         for ((topic, partition), code) in &self.partitions {
             write!(f, ", {topic}-{partition}: {code}")?;
         }
@@ -346,3 +360,14 @@ impl fmt::Display for CommitError {
 }
 
 impl core::error::Error for CommitError {}
+
+/// Which permission is lacking, if that is what an error says.
+const fn permission(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::GROUP_AUTHORIZATION_FAILED => {
+            Some("the user lacks the permission (ACL) to read the group")
+        }
+        ErrorCode::TOPIC_AUTHORIZATION_FAILED => Some("the user lacks the permission (ACL) to read a topic"),
+        _ => None,
+    }
+}

@@ -41,7 +41,7 @@ impl Group {
                 self.settle(now);
             }
             MembershipOutput::Trouble(error) => {
-                self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+                self.trouble(error);
             }
             MembershipOutput::Rediscover => {
                 if let Some(broker) = self.dialogue.whereabouts.broker() {
@@ -56,6 +56,7 @@ impl Group {
                 self.membership.subscribe();
             }
             MembershipOutput::Failed(error) => {
+                let error = error.of(self.config.group_id.clone());
                 self.lose_all(LostReason::Failed);
                 self.outputs.push_back(GroupOutput::Event(GroupEvent::Failed(error)));
             }
@@ -177,6 +178,7 @@ impl Group {
         self.possession.assigned.clear();
         self.possession.agenda = Agenda::default();
         self.possession.unresolved = None;
+        self.possession.denied.clear();
         self.lookups.keep_adoptions(|_| false);
         for partition in gone.iter().chain(&given_up) {
             self.possession.progress.end(partition);
@@ -268,7 +270,7 @@ impl Group {
         let Ok(assignment) = assignment else {
             let what = "the leader of the group sent what is no assignment";
             let error = GroupError::because(GroupStep::Sync, ErrorCode::NONE, what);
-            self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+            self.trouble(error);
             return self.rejoin(now, Str::from_static("the assignment could not be read"));
         };
         let all: BTreeSet<TopicPartition> =
@@ -311,18 +313,23 @@ impl Group {
     }
 
     /// What is committed of partitions is known: they are read from there on.
-    pub(super) fn adopted(&mut self, id: u64, found: &CommittedOffsets) {
+    pub(super) fn adopted(&mut self, now: Instant, id: u64, found: &CommittedOffsets) {
         let Some(partitions) = self.possession.ownership.adoptions.remove(&id) else { return };
-        let mut assigned = Vec::new();
-        let mut starts = Vec::new();
+        let (mut assigned, mut starts) = (Vec::new(), Vec::new());
+        let mut refused = BTreeSet::new();
         for partition in partitions {
             let committed = match found.get(&partition) {
                 Some(Ok(committed)) => committed.clone(),
                 Some(Err(code)) => {
                     let message = alloc::format!("topic {}, partition {}", partition.0, partition.1);
-                    let error =
-                        GroupError { doing: GroupStep::FetchOffsets, code: *code, message: Some(message) };
-                    self.outputs.push_back(GroupOutput::Event(GroupEvent::Trouble(error)));
+                    let error = GroupError::because(GroupStep::FetchOffsets, *code, &message);
+                    let is_news = !error.is_refusal() || self.possession.denied.insert(partition.clone());
+                    if error.is_refusal() {
+                        refused.insert(partition);
+                    }
+                    if is_news {
+                        self.trouble(error);
+                    }
                     continue;
                 }
                 None => None,
@@ -334,13 +341,22 @@ impl Group {
                     None => StartAt::Offset(commit.offset),
                 }),
             };
+            self.possession.denied.remove(&partition);
             let offset = committed.as_ref().map(|commit| commit.offset);
             self.possession.progress.begin(partition.clone(), offset);
             self.possession.ownership.owned.insert(partition.clone());
             starts.push((partition.0.clone(), partition.1, start));
             assigned.push(AssignedPartition { topic: partition.0, partition: partition.1, committed });
         }
-        self.outputs.push_back(GroupOutput::Event(GroupEvent::Assigned { partitions: assigned }));
+        if !assigned.is_empty() || refused.is_empty() {
+            self.outputs.push_back(GroupOutput::Event(GroupEvent::Assigned { partitions: assigned }));
+        }
+        if !refused.is_empty() {
+            // Somebody may give the permission.
+            let again = self.possession.ownership.next();
+            self.possession.ownership.adoptions.insert(again, refused.clone());
+            self.lookups.push_later(LookupId::Adoption(again), refused, now + self.config.backoff.max);
+        }
         if !starts.is_empty() {
             self.outputs.push_back(GroupOutput::Assign(starts));
         }

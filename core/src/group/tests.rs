@@ -1,4 +1,5 @@
 mod broker;
+mod denied;
 mod laws;
 mod progress;
 mod scripts;

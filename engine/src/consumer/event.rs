@@ -52,7 +52,8 @@ pub enum Event {
         /// Whether reading continues there. If not, the partition is stopped until it is sought.
         continues: bool,
     },
-    /// Reading a partition fails for now; it is tried again by itself.
+    /// Reading a partition fails for now; it is tried again by itself. What takes somebody to change is a
+    /// [`ConsumeError::Partition`] instead: a permission that is lacking, a topic's name that is invalid.
     Trouble(PartitionTrouble),
     /// An [automatic](crate::ConsumerBuilder::auto_commit) commit failed. The next one covers it.
     CommitFailed(CommitError),
@@ -126,7 +127,10 @@ impl fmt::Display for PartitionTrouble {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ConsumeError {
-    /// Reading a partition failed for good: it is stopped until it is sought. The other partitions go on.
+    /// Reading a partition failed, and waiting will not help: the other partitions go on. It is stopped until it is sought;
+    /// or the cluster refuses, for instance because the user lacks a permission (ACL): then
+    /// [`retrying`](PartitionTrouble::retrying) is true, it goes on by itself once that has changed, and until then it is
+    /// not said again.
     Partition(PartitionTrouble),
     /// The partition that was read for itself is gone.
     Ended(StreamEnd),

@@ -66,8 +66,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// Reading a partition failed for good, or the consumer is closed. After [`ConsumeError::Partition`] the other
-    /// partitions go on.
+    /// Reading a partition failed, and waiting will not help: for instance, the user lacks the permission to read the topic.
+    /// The other partitions go on after [`ConsumeError::Partition`]. Or the consumer is closed.
     pub async fn next(&self) -> Result<Event, ConsumeError> {
         until(&self.inner.inbox.common.waiters, || self.try_next()).await
     }

@@ -193,7 +193,7 @@ impl<S: Source> Batches<S> {
     ///
     /// # Errors
     ///
-    /// Reading a partition failed for good: it is stopped until it is sought.
+    /// Reading a partition failed, and waiting will not help: see [`ConsumeError::Partition`].
     pub async fn next(&mut self) -> Option<Result<FetchedBatch, ConsumeError>> {
         let Self { source, registration } = self;
         let flow = source.flow();
@@ -291,7 +291,7 @@ impl<S: Source> Records<S> {
     ///
     /// # Errors
     ///
-    /// Reading a partition failed for good: it is stopped until it is sought.
+    /// Reading a partition failed, and waiting will not help: see [`ConsumeError::Partition`].
     pub async fn next(&mut self) -> Option<Result<ConsumedRecord, ConsumeError>> {
         std::future::poll_fn(|context| self.poll(context)).await
     }

@@ -117,7 +117,7 @@ impl PartitionStream {
     ///
     /// # Errors
     ///
-    /// Reading failed for good (and goes on after a seek), or the stream is over.
+    /// Reading failed, and waiting will not help: see [`ConsumeError::Partition`]; or the stream is over.
     pub async fn next(&self) -> Result<Event, ConsumeError> {
         until(&self.lane.waiters, || self.try_next()).await
     }

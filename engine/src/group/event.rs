@@ -45,10 +45,13 @@ pub enum GroupEvent {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum GroupReadError {
-    /// Reading a partition failed for good, or the consumer is closed.
+    /// Reading a partition failed, and waiting will not help, or the consumer is closed.
     Consume(ConsumeError),
     /// The membership failed for good. Subscribing anew begins anew.
     Group(GroupError),
+    /// The cluster refuses something that the membership needs: the user lacks a permission (ACL), or a topic's name is
+    /// invalid. It goes on by itself once that has changed; until then it is not said again.
+    Refused(GroupError),
 }
 
 impl GroupReadError {
@@ -57,7 +60,7 @@ impl GroupReadError {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Consume(error) => error.code(),
-            Self::Group(error) => (!error.code.is_ok()).then_some(error.code),
+            Self::Group(error) | Self::Refused(error) => (!error.code.is_ok()).then_some(error.code),
         }
     }
 
@@ -67,6 +70,7 @@ impl GroupReadError {
         match self {
             Self::Consume(error) => error.is_fatal(),
             Self::Group(_) => true,
+            Self::Refused(_) => false,
         }
     }
 }
@@ -75,7 +79,7 @@ impl fmt::Display for GroupReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Consume(error) => error.fmt(f),
-            Self::Group(error) => error.fmt(f),
+            Self::Group(error) | Self::Refused(error) => error.fmt(f),
         }
     }
 }

@@ -208,10 +208,10 @@ impl ExactlyOnce {
         self.settle().await?;
         // Whoever waits for the partitions gets them when the transaction has ended.
         let (batches, group, _revocation) = self.read().await.map_err(ExactlyOnceError::Read)?;
+        self.remember(&batches);
         let mut offsets = BTreeMap::new();
         for batch in &batches {
             let partition = (batch.topic().clone(), batch.partition());
-            self.unsettled.entry(partition.clone()).or_insert_with(|| batch.from_offset());
             let offset = CommitOffset {
                 offset: batch.next_offset() - i64::from(planted!(OffsetsBehind)),
                 leader_epoch: batch.leader_epoch(),
@@ -315,12 +315,20 @@ impl ExactlyOnce {
         Ok(())
     }
 
+    /// These were read, and are to be read again unless they are committed.
+    fn remember(&mut self, batches: &[GroupBatch]) {
+        for batch in batches {
+            let partition = (batch.topic().clone(), batch.partition());
+            self.unsettled.entry(partition).or_insert_with(|| batch.from_offset());
+        }
+    }
+
     /// Waits for records, and takes what else is there. Ends early when partitions are to be given up.
     ///
     /// With them comes who the member was before it had the first of them: once the group has gone on without it, it may
     /// be another one at any moment, whose commits are taken, while these records are somebody else's.
     async fn read(
-        &self,
+        &mut self,
     ) -> Result<(Vec<GroupBatch>, Option<GroupMetadata>, Option<Revocation>), GroupReadError> {
         let mut batches = Vec::new();
         let mut member = None;
@@ -329,7 +337,11 @@ impl ExactlyOnce {
                 member = self.consumer.group_metadata();
             }
             let event = match self.consumer.try_next() {
-                Some(event) => event?,
+                Some(Ok(event)) => event,
+                Some(Err(error)) => {
+                    self.remember(&batches);
+                    return Err(error);
+                }
                 None if batches.is_empty() => self.consumer.next().await?,
                 None => return Ok((batches, member, None)),
             };

@@ -45,6 +45,8 @@ mod topic_partitions;
 mod txn_offset_commit;
 mod write_txn_markers;
 
+use std::any::Any;
+
 use bytes::Bytes;
 use klamm_core::Instant;
 use klamm_protocol::messages::{RequestHeader, request_header_version};
@@ -52,7 +54,7 @@ use klamm_protocol::wire::Reader;
 use klamm_protocol::{ApiKey, ErrorCode, Message, Request, Str};
 
 pub(crate) use answers::Answer;
-use parts::Parts;
+pub(crate) use parts::Parts;
 pub(in crate::cluster) use respond::encode;
 
 use super::links::{Call, ConnectionId};
@@ -75,7 +77,7 @@ pub(crate) enum Reply<T> {
 }
 
 /// A request that brokers understand.
-pub(crate) trait Serve: Parts + Request<Response: Answer> {
+pub(crate) trait Serve: Any + Parts + Request<Response: Answer> {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<Self::Response>;
 
     /// The response that refuses the request as a whole with an error.
@@ -227,7 +229,8 @@ impl Cluster {
         if reader.finish().is_err() {
             return self.reject(connection, Refusal::TrailingBytes(call.api, call.version));
         }
-        let reply = match self.strike(origin, call, &mut request) {
+        let struck = self.strike(origin, call, &mut request);
+        let reply = match struck.or_else(|| self.deny(origin, &mut request)) {
             Some(reply) => reply,
             None => {
                 let reply = request.serve(self, origin);

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::SaslUsers;
+use super::{Authorizer, SaslUsers};
 use crate::Release;
 
 /// What a [`Cluster`](super::Cluster) is made with.
@@ -46,6 +46,8 @@ pub struct ClusterConfig {
     pub flush_interval: Duration,
     /// Whom brokers let in. Default: everybody, without SASL.
     pub sasl: Option<SaslUsers>,
+    /// What those may do who authenticate themselves (`authorizer.class.name`). Default: everything.
+    pub authorizer: Option<Authorizer>,
     /// What coordinators of groups allow.
     pub groups: GroupConfig,
     /// What coordinators of transactions allow.
@@ -72,6 +74,7 @@ impl Default for ClusterConfig {
             metadata_latency: Duration::ZERO,
             flush_interval: Duration::from_secs(5),
             sasl: None,
+            authorizer: None,
             groups: GroupConfig::default(),
             transactions: TransactionConfig::default(),
             limits: LimitConfig::default(),

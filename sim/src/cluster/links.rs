@@ -94,6 +94,10 @@ impl Links {
         self.by_id.get_mut(&connection).map(|link| &mut link.session)
     }
 
+    pub(crate) fn session_of(&self, connection: ConnectionId) -> Option<&Session> {
+        self.by_id.get(&connection).map(|link| &link.session)
+    }
+
     /// Forgets a connection.
     pub(crate) fn remove(&mut self, connection: ConnectionId) -> bool {
         let Some(link) = self.by_id.remove(&connection) else { return false };

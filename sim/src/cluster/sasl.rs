@@ -57,6 +57,16 @@ pub(crate) enum Session {
     Authenticated(Proved),
 }
 
+impl Session {
+    /// Who it is, if it had to say.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Authenticated(proved) | Self::Dialogue { before: Some(proved), .. } => Some(&proved.user),
+            Self::Open | Self::Unknown | Self::Dialogue { before: None, .. } => None,
+        }
+    }
+}
+
 /// Who a connection is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Proved {

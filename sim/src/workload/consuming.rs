@@ -179,8 +179,11 @@ impl Inner {
                 Ok(event) => self.tell_event(event),
                 Err(ConsumeError::Partition(trouble)) => {
                     let of = TopicPartition { topic: trouble.topic.clone(), partition: trouble.partition };
-                    self.stopped.borrow_mut().insert(of.clone(), "failed");
-                    self.tell(Consuming::Trouble { of: &of, fatal: true, error: &trouble.to_string() });
+                    if !trouble.retrying {
+                        self.stopped.borrow_mut().insert(of.clone(), "failed");
+                    }
+                    let (fatal, error) = (!trouble.retrying, trouble.to_string());
+                    self.tell(Consuming::Trouble { of: &of, fatal, error: &error });
                 }
                 Err(_) => {
                     self.end();

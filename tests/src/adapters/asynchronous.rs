@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_engine as engine;
-use klamm_engine::{CommitOffset, GroupMetadata, Isolation, Kafka, OffsetReset, StartAt};
+use klamm_engine::{
+    ClientEvent, CommitOffset, GroupMetadata, Isolation, Kafka, Metrics, OffsetReset, StartAt,
+};
 
 use super::convert;
 use super::held::Held;
@@ -114,6 +116,15 @@ impl<R> Client for AsyncClient<R> {
         };
         let producer = producer.build()?;
         Ok(Box::new(AsyncProducer { producer, executor: self.executor.clone() }))
+    }
+
+    fn metrics(&self) -> Metrics {
+        self.kafka.metrics()
+    }
+
+    fn events(&self, exchanges: bool) -> Box<dyn FnMut() -> Option<ClientEvent>> {
+        let mut events = self.kafka.events(convert::looking(exchanges));
+        Box::new(move || events.try_next())
     }
 
     fn diagnosis(&self) -> Option<String> {

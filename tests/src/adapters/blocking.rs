@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use klamm_blocking as blocking;
-use klamm_engine::{CommitOffset, GroupMetadata, Isolation, OffsetReset, SendError, StartAt};
+use klamm_engine::{
+    ClientEvent, CommitOffset, GroupMetadata, Isolation, Metrics, OffsetReset, SendError, StartAt,
+};
 
 use super::convert;
 use super::held::Held;
@@ -78,6 +80,15 @@ impl Client for BlockingClient {
         };
         let producer = producer.build()?;
         Ok(Box::new(BlockingProducer(producer)))
+    }
+
+    fn metrics(&self) -> Metrics {
+        self.kafka.metrics()
+    }
+
+    fn events(&self, exchanges: bool) -> Box<dyn FnMut() -> Option<ClientEvent>> {
+        let mut events = self.kafka.events(convert::looking(exchanges));
+        Box::new(move || events.try_next())
     }
 
     fn diagnosis(&self) -> Option<String> {

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use klamm_engine::{
-    AdminError, Compression, ConsumedRecord, Delivery, Explanation, FetchedBatch, GroupEvent, GroupProtocol,
-    Isolation, NewTopic, OffsetReset, Record, RecordMetadata, StartAt, Str, Undelivered,
+    AdminError, Compression, ConsumedRecord, Delivery, EventOptions, Explanation, FetchedBatch, GroupEvent,
+    GroupProtocol, Isolation, NewTopic, OffsetReset, Record, RecordMetadata, StartAt, Str, Undelivered,
     assignor::{Assignor, Strategy},
 };
 
 use crate::Outcome;
 use crate::client::{Codec, ConsumerSettings, Delivered, Message, Place, Received};
 use crate::members::{MemberSettings, Told};
+
+pub(super) fn looking(exchanges: bool) -> EventOptions {
+    let options = EventOptions::default().with_capacity(100_000);
+    if exchanges { options.with_exchanges() } else { options }
+}
 
 pub(super) fn compression(codec: Codec) -> Compression {
     match codec {

@@ -11,6 +11,7 @@ mod certificates;
 mod chain;
 mod churn;
 mod closest;
+mod denied;
 mod group_records;
 mod group_tool;
 mod groups;
@@ -19,6 +20,7 @@ mod java_groups;
 mod librdkafka_groups;
 mod member_streams;
 mod members;
+mod observing;
 mod producing;
 mod reading;
 mod restart;
@@ -187,6 +189,11 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint).over(TWO),
     Scenario::new("tokens_are_verified", REAL, tokens::verified).over(TOOL).within_s(300),
     Scenario::new("delegation_tokens", REAL, tokens::delegated).over(TWO).within_s(300),
+    Scenario::new("counted_and_told", BOTH, observing::counted),
+    Scenario::new("tool_shows_the_dialogue", BOTH, observing::traced).over(TOOL),
+    Scenario::new("denied", BOTH, denied::writing),
+    Scenario::new("reading_denied", BOTH, denied::reading),
+    Scenario::new("groups_denied", BOTH, denied::groups),
     Scenario::new("wrong_doors", BOTH, security::wrong_doors),
     Scenario::new("sasl_of_old_brokers", OLD_SASL, security::old_brokers).over(TOOL).within_s(300),
     Scenario::new("renewal_under_load", BOTH, security::renewal_under_load),

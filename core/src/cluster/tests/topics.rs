@@ -176,6 +176,16 @@ fn a_refusal_is_reported_at_once_and_once() {
 }
 
 #[test]
+fn a_forbidden_topic_is_asked_for_again_until_it_is_allowed() {
+    let mut world = World::started();
+    world.cluster.want_topic("t");
+    answers_for(&mut world, 1_000, &failing("t", ErrorCode::TOPIC_AUTHORIZATION_FAILED));
+    assert!(matches!(world.cluster.topic_state("t"), TopicState::Failed(_)));
+    assert_eq!(answers_for(&mut world, 12_000, &topic("t", &[(1, 0)])), [ClusterOutput::Changed]);
+    assert!(matches!(world.cluster.topic_state("t"), TopicState::Known(_)));
+}
+
+#[test]
 fn a_deleted_topic_is_reported_once_brokers_agree() {
     let mut world = World::with_topic(&[(1, 0)]);
     world.cluster.request_refresh();

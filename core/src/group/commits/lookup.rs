@@ -84,6 +84,19 @@ impl Lookups {
         self.all.insert(id, lookup);
     }
 
+    /// As [`push`](Self::push) for the group, but not before `begin`.
+    pub(in crate::group) fn push_later(
+        &mut self,
+        id: LookupId,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        begin: Instant,
+    ) {
+        self.push(id, partitions, Instant::MAX);
+        if let Some(lookup) = self.all.get_mut(&id) {
+            lookup.retry_at = Some(begin);
+        }
+    }
+
     /// Of the look-ups of the group, only these are still wanted.
     pub(in crate::group) fn keep_adoptions(&mut self, keep: impl Fn(u64) -> bool) {
         self.all.retain(|id, _| match id {
@@ -208,6 +221,21 @@ impl Lookups {
     /// When [`ask`](Self::ask) has something to say.
     pub(in crate::group) fn ask_timeout(&self) -> Option<Instant> {
         self.all.values().map(|lookup| lookup.retry_at).fold(None, earliest)
+    }
+
+    /// Ends what the application waits for: the coordinator will not be told.
+    pub(in crate::group) fn refuse(&mut self, code: ErrorCode) {
+        let waits = |(id, lookup): &(&LookupId, &mut Lookup)| {
+            matches!(id, LookupId::Operation(_)) && lookup.sent.is_none()
+        };
+        let refuse = |(id, lookup): (&LookupId, &mut Lookup)| {
+            lookup.last = code;
+            *id
+        };
+        let all: Vec<LookupId> = self.all.iter_mut().filter(waits).map(refuse).collect();
+        for id in all {
+            self.fail(id, CommitErrorKind::Refused);
+        }
     }
 
     pub(in crate::group) fn give_up(&mut self, kind: CommitErrorKind) {

@@ -261,6 +261,14 @@ impl Commits {
         self.first.retry_at.filter(|_| self.flight.is_none() && !self.queue.is_empty())
     }
 
+    /// Ends everything that waits for the coordinator, which will not be told.
+    pub(in crate::group) fn refuse(&mut self, code: ErrorCode) {
+        while self.flight.is_none() && !self.queue.is_empty() {
+            self.first.last = code;
+            self.finish(Err(CommitErrorKind::Refused));
+        }
+    }
+
     /// Ends everything that waits. What is under way has an unknown effect.
     pub(in crate::group) fn give_up(&mut self, kind: CommitErrorKind) {
         self.first.uncertain |= self.flight.take().is_some();

@@ -93,6 +93,8 @@ struct Clocks {
     interval: Duration,
     leave_by: Option<Instant>,
     failures: u32,
+    /// What the application was told of the last failure.
+    told: Option<ErrorCode>,
 }
 
 /// See the [module](self).
@@ -259,6 +261,7 @@ impl ConsumerMembership {
     fn handle_beat(&mut self, now: Instant, flight: Flight, response: &ConsumerGroupHeartbeatResponse) {
         self.clocks.failures = 0;
         self.released = false;
+        self.clocks.told = None;
         self.clocks.interval =
             Duration::from_millis(u64::try_from(response.heartbeat_interval_ms).unwrap_or(0))
                 .max(Duration::from_millis(100));
@@ -321,8 +324,10 @@ impl ConsumerMembership {
             }
             Verdict::Tell => {
                 self.backoff(now);
-                let error = GroupError::because(GroupStep::Heartbeat, code, message);
-                self.outputs.push_back(MembershipOutput::Trouble(error));
+                if self.clocks.told.replace(code) != Some(code) {
+                    let error = GroupError::because(GroupStep::Heartbeat, code, message);
+                    self.outputs.push_back(MembershipOutput::Trouble(error));
+                }
             }
             Verdict::Release | Verdict::Fatal => {
                 self.abandon(now, GroupError::because(GroupStep::Heartbeat, code, message));

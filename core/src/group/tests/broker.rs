@@ -241,6 +241,11 @@ impl World {
 
     /// Nothing is committed.
     pub(super) fn fetched(&mut self) {
+        self.fetched_but(&[]);
+    }
+
+    /// Nothing is committed; what is committed of these partitions may not be known.
+    pub(super) fn fetched_but(&mut self, denied: &[i32]) {
         let request = self.asked.iter().find_map(|(_, request)| match request {
             AnyRequest::OffsetFetch(request) => Some(request.clone()),
             _ => None,
@@ -254,6 +259,11 @@ impl World {
                 .map(|at| OffsetFetchResponsePartitions {
                     partition_index: *at,
                     committed_offset: -1,
+                    error_code: if denied.contains(at) {
+                        ErrorCode::TOPIC_AUTHORIZATION_FAILED
+                    } else {
+                        ErrorCode::NONE
+                    },
                     ..Default::default()
                 })
                 .collect(),

@@ -7,7 +7,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::describe_groups::{CLIENT_HOST, group_operations};
 use super::{Reply, Serve};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 impl Serve for ConsumerGroupDescribeRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<ConsumerGroupDescribeResponse> {
@@ -39,6 +39,9 @@ fn failed(id: &Str, error: ErrorCode, message: Option<String>) -> DescribedGroup
 }
 
 fn describe(cluster: &Cluster, origin: &Origin, id: &Str) -> DescribedGroup {
+    if !cluster.may(origin, Resource::Group, id, Operation::Describe) {
+        return failed(id, ErrorCode::GROUP_AUTHORIZATION_FAILED, None);
+    }
     if id.is_empty() {
         return failed(id, ErrorCode::INVALID_GROUP_ID, None);
     }

@@ -8,13 +8,16 @@ use klamm_protocol::messages::delete_groups::{
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 impl Serve for DeleteGroupsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DeleteGroupsResponse> {
         let mut named = BTreeSet::new();
         let once = self.groups_names.iter().filter(|id| named.insert(*id));
         let results = once.map(|id| {
+            if !cluster.may(origin, Resource::Group, id, Operation::Delete) {
+                return result(id, ErrorCode::GROUP_AUTHORIZATION_FAILED);
+            }
             let checked = cluster.groups.check_coordinator(origin, id);
             let deleted = checked.and_then(|()| cluster.groups.delete(id));
             result(id, deleted.err().unwrap_or(ErrorCode::NONE))

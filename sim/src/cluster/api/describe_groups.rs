@@ -8,7 +8,7 @@ use klamm_protocol::{ErrorCode, Str};
 use super::{NO_OPERATIONS, Reply, Serve, operations};
 use crate::Release;
 use crate::cluster::groups::{ClassicGroup, Group, State};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 /// Where members seem to come from: the machine knows no addresses.
 pub(super) const CLIENT_HOST: &str = "/127.0.0.1";
@@ -49,6 +49,9 @@ fn failed(id: &Str, error: ErrorCode) -> DescribedGroup {
 }
 
 fn describe(cluster: &Cluster, origin: &Origin, id: &Str) -> DescribedGroup {
+    if !cluster.may(origin, Resource::Group, id, Operation::Describe) {
+        return failed(id, ErrorCode::GROUP_AUTHORIZATION_FAILED);
+    }
     if let Err(error) = cluster.groups.check_coordinator(origin, id) {
         return failed(id, error);
     }

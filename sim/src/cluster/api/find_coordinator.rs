@@ -6,7 +6,7 @@ use klamm_protocol::messages::find_coordinator::{
 use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 /// The key is the id of a group.
 const GROUP: i8 = 0;
@@ -19,9 +19,9 @@ const BATCHED: i16 = 4;
 impl Serve for FindCoordinatorRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<FindCoordinatorResponse> {
         Reply::Now(if origin.version < BATCHED {
-            single(cluster.find_coordinator(self.key_type, &self.key))
+            single(cluster.find_coordinator(origin, self.key_type, &self.key))
         } else {
-            let find = |key| cluster.find_coordinator(self.key_type, key);
+            let find = |key| cluster.find_coordinator(origin, self.key_type, key);
             let coordinators = self.coordinator_keys.iter().map(find).collect();
             FindCoordinatorResponse {
                 error_message: None,
@@ -69,7 +69,14 @@ fn single(found: Coordinator) -> FindCoordinatorResponse {
 }
 
 impl Cluster {
-    fn find_coordinator(&self, key_type: i8, key: &Str) -> Coordinator {
+    fn find_coordinator(&self, origin: &Origin, key_type: i8, key: &Str) -> Coordinator {
+        let (resource, error) = match key_type {
+            GROUP => (Resource::Group, ErrorCode::GROUP_AUTHORIZATION_FAILED),
+            _ => (Resource::TransactionalId, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED),
+        };
+        if !self.may(origin, resource, key, Operation::Describe) {
+            return unknown(key, error, error.name());
+        }
         let coordinator = match key_type {
             GROUP => self.groups.coordinator(key),
             TRANSACTION => self.transactions.coordinator(key),

@@ -5,7 +5,7 @@ use klamm_protocol::{ErrorCode, Str};
 
 use super::{Reply, Serve};
 use crate::cluster::groups::{Group, Kind};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 /// The type of groups whose members assign among themselves.
 const CLASSIC: &str = "classic";
@@ -18,8 +18,11 @@ impl Serve for ListGroupsRequest {
             return Reply::Now(self.refuse(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS));
         }
         let is_own = |group: &&Group| cluster.groups.coordinator(&group.id) == Some(origin.broker);
+        let is_known = |group: &Str| cluster.may(origin, Resource::Group, group, Operation::Describe);
         let groups = cluster.groups.iter().filter(is_own).map(listed).filter(|group| {
-            fits(&self.states_filter, &group.group_state) && fits(&self.types_filter, &group.group_type)
+            let fits_filters =
+                fits(&self.states_filter, &group.group_state) && fits(&self.types_filter, &group.group_type);
+            fits_filters && is_known(&group.group_id)
         });
         Reply::Now(ListGroupsResponse { groups: groups.collect(), ..ListGroupsResponse::default() })
     }

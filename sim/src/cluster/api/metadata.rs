@@ -12,7 +12,7 @@ use super::{CLUSTER_OPERATIONS, NO_OPERATIONS, Reply, Serve, TOPIC_OPERATIONS};
 use crate::cluster::replication::{Node, TopicImage};
 use crate::cluster::session::TopicRef;
 use crate::cluster::topics::{Leadership, NO_LEADER, name};
-use crate::cluster::{Cluster, Origin};
+use crate::cluster::{Cluster, Operation, Origin, Resource};
 
 impl Serve for MetadataRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<MetadataResponse> {
@@ -26,7 +26,8 @@ impl Serve for MetadataRequest {
         }
         let asked = origin.broker;
         let mut topics: Vec<MetadataResponseTopic> = if all {
-            cluster.topics_shown(asked).map(|topic| cluster.metadata_of(asked, topic)).collect()
+            let shown = cluster.topics_shown(asked).filter(|topic| cluster.may_describe(origin, &topic.name));
+            shown.map(|topic| cluster.metadata_of(asked, topic)).collect()
         } else {
             let mut named = BTreeSet::new();
             let wanted = self.topics.iter().flatten();
@@ -35,7 +36,7 @@ impl Serve for MetadataRequest {
             let wanted = wanted.filter(|topic| !by_id || !topic.topic_id.is_zero());
             let wanted = wanted.filter(|topic| named.insert((topic.topic_id, topic.name.clone())));
             let may_create = self.allow_auto_topic_creation;
-            wanted.map(|topic| cluster.find_or_create(asked, topic, may_create)).collect()
+            wanted.map(|topic| cluster.find_or_create(origin, topic, may_create)).collect()
         };
         if self.include_topic_authorized_operations {
             topics.iter_mut().for_each(|topic| topic.topic_authorized_operations = TOPIC_OPERATIONS);
@@ -81,6 +82,11 @@ fn unknown() -> MetadataResponseTopic {
 }
 
 impl Cluster {
+    /// Whether the client of a request may know of a topic.
+    pub(super) fn may_describe(&self, origin: &Origin, topic: &str) -> bool {
+        self.may(origin, Resource::Topic, topic, Operation::Describe)
+    }
+
     /// A topic that a broker knows and tells of.
     pub(super) fn topic_shown(&self, broker: i32, topic: &TopicRef) -> Option<&TopicImage> {
         let hidden = self.images.hidden.get(&broker);
@@ -106,16 +112,23 @@ impl Cluster {
 
     fn find_or_create(
         &mut self,
-        broker: i32,
+        origin: &Origin,
         wanted: &MetadataRequestTopic,
         may_create: bool,
     ) -> MetadataResponseTopic {
+        let broker = origin.broker;
         // An id says more than a name.
         let name = wanted.name.as_ref().filter(|_| wanted.topic_id.is_zero());
         let topic = match name {
             None => TopicRef::Id(wanted.topic_id),
             Some(name) => TopicRef::Name(name.clone()),
         };
+        let meant = name.or_else(|| self.topics.name_of(wanted.topic_id));
+        if meant.is_some_and(|meant| !self.may_describe(origin, meant)) {
+            let error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+            let (name, topic_id) = (name.cloned(), wanted.topic_id);
+            return MetadataResponseTopic { error_code, name, topic_id, ..unknown() };
+        }
         if let Some(topic) = self.topic_shown(broker, &topic) {
             return self.metadata_of(broker, topic);
         }

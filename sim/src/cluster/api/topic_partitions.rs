@@ -18,7 +18,8 @@ const MAX_PARTITIONS: i32 = 2000;
 impl Serve for DescribeTopicPartitionsRequest {
     fn serve(self, cluster: &mut Cluster, origin: &Origin) -> Reply<DescribeTopicPartitionsResponse> {
         let mut names: Vec<Str> = if self.topics.is_empty() {
-            cluster.topics_shown(origin.broker).map(|topic| topic.name.clone()).collect()
+            let shown = cluster.topics_shown(origin.broker);
+            shown.map(|topic| topic.name.clone()).filter(|name| cluster.may_describe(origin, name)).collect()
         } else {
             self.topics.iter().map(|topic| topic.name.clone()).collect()
         };
@@ -39,6 +40,10 @@ impl Serve for DescribeTopicPartitionsRequest {
         for name in names.iter().filter(|name| **name >= first) {
             if *name != first {
                 index = 0;
+            }
+            if !cluster.may_describe(origin, name) {
+                response.topics.push(forbidden(name));
+                continue;
             }
             let Some(topic) = cluster.topic_shown(origin.broker, &TopicRef::Name(name.clone())) else {
                 response.topics.push(unknown(name));
@@ -91,6 +96,12 @@ fn unknown(topic: &Str) -> DescribeTopicPartitionsResponseTopic {
         topic_authorized_operations: TOPIC_OPERATIONS,
         ..DescribeTopicPartitionsResponseTopic::default()
     }
+}
+
+fn forbidden(topic: &Str) -> DescribeTopicPartitionsResponseTopic {
+    let error_code = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
+    let name = Some(topic.clone());
+    DescribeTopicPartitionsResponseTopic { error_code, name, ..Default::default() }
 }
 
 impl Cluster {

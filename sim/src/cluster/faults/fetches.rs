@@ -4,6 +4,7 @@ use klamm_protocol::{ApiKey, ErrorCode, RecordBytes, Uuid};
 
 use super::{FaultKind, Place, Spot, cut_last_batch, flip_record};
 use crate::cluster::fetching::Found;
+use crate::cluster::links::Instead;
 use crate::cluster::session::{Key, TopicRef, Wanted};
 use crate::cluster::{Cluster, ConnectionId};
 
@@ -64,6 +65,9 @@ impl Cluster {
     /// What is to happen to the partitions of the fetch that a connection works on.
     pub(in crate::cluster) fn fetch_fault(&mut self, connection: ConnectionId) -> Option<FetchFault> {
         let work = self.links.work(connection).filter(|work| work.call.api == ApiKey::FETCH)?;
+        if let Some(Instead::Error(spot, error)) = &work.instead {
+            return Some(FetchFault { kind: FaultKind::Error(*error), spot: spot.clone(), dice: 0 });
+        }
         let orders = work.orders.as_ref()?;
         let (dice, (kind, place)) = (orders.dice, orders.fault.clone()?);
         let is_error = matches!(kind, FaultKind::Error(_) | FaultKind::ErrorAfter(_));

@@ -6,6 +6,7 @@ use klamm_core::Instant;
 use klamm_protocol::{ApiKey, Str, Uuid};
 
 use super::{Fault, FaultKind, Place};
+use crate::cluster::access::Denied;
 use crate::{Domain, Draws};
 
 /// A request, as far as faults choose among requests.
@@ -45,8 +46,15 @@ impl Orders {
 /// A place, with the topic's id, since requests name topics by either.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot {
-    topic: Option<(Str, Uuid)>,
+    topics: Topics,
     partition: Option<i32>,
+}
+
+#[derive(Clone, Debug)]
+enum Topics {
+    All,
+    One(Str, Uuid),
+    Denied(Box<Denied>),
 }
 
 impl Spot {
@@ -57,13 +65,23 @@ impl Spot {
             Place::Topic(topic) => (Some(topic), None),
             Place::Partition(topic, partition) => (Some(topic), Some(*partition)),
         };
-        Self { topic: topic.map(|topic| (topic.clone(), id_of(topic))), partition }
+        let one = |topic: &Str| Topics::One(topic.clone(), id_of(topic));
+        Self { topics: topic.map_or(Topics::All, one), partition }
+    }
+
+    /// The topics to which somebody has no right.
+    pub(crate) fn denied(topics: Denied) -> Self {
+        Self { topics: Topics::Denied(Box::new(topics)), partition: None }
     }
 
     /// Whether a topic, by name or by id, is or has this spot.
     pub(crate) fn has_topic(&self, name: &str, id: Uuid) -> bool {
-        let Some((own_name, own_id)) = &self.topic else { return true };
-        if id.is_zero() { own_name == name } else { *own_id == id }
+        match &self.topics {
+            Topics::All => true,
+            Topics::One(own_name, _) if id.is_zero() => own_name == name,
+            Topics::One(_, own_id) => *own_id == id,
+            Topics::Denied(denied) => denied.has(name, id),
+        }
     }
 
     /// Whether a partition, of a topic by name or by id, is at this spot.
