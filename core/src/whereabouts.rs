@@ -84,6 +84,11 @@ impl Whereabouts {
         self.wanted = true;
     }
 
+    /// Nobody has any more, until somebody wants it again.
+    pub(crate) const fn forgo(&mut self) {
+        self.wanted = false;
+    }
+
     /// The broker is not the coordinator any more, or could not be reached. The first time it is asked for again at
     /// once; if that leads nowhere, after the backoff.
     pub(crate) fn lost(&mut self, now: Instant, broker: BrokerId, entropy: &mut Entropy) {

@@ -63,6 +63,7 @@ impl Group {
         if error.is_refusal() {
             self.commits.refuse(code);
             self.lookups.refuse(code);
+            self.dialogue.whereabouts.forgo();
             self.absorb(now, None);
             self.move_on_closing(now);
         }

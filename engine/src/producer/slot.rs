@@ -197,18 +197,18 @@ impl Slot {
         drop(state);
         memory.bytes.give_back(freed);
         if let (true, Ok(taken), Some(records)) = (SendSpan::ARE_MADE, &taken, records) {
-            let span = SendSpan::begin(&self.topic, self.partition, records);
-            let mut state = lock(&self.state);
-            let pending = state.pending.iter_mut().find(|pending| pending.batch == taken.batch);
-            // It may have been given up meanwhile.
-            let unused = match pending {
-                Some(pending) => std::mem::replace(&mut pending.span, span),
-                None => span,
-            };
-            drop(state);
-            drop(unused);
+            let _unused = self.keep(taken.batch, SendSpan::begin(&self.topic, self.partition, records));
         }
         taken
+    }
+
+    /// Keeps the span of a batch. If the batch was given up meanwhile it comes back, to be dropped without a lock.
+    fn keep(&self, batch: BatchId, span: SendSpan) -> SendSpan {
+        let mut state = lock(&self.state);
+        match state.pending.iter_mut().find(|pending| pending.batch == batch) {
+            Some(pending) => std::mem::replace(&mut pending.span, span),
+            None => span,
+        }
     }
 
     /// A batch now takes `len` bytes instead of `plain_len`.
