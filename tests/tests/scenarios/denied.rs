@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use klamm_engine::{Mechanism, Sasl};
 use klamm_sim::cluster::Operation;
 use klamm_tests::Outcome;
-use klamm_tests::client::{
-    Client, Consumer, ConsumerSettings, Member, MemberSettings, Message, ProducerSettings, Told, read,
-};
+use klamm_tests::client::{Client, Consumer, ConsumerSettings, Message, ProducerSettings, read};
+use klamm_tests::members::{Member, MemberSettings, Told};
 use klamm_tests::scenario::Stage;
 use klamm_tests::security::{Credentials, Door, LIMITED, LIMITED_PREFIX, Secured};
 use klamm_tests::transactions::TransactionalSettings;
