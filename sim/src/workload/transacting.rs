@@ -431,6 +431,8 @@ impl Inner {
                 }
                 match error {
                     ExactlyOnceError::Application(_) | ExactlyOnceError::Committed(_) => {}
+                    // It goes on with what is committed.
+                    ExactlyOnceError::Read(error) if !error.is_fatal() => {}
                     _ => return Err(Ended::Failed { fenced: false }),
                 }
             }
