@@ -18,8 +18,7 @@ use klamm_protocol::Str;
 use super::{API_TIMEOUT, GroupBatch, GroupEvent, PendingCommit};
 use crate::{
     ConsumeError, Event, FetchedBatch, NotAssigned, PartitionStream, StreamEnd, consumer::offset_of,
-    kafka::ClientHandle,
-    observe::CommitSpan,
+    kafka::ClientHandle, observe::CommitSpan,
 };
 
 /// What comes of one partition of a [`GroupConsumer`](super::GroupConsumer), and of no other.
