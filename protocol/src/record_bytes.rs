@@ -82,9 +82,12 @@ impl PartialEq for RecordBytes {
 
 impl Eq for RecordBytes {}
 
-/// What batches there are, without what they say.
+/// What batches there are, without what they say; with a width, as in `{:1?}`, the bytes themselves.
 impl fmt::Debug for RecordBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_some() {
+            return fmt::Debug::fmt(&self.clone().into_bytes(), f);
+        }
         const SHOWN: usize = 8;
         let bytes = self.clone().into_bytes();
         write!(f, "records({} bytes", bytes.len())?;

@@ -96,7 +96,7 @@ impl AnyMessage {
 
     /// The message's own text, without the name of the API around it.
     fn text(&self) -> String {
-        let text = format!("{self:?}");
+        let text = format!("{self:1?}");
         // `Request(Metadata(MetadataRequest { .. }))`
         let inner = text.splitn(3, '(').nth(2).unwrap();
         inner[..inner.len() - 2].to_owned()
