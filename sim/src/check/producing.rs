@@ -303,7 +303,9 @@ impl Promises<'_> {
             Producing::Holds(held) => {
                 let (budget, is_closed) =
                     (producer.facts.buffer_memory, producer.close.is_some_and(|close| close.ended));
-                if *held > budget || is_closed && *held > 0 {
+                // The room of a permit is the application's until it uses or drops the permit, also after the producer's end.
+                let may_have_permits = producer.offering > 0;
+                if *held > budget || is_closed && *held > 0 && !may_have_permits {
                     let state = if is_closed { " and is closed" } else { "" };
                     let what =
                         format!("producer {} holds {held} bytes, its budget is {budget}{state}", actor.0);

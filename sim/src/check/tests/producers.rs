@@ -232,6 +232,16 @@ fn a_closed_producer_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_permit_outlives_its_producer() {
+    let mut history = History::new();
+    let deadline = history.now + std::time::Duration::from_secs(1);
+    history.offer(0).producing(Producing::CloseBegan { deadline });
+    history.producing(Producing::CloseEnded { undelivered: 0 }).producing(Producing::Holds(100));
+    assert_eq!(history.checker.violations(), []);
+    history.producing(Producing::Refused(id(0), "closed")).producing(Producing::Holds(0)).passes();
+}
+
+#[test]
 fn closing_and_flushing_end_in_time() {
     let mut history = History::new();
     let deadline = history.now + std::time::Duration::from_secs(1);
