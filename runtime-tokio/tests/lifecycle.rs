@@ -82,7 +82,7 @@ fn no_task_outlives_the_close_and_handles_go_in_any_order() {
         let handles = runtime.block_on(async {
             let kafka = connect(&cluster).await;
             let producer = kafka.producer().linger_ms(0).build().unwrap();
-            producer.send(Record::to("t").value("v")).await.unwrap();
+            producer.send(Record::to("t").partition(0).value("v")).await.unwrap();
             let consumer = kafka.consumer().assign([("t", 0, StartAt::Earliest)]).build().unwrap();
             consumer.next_batch().await.unwrap();
             if order == 0 {
