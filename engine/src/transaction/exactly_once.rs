@@ -287,32 +287,47 @@ impl ExactlyOnce {
             }
             Err(error) => return Err(ExactlyOnceError::Transaction(error)),
         }
+        // While that is looked up the group may take a partition away and give it back, which others have gone on with by
+        // then. What was found is old in that case.
+        loop {
+            let member = self.consumer.group_metadata();
+            let starts = self.find_starts().await?;
+            if planted!(PositionsKept) {
+                break;
+            }
+            for ((topic, partition), start) in starts {
+                // One that is not assigned any more is read by another member.
+                drop(self.consumer.seek(&topic, partition, start));
+            }
+            if self.consumer.group_metadata() == member {
+                break;
+            }
+        }
+        self.unsettled.clear();
+        Ok(())
+    }
+
+    /// Where each partition goes on of which something is unsettled.
+    async fn find_starts<E>(&self) -> Result<Vec<(TopicPartition, StartAt)>, ExactlyOnceError<E>> {
         let partitions: Vec<_> = self.unsettled.keys().cloned().collect();
-        let committed = self.consumer.committed(partitions).await.map_err(ExactlyOnceError::Committed)?;
-        let mut starts = BTreeMap::new();
-        for (partition, committed) in committed {
-            let refused = |code| {
+        let mut found = self.consumer.committed(partitions).await.map_err(ExactlyOnceError::Committed)?;
+        let mut starts = Vec::with_capacity(self.unsettled.len());
+        for (partition, from) in &self.unsettled {
+            let committed = found.remove(partition).transpose().map_err(|code| {
                 let mut error = CommitError::new(CommitErrorKind::Refused, Effect::None);
                 error.code = code;
                 ExactlyOnceError::Committed(error)
-            };
-            starts.extend(committed.map_err(refused)?.map(|committed| (partition, committed)));
-        }
-        for ((topic, partition), from) in std::mem::take(&mut self.unsettled) {
-            let start = match starts.remove(&(topic.clone(), partition)) {
+            })?;
+            let start = match committed.flatten() {
                 Some(CommitOffset { offset, leader_epoch: Some(leader_epoch), .. }) => {
                     StartAt::OffsetAndEpoch { offset, leader_epoch }
                 }
                 Some(committed) => StartAt::Offset(committed.offset),
-                None => StartAt::Offset(from),
+                None => StartAt::Offset(*from),
             };
-            if planted!(PositionsKept) {
-                continue;
-            }
-            // One that is not assigned any more is read by another member.
-            drop(self.consumer.seek(&topic, partition, start));
+            starts.push((partition.clone(), start));
         }
-        Ok(())
+        Ok(starts)
     }
 
     /// These were read, and are to be read again unless they are committed.

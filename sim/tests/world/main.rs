@@ -6,6 +6,7 @@ mod buffers;
 mod cancelled;
 mod clocks;
 mod connecting;
+mod exactly_once;
 mod interleavings;
 mod jitter;
 mod links;

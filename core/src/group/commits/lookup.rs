@@ -35,8 +35,7 @@ pub(in crate::group) enum LookupOutput {
 
 #[derive(Clone, Debug)]
 struct Lookup {
-    open: BTreeSet<TopicPartition>,
-    found: CommittedOffsets,
+    partitions: BTreeSet<TopicPartition>,
     deadline: Instant,
     /// The number of the request under way, and the form that it has.
     sent: Option<(u64, Form)>,
@@ -67,20 +66,13 @@ impl Lookups {
         partitions: impl IntoIterator<Item = TopicPartition>,
         deadline: Instant,
     ) {
-        let open: BTreeSet<TopicPartition> = partitions.into_iter().collect();
-        if open.is_empty() {
+        let partitions: BTreeSet<TopicPartition> = partitions.into_iter().collect();
+        if partitions.is_empty() {
             self.outputs.push_back(LookupOutput::Done(id, Ok(BTreeMap::new())));
             return;
         }
-        let lookup = Lookup {
-            open,
-            found: BTreeMap::new(),
-            deadline,
-            sent: None,
-            retry_at: None,
-            failures: 0,
-            last: ErrorCode::NONE,
-        };
+        let lookup =
+            Lookup { partitions, deadline, sent: None, retry_at: None, failures: 0, last: ErrorCode::NONE };
         self.all.insert(id, lookup);
     }
 
@@ -119,7 +111,7 @@ impl Lookups {
         let lookup = self.all.values_mut().find(|lookup| lookup.is_due(now))?;
         lookup.sent = Some((number, self.form));
         lookup.retry_at = None;
-        let request = fetch_request(&self.group_id, identity, &lookup.open, self.form);
+        let request = fetch_request(&self.group_id, identity, &lookup.partitions, self.form);
         Some(Ask { max_version: self.form.max_version(), ..Ask::new(request, timeout) })
     }
 
@@ -144,31 +136,32 @@ impl Lookups {
             Ok(answer) => answer,
             Err(code) => return self.refused(now, id, code, entropy),
         };
-        let mut rediscover = false;
-        let open = core::mem::take(&mut lookup.open);
-        for partition in open {
-            match answer.get(&partition) {
+        let mut found = CommittedOffsets::new();
+        let (mut passing, mut rediscover) = (None, false);
+        for partition in &lookup.partitions {
+            match answer.get(partition) {
                 Some(Err(code)) if is_passing(*code) => {
-                    lookup.last = *code;
+                    passing = Some(*code);
                     rediscover |= is_elsewhere(*code);
-                    lookup.open.insert(partition);
                 }
-                Some(value) => drop(lookup.found.insert(partition, value.clone())),
-                None => {
-                    lookup.last = ErrorCode::UNKNOWN_SERVER_ERROR;
-                    lookup.open.insert(partition);
-                }
+                Some(value) => drop(found.insert(partition.clone(), value.clone())),
+                None => passing = Some(ErrorCode::UNKNOWN_SERVER_ERROR),
             }
         }
         if rediscover {
             self.outputs.push_back(LookupOutput::Rediscover);
         }
-        if lookup.open.is_empty() {
-            let found = core::mem::take(&mut lookup.found);
-            self.all.remove(&id);
-            self.outputs.push_back(LookupOutput::Done(id, Ok(found)));
-        } else {
-            lookup.retry(now, self.backoff, entropy);
+        match passing {
+            None => {
+                self.all.remove(&id);
+                self.outputs.push_back(LookupOutput::Done(id, Ok(found)));
+            }
+            // All are asked for again: what is told is of one moment, and not in part from before a transaction that took
+            // long to end.
+            Some(code) => {
+                lookup.last = code;
+                lookup.retry(now, self.backoff, entropy);
+            }
         }
     }
 

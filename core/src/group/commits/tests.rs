@@ -183,17 +183,21 @@ fn what_is_under_way_outlives_its_deadline() {
 }
 
 fn fetched(code: ErrorCode, offset: i64, epoch: i32) -> OffsetFetchResponse {
-    let partition = OffsetFetchResponsePartitions {
-        committed_offset: offset,
-        committed_leader_epoch: epoch,
-        error_code: code,
-        ..Default::default()
-    };
-    let topic = OffsetFetchResponseTopics {
-        name: "t".into(),
-        partitions: alloc::vec![partition],
-        ..Default::default()
-    };
+    all_fetched(&[(code, offset, epoch)])
+}
+
+/// Of partition 0, 1 and so on.
+fn all_fetched(each: &[(ErrorCode, i64, i32)]) -> OffsetFetchResponse {
+    let partition =
+        |(index, (code, offset, epoch)): (i32, &(ErrorCode, i64, i32))| OffsetFetchResponsePartitions {
+            partition_index: index,
+            committed_offset: *offset,
+            committed_leader_epoch: *epoch,
+            error_code: *code,
+            ..Default::default()
+        };
+    let partitions = (0..).zip(each).map(partition).collect();
+    let topic = OffsetFetchResponseTopics { name: "t".into(), partitions, ..Default::default() };
     let group =
         OffsetFetchResponseGroup { group_id: "g".into(), topics: alloc::vec![topic], ..Default::default() };
     OffsetFetchResponse { groups: alloc::vec![group], ..Default::default() }
@@ -215,6 +219,31 @@ fn an_offset_that_a_transaction_may_change_is_waited_for() {
     let commit = CommitOffset { offset: 5, leader_epoch: Some(2), metadata: Str::default() };
     let found = BTreeMap::from([(partition(0), Ok(Some(commit)))]);
     assert_eq!(lookups.poll(), Some(LookupOutput::Done(id, Ok(found))));
+}
+
+/// What is found of one partition may be old when the transaction ends that another one waits for.
+#[test]
+fn what_is_told_of_several_partitions_is_of_one_moment() {
+    let mut lookups = Lookups::new("g".into(), Backoff::RETRY);
+    let mut entropy = Entropy::new(1);
+    let id = LookupId::Operation(OperationId(1));
+    lookups.push(id, [partition(0), partition(1)], NOW + TIMEOUT);
+    let stable = |offset| (ErrorCode::NONE, offset, -1);
+    let undecided = all_fetched(&[stable(5), (ErrorCode::UNSTABLE_OFFSET_COMMIT, -1, -1)]);
+    let mut now = NOW;
+    for (number, answer) in [(1, undecided), (2, all_fetched(&[stable(7), stable(8)]))] {
+        assert_eq!(lookups.poll(), None);
+        let Some(AnyRequest::OffsetFetch(request)) =
+            lookups.ask(now, number, None, TIMEOUT).map(|ask| ask.request)
+        else {
+            panic!("it is due")
+        };
+        assert_eq!(request.groups[0].topics.as_ref().unwrap()[0].partition_indexes, [0, 1]);
+        lookups.handle_response(now, number, &answer, &mut entropy);
+        now = now + Duration::from_secs(1);
+    }
+    let commits = [(0, 7), (1, 8)].map(|(at, offset)| (partition(at), Ok(Some(CommitOffset::new(offset)))));
+    assert_eq!(lookups.poll(), Some(LookupOutput::Done(id, Ok(BTreeMap::from(commits)))));
 }
 
 /// A member that the group has gone on without joins again: who asks through it is not told of that.
