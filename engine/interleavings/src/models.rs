@@ -34,6 +34,15 @@ fn wake(act: impl FnOnce(&mut Vec<Waker>)) {
     }
 }
 
+/// Does something with what is shared on a thread of its own.
+fn beside<S: Send + Sync + 'static, T: 'static>(
+    shared: &Arc<S>,
+    act: impl FnOnce(&Arc<S>) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let shared = Arc::clone(shared);
+    thread::spawn(move || act(&shared))
+}
+
 /// A condition and those who wait for it.
 #[derive(Default)]
 struct Condition {
@@ -46,6 +55,10 @@ impl Condition {
         self.holds.load(Ordering::Acquire).then_some(())
     }
 
+    fn wait(&self) {
+        wait_for(until(&self.waiters, || self.look()));
+    }
+
     fn change(&self) {
         self.holds.store(true, Ordering::Release);
         wake(|wakers| self.waiters.take(wakers));
@@ -56,10 +69,7 @@ impl Condition {
 pub fn no_wake_up_is_lost() {
     loom::model(|| {
         let condition = Arc::new(Condition::default());
-        let waiter = {
-            let condition = Arc::clone(&condition);
-            thread::spawn(move || wait_for(until(&condition.waiters, || condition.look())))
-        };
+        let waiter = beside(&condition, |condition| condition.wait());
         condition.change();
         waiter.join().expect("it waits to the end");
     });
@@ -69,19 +79,16 @@ pub fn no_wake_up_is_lost() {
 pub fn without_the_second_look() {
     loom::model(|| {
         let condition = Arc::new(Condition::default());
-        let waiter = {
-            let condition = Arc::clone(&condition);
-            thread::spawn(move || {
-                let mut registration = Registration::default();
-                wait_for(std::future::poll_fn(|context| match condition.look() {
-                    Some(()) => Poll::Ready(()),
-                    None => {
-                        condition.waiters.register(&mut registration, context.waker());
-                        Poll::Pending
-                    }
-                }));
-            })
-        };
+        let waiter = beside(&condition, |condition| {
+            let mut registration = Registration::default();
+            wait_for(std::future::poll_fn(|context| match condition.look() {
+                Some(()) => Poll::Ready(()),
+                None => {
+                    condition.waiters.register(&mut registration, context.waker());
+                    Poll::Pending
+                }
+            }));
+        });
         condition.change();
         waiter.join().expect("it waits to the end");
     });
@@ -91,18 +98,11 @@ pub fn without_the_second_look() {
 pub fn many_are_woken() {
     loom::model(|| {
         let condition = Arc::new(Condition::default());
-        let wait = |condition: &Arc<Condition>| {
-            let condition = Arc::clone(condition);
-            thread::spawn(move || wait_for(until(&condition.waiters, || condition.look())))
-        };
-        let waiter = wait(&condition);
+        let waiter = beside(&condition, |condition| condition.wait());
         let mut given_up = Registration::default();
         let context = Context::from_waker(Waker::noop());
         let _ = poll_until(&condition.waiters, &mut given_up, &context, || condition.look());
-        let changer = {
-            let condition = Arc::clone(&condition);
-            thread::spawn(move || condition.change())
-        };
+        let changer = beside(&condition, |condition| condition.change());
         condition.waiters.forget(&mut given_up);
         waiter.join().expect("it waits to the end");
         changer.join().expect("it changes");
@@ -113,10 +113,7 @@ pub fn many_are_woken() {
 pub fn operation_is_answered() {
     loom::model(|| {
         let operation = Arc::new(Operation::default());
-        let waiter = {
-            let operation = Arc::clone(&operation);
-            thread::spawn(move || wait_for(operation.wait()))
-        };
+        let waiter = beside(&operation, |operation| wait_for(Arc::clone(operation).wait()));
         wake(|wakers| operation.answer(Err(Stopped), wakers));
         let answer: Result<Done, Stopped> = waiter.join().expect("it waits to the end");
         assert!(answer.is_err());
@@ -128,22 +125,16 @@ pub fn mailbox_is_emptied() {
     loom::model(|| {
         let mailbox = Arc::new(Mailbox::default());
         let push = |mailbox: &Mailbox| wake(|wakers| drop(mailbox.push(Item::Signals, wakers)));
-        let owner = {
-            let mailbox = Arc::clone(&mailbox);
-            thread::spawn(move || {
-                let mut taken = 0;
-                while taken < 2 {
-                    wait_for(std::future::poll_fn(|context| mailbox.poll(context)));
-                    let mut items = Vec::new();
-                    mailbox.drain(&mut items);
-                    taken += items.len();
-                }
-            })
-        };
-        let other = {
-            let mailbox = Arc::clone(&mailbox);
-            thread::spawn(move || push(&mailbox))
-        };
+        let owner = beside(&mailbox, |mailbox| {
+            let mut taken = 0;
+            while taken < 2 {
+                wait_for(std::future::poll_fn(|context| mailbox.poll(context)));
+                let mut items = Vec::new();
+                mailbox.drain(&mut items);
+                taken += items.len();
+            }
+        });
+        let other = beside(&mailbox, move |mailbox| push(mailbox));
         push(&mailbox);
         owner.join().expect("it gets both");
         other.join().expect("it puts one in");
@@ -154,26 +145,20 @@ pub fn mailbox_is_emptied() {
 pub fn woken_flag() {
     loom::model(|| {
         let shared = Arc::new((WakeFlag::default(), AtomicUsize::new(0)));
-        let worker = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || {
-                let (flag, work) = &*shared;
-                let mut done = 0;
-                while done < 2 {
-                    wait_for(std::future::poll_fn(|context| flag.poll(context)));
-                    flag.lower();
-                    done += work.swap(0, Ordering::AcqRel);
-                }
-            })
-        };
+        let worker = beside(&shared, |shared| {
+            let (flag, work) = &**shared;
+            let mut done = 0;
+            while done < 2 {
+                wait_for(std::future::poll_fn(|context| flag.poll(context)));
+                flag.lower();
+                done += work.swap(0, Ordering::AcqRel);
+            }
+        });
         let raise = |(flag, work): &(WakeFlag, AtomicUsize)| {
             work.fetch_add(1, Ordering::AcqRel);
             wake(|wakers| flag.raise(wakers));
         };
-        let other = {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || raise(&shared))
-        };
+        let other = beside(&shared, move |shared| raise(shared));
         raise(&shared);
         worker.join().expect("it does both");
         other.join().expect("it raises");
@@ -185,10 +170,7 @@ pub fn budget_serves() {
     loom::model(|| {
         let budget = Arc::new(Budget::new(2));
         assert!(budget.try_take(2));
-        let waiter = {
-            let budget = Arc::clone(&budget);
-            thread::spawn(move || wait_for(budget.take(2, Instant::MAX)))
-        };
+        let waiter = beside(&budget, |budget| wait_for(budget.take(2, Instant::MAX)));
         budget.give_back(1);
         budget.give_back(1);
         assert_eq!(waiter.join().expect("it gets room"), Ok(()));
@@ -204,14 +186,8 @@ pub fn budget_passes_on() {
         let mut first = Box::pin(budget.take(1, Instant::MAX));
         let context = &mut Context::from_waker(Waker::noop());
         assert!(Pin::new(&mut first).poll(context).is_pending());
-        let second = {
-            let budget = Arc::clone(&budget);
-            thread::spawn(move || wait_for(budget.take(1, Instant::MAX)))
-        };
-        let giver = {
-            let budget = Arc::clone(&budget);
-            thread::spawn(move || budget.give_back(1))
-        };
+        let second = beside(&budget, |budget| wait_for(budget.take(1, Instant::MAX)));
+        let giver = beside(&budget, |budget| budget.give_back(1));
         drop(first);
         assert_eq!(second.join().expect("it gets room"), Ok(()));
         giver.join().expect("it gives back");
