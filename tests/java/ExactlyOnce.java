@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -46,9 +47,24 @@ public class ExactlyOnce {
         }
     }
 
+    static final Map<TopicPartition, Long> COURSE = new HashMap<>();
+
+    /** Tells where it begins, and where it goes back: of use where a record comes twice. */
+    static void follow(ConsumerRecords<byte[], byte[]> records) {
+        for (TopicPartition partition : records.partitions()) {
+            var own = records.records(partition);
+            long from = own.get(0).offset();
+            Long before = COURSE.put(partition, own.get(own.size() - 1).offset() + 1);
+            if (before == null || from < before) {
+                System.err.println(System.currentTimeMillis() + ": " + partition + " from " + from + " after " + before);
+            }
+        }
+    }
+
     static void copy(KafkaConsumer<byte[], byte[]> consumer, KafkaProducer<byte[], byte[]> producer, String target) {
         var records = consumer.poll(Duration.ofSeconds(1));
         if (records.isEmpty()) return;
+        follow(records);
         try {
             producer.beginTransaction();
             for (ConsumerRecord<byte[], byte[]> r : records) {

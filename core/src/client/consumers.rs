@@ -136,6 +136,9 @@ impl Client {
         if let Some(entry) = self.consumers.table.get_mut(&id).filter(|entry| !entry.closed) {
             entry.consumer.assign(now, assignments);
             self.tell_leaders_of(now, id, &indices);
+            if indices.iter().any(|index| self.cluster.lacks(*index)) {
+                self.cluster.await_partition(true);
+            }
         }
         indices
     }
@@ -224,6 +227,13 @@ impl Client {
             });
             consumer.handle_leader(now, index, leader);
         }
+    }
+
+    /// Has the cluster asked for again while something is assigned that it does not have, and may have soon.
+    pub(super) fn await_partitions(&mut self) {
+        let mut open = self.consumers.table.values().filter(|entry| !entry.closed);
+        let missing = open.any(|entry| entry.consumer.assignment().any(|index| self.cluster.lacks(index)));
+        self.cluster.await_partition(missing);
     }
 
     /// Tells the consumers who leads those of their partitions for which that may have changed.

@@ -121,6 +121,7 @@ impl Client {
                     return Err(Misbehaved::Nonsense("an answer to another request"));
                 };
                 self.cluster.handle_response(now, number, version, &response);
+                self.await_partitions();
                 // That a topic is not there is news for the leader of a group, and no change.
                 self.tell_groups(now);
                 self.check_connects(now);

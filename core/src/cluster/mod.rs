@@ -66,6 +66,8 @@ pub struct Cluster {
     /// The last broker was too old to be told not to create topics: this is not asked of the next.
     legacy: bool,
     listing: Listing,
+    /// Somebody waits for a partition that its topic does not have.
+    missing: bool,
 }
 
 /// The question for all topics.
@@ -92,6 +94,7 @@ impl Cluster {
             version: 0,
             legacy: false,
             listing: Listing::default(),
+            missing: false,
         }
     }
 
@@ -117,7 +120,7 @@ impl Cluster {
         if changed || listed {
             self.changed();
         }
-        let fruitful = changed && !self.wanted.is_incomplete();
+        let fruitful = changed && !self.is_incomplete();
         self.refresh.succeeded(now, scope, self.config.max_age);
         self.refresh.pause(now, fruitful, self.config.backoff, &mut self.entropy);
     }
@@ -233,6 +236,25 @@ impl Cluster {
         self.refresh.request(Scope::All);
     }
 
+    /// Says whether somebody waits for a partition that its topic does not have: as long as that is so all is asked for
+    /// again and again, after the backoff.
+    pub const fn await_partition(&mut self, missing: bool) {
+        self.missing = missing;
+    }
+
+    /// Whether a topic is known that does not have this partition.
+    #[must_use]
+    pub fn lacks(&self, index: PartitionIndex) -> bool {
+        self.partitions.name(index).is_some_and(|(topic, partition)| {
+            let known = self.topic(topic).map(|topic| topic.partitions.len());
+            known.is_some_and(|known| usize::try_from(partition).is_ok_and(|partition| partition >= known))
+        })
+    }
+
+    fn is_incomplete(&self) -> bool {
+        self.missing || self.wanted.is_incomplete()
+    }
+
     /// For which partitions [`leader`](Self::leader), or the id of their topic, may say something else than when this was
     /// asked last.
     pub fn take_moved(&mut self) -> Moved {
@@ -249,8 +271,11 @@ impl Cluster {
         if let Some(output) = self.outputs.pop_front() {
             return Some(output);
         }
-        if self.refresh.due(self.wanted.is_incomplete())? > now {
+        if self.refresh.due(self.is_incomplete())? > now {
             return None;
+        }
+        if self.missing {
+            self.refresh.request(Scope::All);
         }
         let (number, scope) = self.refresh.begin(now);
         self.listing.asked = scope == Scope::All && self.wanted.all();
@@ -268,7 +293,7 @@ impl Cluster {
     /// When [`handle_timeout`](Self::handle_timeout) or [`poll`](Self::poll) has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.refresh.due(self.wanted.is_incomplete());
+        let due = self.refresh.due(self.is_incomplete());
         earliest(earliest(due, self.stuck_at()), self.wanted.next_deadline())
     }
 

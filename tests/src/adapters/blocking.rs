@@ -166,8 +166,10 @@ impl Client for BlockingClient {
             // What a dead member leaves open holds up readers for so long.
             .transaction_timeout(Duration::from_secs(10))
             .build()?;
+        let mut course = convert::Course::default();
         while !is_over() {
             copy.step_timeout(convert::PATIENCE, |txn, batches| {
+                course.follow(batches);
                 for message in batches.iter().flat_map(|batch| convert::copies(batch, to)) {
                     drop(txn.enqueue(convert::record(&message))?);
                 }

@@ -1,11 +1,13 @@
 //! Between what scenarios say and what the client's types say; those are the same for every adapter.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use klamm_engine::{
-    AdminError, Compression, ConsumedRecord, Delivery, EventOptions, Explanation, FetchedBatch, GroupEvent,
-    GroupProtocol, Isolation, NewTopic, OffsetReset, Record, RecordMetadata, StartAt, Str, Undelivered,
+    AdminError, Compression, ConsumedRecord, Delivery, EventOptions, Explanation, FetchedBatch, GroupBatch,
+    GroupEvent, GroupProtocol, Isolation, NewTopic, OffsetReset, Record, RecordMetadata, StartAt, Str,
+    Undelivered,
     assignor::{Assignor, Strategy},
 };
 
@@ -163,6 +165,27 @@ pub(super) fn told(event: GroupEvent) -> Told {
 
 /// How long a copy waits for something to read before it looks whether it is over.
 pub(super) const PATIENCE: Duration = Duration::from_millis(2_000);
+
+/// Tells on standard error where a copy begins, and where it goes back: of use where a record comes twice.
+#[derive(Debug, Default)]
+pub(super) struct Course(BTreeMap<i32, i64>);
+
+impl Course {
+    pub(super) fn follow(&mut self, batches: &[GroupBatch]) {
+        for batch in batches {
+            let (partition, from, to) = (batch.partition(), batch.from_offset(), batch.next_offset());
+            let before = self.0.insert(partition, to);
+            if before.is_none_or(|before| from < before) {
+                let at_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                // Whoever reads it may be gone.
+                drop(writeln!(
+                    std::io::stderr(),
+                    "{at_ms}: partition {partition} from {from} after {before:?}"
+                ));
+            }
+        }
+    }
+}
 
 /// The records of a batch, for another topic.
 pub(super) fn copies(batch: &FetchedBatch, to: &str) -> Vec<Message> {

@@ -76,6 +76,39 @@ fn a_consumer_begins_when_its_topic_is_known_and_a_second_one_at_once() {
     assert_eq!(world.now - before, Duration::ZERO);
 }
 
+/// A partition that is assigned may be added soon: nobody is to wait for the metadata to grow old.
+#[test]
+fn a_partition_that_is_not_there_is_asked_for_again() {
+    let asks = |world: &World| {
+        let sent = world.connections.keys().flat_map(|connection| world.requests(*connection));
+        sent.into_iter().any(|(request, _)| matches!(request, AnyRequest::Metadata(_)))
+    };
+    let mut world = World::connected();
+    let id = world.client.create_consumer(ConsumerConfig::default());
+    let indices = world.client.assign(world.now, id, [(Str::from("t"), 2, StartAt::Earliest)]);
+    world.drain();
+    for round in 0..20 {
+        let began = world.now;
+        while !asks(&world) {
+            world.wait();
+        }
+        assert!(world.now - began <= Duration::from_millis(1_200), "round {round}");
+        world.answer_metadata();
+    }
+    world.client.consumer_mut(id).unwrap().unassign(world.now, &indices);
+    world.drain();
+    // What was asked before is still answered.
+    world.answer_metadata();
+    let mut asked = 0;
+    let began = world.now;
+    while world.now - began < Duration::from_secs(60) {
+        asked += u32::from(asks(&world));
+        world.answer_metadata();
+        world.wait();
+    }
+    assert!(asked <= 1, "nobody waits for it any more");
+}
+
 #[test]
 fn the_long_polls_of_two_consumers_do_not_wait_for_each_other() {
     let mut world = World::connected();
