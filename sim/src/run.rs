@@ -200,7 +200,10 @@ fn bounds(plan: &Plan) -> Bounds {
     let is_hasty = shortest.is_some_and(|shortest| shortest < Duration::from_millis(50));
     let flips = |step: &Step| matches!(step.what, What::Fault(Fault::FlipBit(_)));
     let usual = Bounds::default();
+    // Through small buffers a long message takes many steps, of which nothing is observed.
+    let patience = if plan.network.buffers < 4_096 { 10 } else { 1 };
     Bounds {
+        steps_per_observation: usual.steps_per_observation * patience,
         bits_flip: plan.steps.iter().any(flips),
         connects_per_second: if is_hasty { 1_000 } else { usual.connects_per_second },
         truncation_is_told: upgraded.chain([plan.cluster.version]).all(knows_truncation),
