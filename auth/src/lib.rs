@@ -1,4 +1,4 @@
-//! Tokens for Klamm's clients: from the token endpoints of OAuth, and signed for AWS MSK.
+//! Credentials for Klamm's clients: from the token endpoints of OAuth, signed for AWS MSK, and by Kerberos.
 //!
 //! The client itself knows no HTTP: it asks for credentials when a connection needs them ([`Sasl::asking`]). What is
 //! here answers, on one thread of its own that ends with the last client, or once the request under way is over. It
@@ -26,17 +26,20 @@
 //! # }
 //! ```
 //!
-//! By hand: `oidc::Oidc` or `aws::MskIam`, or [`serve`] with a function of one's own.
+//! By hand: `oidc::Oidc`, `aws::MskIam` or `gssapi::Kerberos`, or [`serve`] with a function of one's own.
 //!
 //! # Features
 //!
 //! `oidc` (default) brings an HTTP client with TLS, `keystores` decrypts keys of assertions, `aws-msk-iam` signs for
-//! AWS.
-#![forbid(unsafe_code)]
+//! AWS, `gssapi` binds the system's Kerberos library, which has to be there when it is built (on Debian `libkrb5-dev`
+//! and `libclang-dev`) and when it runs.
+#![cfg_attr(not(feature = "gssapi"), forbid(unsafe_code))]
 
 #[cfg(feature = "aws-msk-iam")]
 pub mod aws;
 mod encode;
+#[cfg(feature = "gssapi")]
+pub mod gssapi;
 #[cfg(feature = "oidc")]
 pub mod oidc;
 mod serve;

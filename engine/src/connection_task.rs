@@ -322,6 +322,7 @@ impl ConnectionTask {
             }
             Item::Signals => work.signals = true,
             Item::Credentials(result) => self.connection.handle_credentials(now, result),
+            Item::Answer(result) => self.connection.handle_answer(now, result),
             Item::Close => self.connection.close(),
         }
     }

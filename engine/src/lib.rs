@@ -72,7 +72,7 @@ pub use producer::{
 pub use record::{Record, RecordMetadata, Short, Value};
 #[cfg(feature = "tls")]
 pub use security::Tls;
-pub use security::{CredentialRequest, CredentialRequests, Proxy, Sasl};
+pub use security::{Challenge, Challenges, CredentialRequest, CredentialRequests, Dialogue, Proxy, Sasl};
 pub use settings::{
     CredentialProvider, EffectiveSetting, InvalidSetting, Kind as SettingKind, Scope as SettingScope,
     Setting, Settings,
@@ -103,7 +103,7 @@ pub use klamm_core::{
         Acks, ProduceError, ProduceErrorKind, ProducerId,
         partitioner::{Partitioner, UnknownPartitioner},
     },
-    sasl::{AuthenticationError, BearerToken, Credentials, Mechanism, Password, Secret},
+    sasl::{Answer, AuthenticationError, BearerToken, Credentials, Mechanism, Password, Secret},
     transaction::{TransactionError, TransactionErrorKind, TransactionStep},
 };
 pub use klamm_protocol::{ErrorCode, Str, Uuid, compression::Compression};

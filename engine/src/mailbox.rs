@@ -5,7 +5,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use klamm_core::{ProducerHandle, connection::Outgoing, producer::Seal, sasl::Credentials};
+use klamm_core::{
+    ProducerHandle,
+    connection::Outgoing,
+    producer::Seal,
+    sasl::{Answer, Credentials},
+};
 use klamm_protocol::Str;
 
 use crate::{producer::Pool, sync::Mutex, wait::lock};
@@ -28,6 +33,8 @@ pub(crate) enum Item {
     Signals,
     /// Credentials that it asked for, or why there are none.
     Credentials(Result<Credentials, Str>),
+    /// A message of its mechanism that it asked for, or why there is none.
+    Answer(Result<Answer, Str>),
     /// Close the connection.
     Close,
 }

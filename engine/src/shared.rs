@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use klamm_core::{
     ConnectionId, ConsumerId, Instant, OperationId, ProducerHandle,
     client::{Action, Client},
@@ -33,7 +34,7 @@ use crate::{
     observe::Watch,
     operation::{Operation, Stopped},
     producer::Pool,
-    security::{Desk, Security},
+    security::{Challenge, CredentialRequest, Desk, Dialogue, Security},
     signals::Signals,
     wait::{Waiters, lock},
 };
@@ -343,6 +344,12 @@ impl State {
             Action::GiveCredentials { connection, result } => {
                 self.post(now, connection, Item::Credentials(result), wakers);
             }
+            Action::AskAnswer { connection, host, challenge, deadline } => {
+                self.ask_answer(connection, host, challenge, deadline, wakers);
+            }
+            Action::GiveAnswer { connection, result } => {
+                self.post(now, connection, Item::Answer(result), wakers);
+            }
             Action::Closed => self.stop(wakers),
             action => self.tell_reader(now, action, wakers),
         }
@@ -411,11 +418,38 @@ impl State {
     }
 
     fn ask_credentials(&mut self, now: Instant, deadline: Instant, wakers: &mut Vec<Waker>) {
-        let asked =
-            self.desk.as_ref().is_some_and(|(desk, client)| desk.ask(client.clone(), deadline, wakers));
+        let asked = self.desk.as_ref().is_some_and(|(desk, client)| match &**desk {
+            Desk::Credentials(desk) => {
+                let request = CredentialRequest::new(client.clone(), deadline);
+                desk.ask(request, wakers).map_err(CredentialRequest::withdraw).is_ok()
+            }
+            Desk::Challenges(_) => false,
+        });
         if !asked {
             let why = Str::from_static("nobody answers requests for them");
             self.client.handle_credentials(now, Err(why));
+        }
+    }
+
+    fn ask_answer(
+        &mut self,
+        connection: ConnectionId,
+        host: Str,
+        challenge: Option<Bytes>,
+        deadline: Instant,
+        wakers: &mut Vec<Waker>,
+    ) {
+        let asked = self.desk.as_ref().is_some_and(|(desk, client)| match &**desk {
+            Desk::Challenges(desk) => {
+                let dialogue = Dialogue::new(client, connection);
+                let challenge = Challenge::new(client.clone(), dialogue, host, challenge, deadline);
+                desk.ask(challenge, wakers).map_err(Challenge::withdraw).is_ok()
+            }
+            Desk::Credentials(_) => false,
+        });
+        if !asked {
+            let why = Str::from_static("nobody makes the messages of the mechanism");
+            self.client.handle_answer(connection, Err(why));
         }
     }
 
@@ -436,7 +470,7 @@ impl State {
             Item::Send(outgoing) => self.client.handle_unsent(now, connection, outgoing.token),
             Item::Seal { producer, seal, .. } => self.unsealed(now, producer, &seal),
             // Signals are looked after whenever the state is worked on.
-            Item::Signals | Item::Credentials(_) | Item::Close => {}
+            Item::Signals | Item::Credentials(_) | Item::Answer(_) | Item::Close => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::{string::String, sync::Arc, vec::Vec};
 
+use bytes::Bytes;
 use klamm_protocol::Str;
 
 use super::{ConnectError, TopicUnavailable};
@@ -13,7 +14,7 @@ use crate::{
     consumer::{AssignmentEpoch, Chunk, ConsumerEvent},
     group::{CommitError, CommitResult, CommittedOffsets, GroupEvent, Parting},
     producer::{BatchId, Outcome, Seal},
-    sasl::Credentials,
+    sasl::{Answer, Credentials},
     transaction::TransactionError,
 };
 
@@ -143,6 +144,24 @@ pub enum Action {
         connection: ConnectionId,
         /// The credentials, or why there are none.
         result: Result<Credentials, Str>,
+    },
+    /// Have a message of a mechanism made, and answer with [`Client::handle_answer`](super::Client::handle_answer).
+    AskAnswer {
+        /// Whose dialogue it is.
+        connection: ConnectionId,
+        /// The broker's host, as the connection has it.
+        host: Str,
+        /// What the broker said; `None` begins a dialogue, in place of one that there was.
+        challenge: Option<Bytes>,
+        /// The connection ends if the answer has not come by then.
+        deadline: Instant,
+    },
+    /// Hand this to [`Connection::handle_answer`](crate::connection::Connection::handle_answer).
+    GiveAnswer {
+        /// Which connection.
+        connection: ConnectionId,
+        /// The message, or why there is none.
+        result: Result<Answer, Str>,
     },
     /// A topic that is wanted cannot be had.
     TopicFailed {

@@ -13,7 +13,7 @@ use crate::{
     ConnectionId, Instant, Misbehaved, Purpose, Token,
     cluster::Node,
     connection::{CloseReason, ConnectionEvent},
-    sasl::{Credentials, VaultOutput},
+    sasl::{Answer, Credentials, VaultOutput},
 };
 
 impl Client {
@@ -63,7 +63,17 @@ impl Client {
                 self.check_connects(now);
             }
             ConnectionEvent::CredentialsNeeded { deadline } => self.vault.need(now, connection, deadline),
+            ConnectionEvent::AnswerNeeded { challenge, deadline } => {
+                let Some(link) = self.links.get(connection) else { return };
+                let host = link.address.host.clone();
+                self.actions.push_back(Action::AskAnswer { connection, host, challenge, deadline });
+            }
         }
+    }
+
+    /// The answer to [`Action::AskAnswer`]: a message of the mechanism, or why there is none.
+    pub fn handle_answer(&mut self, connection: ConnectionId, result: Result<Answer, Str>) {
+        self.actions.push_back(Action::GiveAnswer { connection, result });
     }
 
     /// The answer to [`Action::AskCredentials`]: credentials, or why there are none. They are taken at any time, for

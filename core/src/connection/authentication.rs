@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!   Idle --due--> Credentials --> Handshake --> Exchange --done--> Idle
+//!                                     |           ^  |
+//!                                     '-> Answer -'<-'  if the messages are made elsewhere
 //! ```
 //!
 //! A broker may limit how long that holds (KIP-368). When most of that time is over, the next request waits until those
@@ -29,7 +31,7 @@ use super::{
 };
 use crate::{
     Entropy, Instant, Misbehaved,
-    sasl::{AuthenticationError, CredentialSource, Credentials, Exchange, SaslConfig, Secret, Step},
+    sasl::{Answer, AuthenticationError, CredentialSource, Credentials, Exchange, SaslConfig, Secret, Step},
 };
 
 /// How far authentication is, and when it is due again.
@@ -48,7 +50,13 @@ enum Stage {
     Credentials,
     /// SaslHandshake awaits its answer.
     Handshake {
-        credentials: Credentials,
+        /// None if the messages are made elsewhere.
+        credentials: Option<Credentials>,
+        bare: bool,
+    },
+    /// The caller was asked for a message of the mechanism.
+    Answer {
+        exchange: Box<Exchange>,
         bare: bool,
     },
     /// A message of the mechanism awaits its answer.
@@ -84,7 +92,8 @@ impl Connection {
     pub(super) fn begin_authentication(&mut self, now: Instant) {
         let Some(sasl) = self.config.sasl.clone() else { return };
         match sasl.credentials {
-            CredentialSource::Fixed(credentials) => self.shake_hands(credentials),
+            CredentialSource::Fixed(credentials) => self.shake_hands(Some(credentials)),
+            CredentialSource::Elsewhere => self.shake_hands(None),
             CredentialSource::Asked => {
                 self.authentication.stage = Stage::Credentials;
                 let deadline = self.timing.setup_deadline;
@@ -112,12 +121,42 @@ impl Connection {
             return;
         }
         match result {
-            Ok(credentials) => self.shake_hands(credentials),
+            Ok(credentials) => self.shake_hands(Some(credentials)),
             Err(why) => self.fail_authentication(AuthenticationError::NoCredentials(why)),
         }
     }
 
-    fn shake_hands(&mut self, credentials: Credentials) {
+    /// The answer to [`ConnectionEvent::AnswerNeeded`]: a message of the mechanism, or why there is none. Ignored if none
+    /// is needed.
+    pub fn handle_answer(&mut self, now: Instant, result: Result<Answer, Str>) {
+        self.meter.tick(now);
+        let (mut exchange, bare) = match core::mem::replace(&mut self.authentication.stage, Stage::Idle) {
+            Stage::Answer { exchange, bare } => (exchange, bare),
+            other => return self.authentication.stage = other,
+        };
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(why) => return self.fail_authentication(AuthenticationError::Failed(why)),
+        };
+        let (message, is_last) = exchange.answer(answer);
+        // A last message that is bare gets no answer.
+        let is_over = bare && is_last;
+        if !is_over {
+            self.authentication.stage = Stage::Exchange { exchange, bare };
+        }
+        self.send_message(message, bare);
+        if is_over {
+            self.authenticated(now, 0);
+        }
+    }
+
+    fn ask_for_answer(&mut self, exchange: Box<Exchange>, bare: bool, challenge: Option<Bytes>) {
+        self.authentication.stage = Stage::Answer { exchange, bare };
+        let deadline = self.timing.setup_deadline;
+        self.events.push_back(ConnectionEvent::AnswerNeeded { challenge, deadline });
+    }
+
+    fn shake_hands(&mut self, credentials: Option<Credentials>) {
         let Some(mechanism) = self.config.sasl.as_ref().map(|sasl| sasl.mechanism) else { return };
         // Without SaslAuthenticate the handshake has to be the one that bare messages follow.
         let bare = self.versions.version(ApiKey::SASL_AUTHENTICATE).is_none();
@@ -147,7 +186,7 @@ impl Connection {
         let stage = core::mem::replace(&mut self.authentication.stage, Stage::Idle);
         match (stage, response) {
             (Stage::Handshake { credentials, bare }, AnyResponse::SaslHandshake(response)) => {
-                self.take_handshake(&credentials, bare, response)
+                self.take_handshake(credentials.as_ref(), bare, response)
             }
             (Stage::Exchange { exchange, bare }, AnyResponse::SaslAuthenticate(response)) => {
                 self.take_message(now, exchange, bare, response)
@@ -158,13 +197,17 @@ impl Connection {
 
     fn take_handshake(
         &mut self,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
         bare: bool,
         response: SaslHandshakeResponse,
     ) -> Result<(), CloseReason> {
         let Some(SaslConfig { mechanism, .. }) = self.config.sasl else { return Ok(()) };
         let error = match response.error_code {
             ErrorCode::NONE => {
+                let Some(credentials) = credentials else {
+                    self.ask_for_answer(Box::new(Exchange::elsewhere()), bare, None);
+                    return Ok(());
+                };
                 let entropy = &mut self.authentication.entropy;
                 let (exchange, first) = Exchange::start(mechanism, credentials, entropy)?;
                 self.authentication.stage = Stage::Exchange { exchange: Box::new(exchange), bare };
@@ -209,6 +252,7 @@ impl Connection {
                 self.authentication.stage = Stage::Exchange { exchange, bare };
                 self.send_message(message, bare);
             }
+            Step::Ask(challenge) => self.ask_for_answer(exchange, bare, Some(challenge)),
             Step::Done => self.authenticated(now, response.session_lifetime_ms),
         }
         Ok(())

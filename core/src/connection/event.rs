@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
+use bytes::Bytes;
 use klamm_protocol::{ApiKey, ErrorCode, Str, messages::AnyResponse, wire::EncodeError};
 
 use super::{ApiVersions, Outgoing};
@@ -15,6 +16,14 @@ pub enum ConnectionEvent {
     /// [`handle_credentials`](super::Connection::handle_credentials).
     CredentialsNeeded {
         /// The connection is not set up in time, or ends, if they have not come by then.
+        deadline: Instant,
+    },
+    /// A message of the mechanism is to be made elsewhere: answer with
+    /// [`handle_answer`](super::Connection::handle_answer).
+    AnswerNeeded {
+        /// What the broker said; `None` begins a dialogue.
+        challenge: Option<Bytes>,
+        /// The connection is not set up in time, or ends, if the answer has not come by then.
         deadline: Instant,
     },
     /// Requests are sent from now on; those submitted before were queued.

@@ -1,6 +1,7 @@
 //! Scripts of inputs and expected outputs.
 
 mod authentication;
+mod elsewhere;
 mod frames;
 mod handshake;
 mod hostile;

@@ -19,11 +19,17 @@ pub enum Mechanism {
     ScramSha512,
     /// A token that someone else issued (RFC 7628, KIP-255): for use over TLS only.
     OAuthBearer,
+    /// Kerberos (RFC 4752): its messages are made outside of this crate.
+    Gssapi,
 }
 
 impl Mechanism {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
+    pub const ALL: [Self; 5] =
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer, Self::Gssapi];
+
+    /// Those whose messages are made here, out of credentials.
+    pub const BUILT_IN: [Self; 4] = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OAuthBearer];
 
     /// Its registered name.
     #[must_use]
@@ -33,6 +39,7 @@ impl Mechanism {
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
             Self::OAuthBearer => "OAUTHBEARER",
+            Self::Gssapi => "GSSAPI",
         }
     }
 
@@ -55,7 +62,7 @@ pub struct UnknownMechanism;
 
 impl fmt::Display for UnknownMechanism {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no known mechanism (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER)")
+        f.write_str("no known mechanism (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI)")
     }
 }
 
@@ -86,6 +93,8 @@ pub enum CredentialSource {
     Fixed(Credentials),
     /// Each connection asks for them when it authenticates itself, and again before its session ends.
     Asked,
+    /// There are none here: each connection asks for every message of the mechanism.
+    Elsewhere,
 }
 
 /// What a client proves who it is with.
@@ -119,6 +128,15 @@ pub struct BearerToken {
     pub lifetime: Option<Duration>,
     /// SASL extensions (KIP-342): names of letters, and values.
     pub extensions: Vec<(Str, Str)>,
+}
+
+/// A message of a mechanism that is made elsewhere ([`CredentialSource::Elsewhere`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What to send to the broker; it may be empty.
+    pub message: Secret,
+    /// The mechanism sends nothing after it: what is left is that the broker accepts the client.
+    pub is_last: bool,
 }
 
 impl From<Password> for Credentials {

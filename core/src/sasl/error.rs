@@ -44,13 +44,15 @@ pub enum AuthenticationError {
     Unusable(&'static str),
     /// There are no credentials: what their source said.
     NoCredentials(Str),
+    /// What makes the mechanism's messages has none: why, in its words.
+    Failed(Str),
 }
 
 impl AuthenticationError {
     /// Whether another attempt is bound to end in the same way until someone changes a configuration.
     #[must_use]
     pub const fn is_misconfiguration(&self) -> bool {
-        !matches!(self, Self::NoCredentials(_) | Self::Refused(_))
+        !matches!(self, Self::NoCredentials(_) | Self::Refused(_) | Self::Failed(_))
     }
 }
 
@@ -103,6 +105,7 @@ impl fmt::Display for AuthenticationError {
             ),
             Self::Nonsense(what) => write!(f, "the broker sent {what}"),
             Self::Unusable(why) => f.write_str(why),
+            Self::Failed(why) => f.write_str(why),
             Self::NoCredentials(why) => write!(f, "there are no credentials: {why}"),
         }
     }

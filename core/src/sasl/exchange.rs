@@ -1,7 +1,9 @@
 //! The dialogue of any mechanism.
 
+use bytes::Bytes;
+
 use super::{
-    AuthenticationError, Credentials, Mechanism, Secret,
+    Answer, AuthenticationError, Credentials, Mechanism, Secret,
     oauthbearer::OAuthBearer,
     plain,
     scram::{Hash, Scram},
@@ -21,6 +23,11 @@ enum Dialogue {
     Plain,
     Scram(Scram),
     OAuthBearer(OAuthBearer),
+    /// Its messages are made elsewhere.
+    Elsewhere {
+        /// The last one was sent.
+        is_last: bool,
+    },
     /// It came to an end.
     Over,
 }
@@ -30,6 +37,8 @@ enum Dialogue {
 pub enum Step {
     /// Send this.
     Send(Secret),
+    /// Have an answer to this made, and send what [`Exchange::answer`] makes of it.
+    Ask(Bytes),
     /// The broker accepts the client, and has proved what the mechanism demands of it.
     Done,
 }
@@ -60,11 +69,28 @@ impl Exchange {
             (Mechanism::OAuthBearer, Credentials::Password(_)) => {
                 return Err(AuthenticationError::Unusable("OAUTHBEARER takes a token, not a password"));
             }
+            (Mechanism::Gssapi, _) => {
+                return Err(AuthenticationError::Unusable("GSSAPI takes neither a password nor a token"));
+            }
             (_, Credentials::Bearer(_)) => {
                 return Err(AuthenticationError::Unusable("the mechanism takes a password, not a token"));
             }
         };
         Ok((Self(dialogue), first))
+    }
+
+    /// Begins a dialogue whose messages are made elsewhere: ask for the first one.
+    #[must_use]
+    pub const fn elsewhere() -> Self {
+        Self(Dialogue::Elsewhere { is_last: false })
+    }
+
+    /// Takes a message that was made elsewhere: what to send, and whether the client has no more to say.
+    pub fn answer(&mut self, answer: Answer) -> (Secret, bool) {
+        if let Dialogue::Elsewhere { is_last } = &mut self.0 {
+            *is_last = answer.is_last;
+        }
+        (answer.message, answer.is_last)
     }
 
     /// Takes a message of the broker.
@@ -87,6 +113,11 @@ impl Exchange {
                 let step = bearer.handle(message)?;
                 self.0 = if step == Step::Done { Dialogue::Over } else { Dialogue::OAuthBearer(bearer) };
                 Ok(step)
+            }
+            Dialogue::Elsewhere { is_last: true } => Ok(Step::Done),
+            Dialogue::Elsewhere { is_last: false } => {
+                self.0 = Dialogue::Elsewhere { is_last: false };
+                Ok(Step::Ask(Bytes::copy_from_slice(message)))
             }
             Dialogue::Over => Err(AuthenticationError::Nonsense("a message after the end of the dialogue")),
         }

@@ -10,6 +10,7 @@
 //!  SCRAM-SHA-*    client-first  -->  server-first  -->  client-final  -->  server-final
 //!  OAUTHBEARER    token  -->  (empty)
 //!                        -->  why not  -->  0x01
+//!  GSSAPI         made elsewhere  -->  taken elsewhere  -->  ...  -->  (empty)
 //! ```
 
 mod config;
@@ -22,7 +23,7 @@ pub mod scram;
 mod secret;
 mod vault;
 
-pub use config::{BearerToken, CredentialSource, Credentials, Mechanism, Password, SaslConfig};
+pub use config::{Answer, BearerToken, CredentialSource, Credentials, Mechanism, Password, SaslConfig};
 pub use error::AuthenticationError;
 pub use exchange::{Exchange, Step};
 pub use secret::Secret;

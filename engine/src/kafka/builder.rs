@@ -238,7 +238,7 @@ impl<R: Runtime> KafkaBuilder<R> {
         config.cluster.bootstrap = addresses(&self.bootstrap)?;
         let mut connection = self.connection;
         if self.sasl.as_ref().is_some_and(Sasl::is_unprovided) {
-            let cure = "the settings want tokens that someone has to fetch or sign: klamm_auth::provide(&mut settings)";
+            let cure = "the settings want tokens or tickets that someone has to get: klamm_auth::provide(&mut settings)";
             return Err(InvalidConfig::new("sasl", cure));
         }
         let (sasl, desk) = self.sasl.map(Sasl::into_parts).unzip();

@@ -1,111 +1,28 @@
 //! Requests for credentials on their way to the application.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    sync::{Arc, Mutex, Weak},
-    task::Waker,
-};
+use std::{fmt, sync::Weak};
 
 use klamm_core::{Instant, sasl::Credentials};
 use klamm_protocol::Str;
 
-use crate::{
-    shared::Shared,
-    wait::{Waiters, lock, until},
-};
-
-/// Where clients leave their requests. Gone when no client can ask any more.
-#[derive(Debug)]
-pub(crate) struct Desk(Arc<Queue>);
-
-#[derive(Debug, Default)]
-struct Queue {
-    state: Mutex<State>,
-    waiters: Waiters,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    requests: VecDeque<CredentialRequest>,
-    /// Nobody will ask any more.
-    no_clients: bool,
-    /// Nobody will answer any more.
-    no_reader: bool,
-}
-
-impl Desk {
-    pub(super) fn new() -> (Arc<Self>, CredentialRequests) {
-        let queue = Arc::new(Queue::default());
-        (Arc::new(Self(Arc::clone(&queue))), CredentialRequests(queue))
-    }
-
-    /// Leaves a request. Returns whether there may be an answer.
-    pub(crate) fn ask(&self, client: Weak<Shared>, deadline: Instant, wakers: &mut Vec<Waker>) -> bool {
-        let mut state = lock(&self.0.state);
-        if state.no_reader {
-            return false;
-        }
-        state.requests.push_back(CredentialRequest { client: Some(client), deadline });
-        self.0.waiters.take(wakers);
-        true
-    }
-}
-
-impl Desk {
-    /// A client will ask no more.
-    pub(crate) fn leave(desk: Arc<Self>, wakers: &mut Vec<Waker>) {
-        if let Some(last) = Arc::into_inner(desk) {
-            last.close(wakers);
-        }
-    }
-
-    fn close(&self, wakers: &mut Vec<Waker>) {
-        lock(&self.0.state).no_clients = true;
-        self.0.waiters.take(wakers);
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        let mut wakers = Vec::new();
-        self.close(&mut wakers);
-        for waker in wakers {
-            waker.wake();
-        }
-    }
-}
+use super::Requests;
+use crate::shared::Shared;
 
 /// The requests for credentials of the clients that were made with one [`Sasl`](crate::Sasl). When it is dropped,
 /// connections that need credentials fail.
 #[derive(Debug)]
-pub struct CredentialRequests(Arc<Queue>);
+pub struct CredentialRequests(Requests<CredentialRequest>);
 
 impl CredentialRequests {
+    pub(super) const fn new(requests: Requests<CredentialRequest>) -> Self {
+        Self(requests)
+    }
+
     /// The next request; `None` once no client is left that could ask.
     ///
     /// Cancel safety: safe.
     pub async fn next(&mut self) -> Option<CredentialRequest> {
-        let Self(queue) = self;
-        until(&queue.waiters, || {
-            let mut state = lock(&queue.state);
-            match state.requests.pop_front() {
-                Some(request) => Some(Some(request)),
-                None => state.no_clients.then_some(None),
-            }
-        })
-        .await
-    }
-}
-
-impl Drop for CredentialRequests {
-    fn drop(&mut self) {
-        let requests = {
-            let mut state = lock(&self.0.state);
-            state.no_reader = true;
-            std::mem::take(&mut state.requests)
-        };
-        drop(requests);
+        self.0.next().await
     }
 }
 
@@ -122,6 +39,15 @@ impl fmt::Debug for CredentialRequest {
 }
 
 impl CredentialRequest {
+    pub(crate) const fn new(client: Weak<Shared>, deadline: Instant) -> Self {
+        Self { client: Some(client), deadline }
+    }
+
+    /// Nobody would hear the answer.
+    pub(crate) fn withdraw(mut self) {
+        self.client = None;
+    }
+
     /// On the client's clock: when the first connection that needs the credentials gives up. An answer is of use to later
     /// connections also after that.
     #[must_use]

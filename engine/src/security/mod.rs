@@ -1,6 +1,8 @@
 //! Who a client is, and how its connections are protected.
 
+mod challenges;
 mod credentials;
+mod desk;
 mod proxy;
 mod sasl;
 #[cfg(test)]
@@ -9,8 +11,9 @@ mod tests;
 mod tls;
 mod transport;
 
-pub(crate) use credentials::Desk;
+pub use challenges::{Challenge, Challenges, Dialogue};
 pub use credentials::{CredentialRequest, CredentialRequests};
+pub(crate) use desk::{Desk, Queued, Requests};
 pub use proxy::Proxy;
 pub(crate) use proxy::Route;
 pub use sasl::Sasl;

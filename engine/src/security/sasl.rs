@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use klamm_core::sasl::{BearerToken, CredentialSource, Credentials, Mechanism, Password, SaslConfig, Secret};
 use klamm_protocol::Str;
 
-use super::{CredentialRequests, Desk};
+use super::{Challenges, CredentialRequests, Desk, Queued};
 
 /// How a client authenticates itself by SASL: for [`KafkaBuilder::sasl`](crate::KafkaBuilder::sasl).
 ///
@@ -73,11 +73,18 @@ impl Sasl {
     /// ```
     #[must_use]
     pub fn asking(mechanism: Mechanism) -> (Self, CredentialRequests) {
-        let (desk, requests) = Desk::new();
-        (
-            Self { config: SaslConfig { mechanism, credentials: CredentialSource::Asked }, desk: Some(desk) },
-            requests,
-        )
+        let (desk, requests) = Queued::new();
+        let config = SaslConfig { mechanism, credentials: CredentialSource::Asked };
+        (Self { config, desk: Some(Arc::new(Desk::Credentials(desk))) }, CredentialRequests::new(requests))
+    }
+
+    /// A mechanism whose messages are made outside of this crate, GSSAPI above all: answer the challenges for as long as
+    /// the client lives. The crate `klamm-auth` does that with the system's Kerberos.
+    #[must_use]
+    pub fn answering(mechanism: Mechanism) -> (Self, Challenges) {
+        let (desk, challenges) = Queued::new();
+        let config = SaslConfig { mechanism, credentials: CredentialSource::Elsewhere };
+        (Self { config, desk: Some(Arc::new(Desk::Challenges(desk))) }, Challenges::new(challenges))
     }
 
     /// What settings say that want a provider, until there is one.
@@ -88,7 +95,7 @@ impl Sasl {
 
     /// Nobody would answer what it asks for.
     pub(crate) const fn is_unprovided(&self) -> bool {
-        matches!(self.config.credentials, CredentialSource::Asked) && self.desk.is_none()
+        !matches!(self.config.credentials, CredentialSource::Fixed(_)) && self.desk.is_none()
     }
 
     fn password(mechanism: Mechanism, username: impl Into<String>, password: impl Into<Secret>) -> Self {

@@ -54,7 +54,7 @@ pub struct Settings {
 }
 
 /// What settings want that the engine does not have: someone who gets credentials from elsewhere. The crate `klamm-auth`
-/// has both.
+/// has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CredentialProvider {
@@ -62,6 +62,8 @@ pub enum CredentialProvider {
     Oidc,
     /// Tokens that are signed with keys of AWS (`sasl.mechanism=AWS_MSK_IAM`).
     AwsMskIam,
+    /// Kerberos (`sasl.mechanism=GSSAPI`).
+    Kerberos,
 }
 
 /// A setting that makes no sense: which, its value, and what would.

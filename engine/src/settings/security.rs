@@ -32,7 +32,7 @@ impl Settings {
             return Err(self.idle(name, "SSL or SASL_SSL"));
         }
         if sasl {
-            self.take_jaas_of_oauth()?;
+            self.take_jaas_of_providers()?;
             self.provider = self.wanted_provider()?;
             if self.provider.is_none() {
                 self.sasl = Some(self.make_sasl()?);
@@ -84,8 +84,8 @@ impl Settings {
         jaas::options(text).map_err(invalid)
     }
 
-    /// Java's older way to say who asks for tokens: settings of their own take precedence.
-    fn take_jaas_of_oauth(&mut self) -> Result<(), InvalidSetting> {
+    /// Java's older way to say who asks for tokens or tickets: settings of their own take precedence.
+    fn take_jaas_of_providers(&mut self) -> Result<(), InvalidSetting> {
         let mut extensions = Vec::new();
         for (name, value) in self.jaas()? {
             let text = String::from_utf8_lossy(value.expose()).into_owned();
@@ -93,6 +93,9 @@ impl Settings {
                 "clientId" => ("sasl.oauthbearer.client.credentials.client.id", Value::Text(text)),
                 "clientSecret" => ("sasl.oauthbearer.client.credentials.client.secret", Value::Secret(value)),
                 "scope" => ("sasl.oauthbearer.scope", Value::Text(text)),
+                "serviceName" => ("sasl.kerberos.service.name", Value::Text(text)),
+                "principal" => ("sasl.kerberos.principal", Value::Text(text)),
+                "keyTab" => ("sasl.kerberos.keytab", Value::Text(text)),
                 other => {
                     extensions.extend(other.strip_prefix("extension_").map(|name| format!("{name}={text}")));
                     continue;
@@ -111,6 +114,7 @@ impl Settings {
     fn wanted_provider(&self) -> Result<Option<CredentialProvider>, InvalidSetting> {
         const URL: &str = "sasl.oauthbearer.token.endpoint.url";
         match self.text("sasl.mechanism") {
+            Some("GSSAPI") => Ok(Some(CredentialProvider::Kerberos)),
             Some("AWS_MSK_IAM") => Ok(Some(CredentialProvider::AwsMskIam)),
             Some("OAUTHBEARER") if self.values.contains_key(URL) => {
                 if self.values.contains_key("sasl.oauthbearer.token") {
@@ -132,7 +136,7 @@ impl Settings {
             InvalidSetting::new(name, format!("security.protocol wants SASL, but {name} is missing: {what}"))
         };
         let mechanism = self.text("sasl.mechanism").and_then(|name| name.parse::<Mechanism>().ok());
-        let all = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER";
+        let all = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI";
         let mechanism = mechanism.ok_or_else(|| missing("sasl.mechanism", all))?;
         let given = self.given()?;
         if mechanism == Mechanism::OAuthBearer {

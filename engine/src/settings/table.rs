@@ -102,7 +102,7 @@ table! {
     Security {
         "security.protocol": Kind::Choice(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), "PLAINTEXT" => "";
         "sasl.mechanism" | "sasl.mechanisms":
-            Kind::Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "" => "sasl";
+            Kind::Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM", "GSSAPI"]), "" => "sasl";
         "sasl.jaas.config": Kind::Secret, "" => "sasl";
         "sasl.username": Kind::Text, "" => "sasl";
         "sasl.password": Kind::Secret, "" => "sasl";
@@ -135,6 +135,9 @@ table! {
         "sasl.oauthbearer.assertion.claim.exp.seconds": COUNT, "300" => "";
         "sasl.oauthbearer.assertion.claim.nbf.seconds": MILLIS, "60" => "";
         "sasl.oauthbearer.assertion.claim.jti.include": Kind::Flag, "false" => "";
+        "sasl.kerberos.service.name": Kind::Text, "kafka" => "";
+        "sasl.kerberos.principal": Kind::Text, "" => "";
+        "sasl.kerberos.keytab": Kind::Text, "" => "";
         "sasl.login.connect.timeout.ms": COUNT, "5000" => "";
         "sasl.login.read.timeout.ms": COUNT, "8000" => "";
         "sasl.login.retry.backoff.ms": COUNT, "100" => "";

@@ -30,7 +30,7 @@ fn errors_name_the_setting_the_value_and_what_is_near() {
         ),
         (
             &[("security.protocol", "SASL_PLAINTEXT")],
-            "security.protocol wants SASL, but sasl.mechanism is missing: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
+            "security.protocol wants SASL, but sasl.mechanism is missing: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI",
         ),
         (
             &[("security.protocol", "SASL_PLAINTEXT"), ("sasl.mechanism", "PLAIN")],

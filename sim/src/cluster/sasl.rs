@@ -15,7 +15,7 @@ use dialogue::Dialogue;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SaslUsers {
-    /// `sasl.enabled.mechanisms`. Default: all.
+    /// `sasl.enabled.mechanisms`. Default: all but GSSAPI, which it cannot do.
     pub mechanisms: Vec<Mechanism>,
     /// Passwords by user, for PLAIN and SCRAM. OAUTHBEARER takes any unsecured token, as a real broker does that is not
     /// told otherwise.
@@ -26,7 +26,7 @@ pub struct SaslUsers {
 
 impl Default for SaslUsers {
     fn default() -> Self {
-        Self { mechanisms: Mechanism::ALL.to_vec(), passwords: BTreeMap::new(), max_reauth: None }
+        Self { mechanisms: Mechanism::BUILT_IN.to_vec(), passwords: BTreeMap::new(), max_reauth: None }
     }
 }
 

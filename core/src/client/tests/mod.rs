@@ -1,5 +1,6 @@
 //! A client and a network that does what a test says.
 
+mod answers;
 mod connecting;
 mod consuming;
 mod ending;

@@ -40,7 +40,7 @@ fn fixed() -> ConnectionConfig {
 }
 
 /// A connection whose broker has said what it offers.
-fn versed(config: ConnectionConfig) -> Link {
+pub(super) fn versed(config: ConnectionConfig) -> Link {
     let mut link = Link::opened(config);
     let asked = link.seen().pop().unwrap();
     link.receive(&versions_frame(asked.version, asked.correlation));
@@ -48,7 +48,7 @@ fn versed(config: ConnectionConfig) -> Link {
 }
 
 /// Whether the broker sees SaslHandshake for PLAIN; answers it.
-fn shake_hands(link: &mut Link) {
+pub(super) fn shake_hands(link: &mut Link) {
     let seen = link.seen();
     let [asked] = &seen[..] else { panic!("{seen:?}") };
     assert_eq!((asked.api, asked.version), (ApiKey::SASL_HANDSHAKE, 1));
@@ -57,13 +57,13 @@ fn shake_hands(link: &mut Link) {
     link.receive(&frame(asked.api, 1, asked.correlation, &SaslHandshakeResponse::default()));
 }
 
-fn message(link: &mut Link) -> Seen {
+pub(super) fn message(link: &mut Link) -> Seen {
     let mut seen = link.seen();
     assert_eq!((seen.len(), seen[0].api, seen[0].version), (1, ApiKey::SASL_AUTHENTICATE, 2));
     seen.pop().unwrap()
 }
 
-fn say(link: &mut Link, to: &Seen, response: &SaslAuthenticateResponse) {
+pub(super) fn say(link: &mut Link, to: &Seen, response: &SaslAuthenticateResponse) {
     link.receive(&frame(to.api, to.version, to.correlation, response));
 }
 

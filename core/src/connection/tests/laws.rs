@@ -1,7 +1,7 @@
 //! The laws, over scripts by hand and at random.
 
 use core::time::Duration;
-use std::{format, string::String, sync::Arc, vec::Vec};
+use std::{format, string::String, sync::Arc, vec, vec::Vec};
 
 use bytes::{Buf, Bytes};
 use klamm_protocol::{
@@ -19,7 +19,7 @@ use crate::{
     Instant,
     connection::{Connection, ConnectionConfig, ConnectionEvent, TransportEnd},
     laws::{Machine, Step, check, check_batching, check_chunking, step},
-    sasl::{CredentialSource, Password, Secret},
+    sasl::{Answer, CredentialSource, Password, Secret},
 };
 
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ enum Act {
     Abandon(u64),
     Read(bool),
     Credentials(bool),
+    /// A message of the mechanism: none, one, or the last one.
+    Message(Option<bool>),
     Lost,
     Close,
 }
@@ -87,6 +89,10 @@ impl Machine for Subject {
                     .handle_credentials(now, Ok(Password { username, password, is_token: false }.into()));
             }
             Act::Credentials(false) => connection.handle_credentials(now, Err(Str::from("no"))),
+            Act::Message(message) => {
+                let message = message.map(|is_last| Answer { message: Secret::from("a"), is_last });
+                connection.handle_answer(now, message.ok_or_else(|| Str::from("no")));
+            }
             Act::Lost => connection.handle_closed(now, TransportEnd::PeerClosed),
             Act::Close => connection.close(),
         }
@@ -103,6 +109,9 @@ impl Machine for Subject {
         self.connection.poll_event().map(|event| match event {
             ConnectionEvent::CredentialsNeeded { deadline } => {
                 format!("credentials by {:?}", deadline - origin)
+            }
+            ConnectionEvent::AnswerNeeded { challenge, deadline } => {
+                format!("an answer to {challenge:?} by {:?}", deadline - origin)
             }
             event => format!("{event:?}"),
         })
@@ -145,7 +154,11 @@ fn answer(connection: &Connection, throttle_time_ms: i32) -> Bytes {
 }
 
 fn subject(authenticate: bool) -> impl Fn(Instant) -> Subject {
-    let config = if authenticate { plain(CredentialSource::Asked) } else { ConnectionConfig::default() };
+    subject_of(authenticate.then_some(CredentialSource::Asked))
+}
+
+fn subject_of(source: Option<CredentialSource>) -> impl Fn(Instant) -> Subject {
+    let config = source.map_or_else(ConnectionConfig::default, plain);
     let config = ConnectionConfig { max_in_flight: 3, max_queued: 4, ..config };
     let config = Arc::new(config);
     move |now| Subject { connection: Connection::new(Arc::clone(&config), now), written: String::new() }
@@ -188,6 +201,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..6_u64).prop_map(Act::Abandon),
         1 => any::<bool>().prop_map(Act::Read),
         2 => prop::bool::weighted(0.8).prop_map(Act::Credentials),
+        2 => prop::option::weighted(0.8, any::<bool>()).prop_map(Act::Message),
         1 => Just(Act::Lost),
         1 => Just(Act::Close),
     ]
@@ -199,18 +213,23 @@ fn script() -> impl Strategy<Value = Vec<Step<Act>>> {
     prop::collection::vec(step, 0..40)
 }
 
+/// Where credentials come from, if there are to be any.
+fn source() -> impl Strategy<Value = Option<CredentialSource>> {
+    prop_oneof![Just(None), Just(Some(CredentialSource::Asked)), Just(Some(CredentialSource::Elsewhere)),]
+}
+
 proptest! {
     #[test]
-    fn any_life(script in script(), authenticate: bool) {
+    fn any_life(script in script(), source in source()) {
         let mut script = script;
         script.insert(0, step(3, Act::Open));
         script.insert(1, step(3, Act::Answer(0)));
         // While reading is stopped nothing is overdue, so what is in flight would stay for ever.
         script.push(step(3, Act::Read(true)));
-        check(subject(authenticate), &script);
+        check(subject_of(source.clone()), &script);
         // What is written is no output: it leaves when the transport takes it.
         script.retain(|step| !matches!(step.input, Act::Write(_)));
-        check_batching(subject(authenticate), &script);
+        check_batching(subject_of(source), &script);
     }
 
     #[test]
