@@ -8,10 +8,10 @@ use std::{
     thread,
 };
 
-use klamm_engine::{Clock, Connecting, ConnectionTask, Instant, SystemClock, dial::interleave};
+use klamm_engine::{Clock, Connecting, ConnectionTask, Instant, SystemClock};
 use polling::Poller;
 
-use super::socket::Socket;
+use super::{dial::Dial, socket::Socket};
 
 /// How many reads or writes one turn makes before other connections have theirs.
 const TURN: usize = 32;
@@ -29,8 +29,7 @@ enum Phase {
     Unresolved(String),
     /// The client's own connector makes its stream.
     Connector(Connecting),
-    /// It is being connected, or is about to be: the socket, the addresses left, and how the last one failed.
-    Connecting(Option<Socket>, Vec<SocketAddr>, String),
+    Dialling(Dial),
     Open(Socket),
 }
 
@@ -48,23 +47,46 @@ impl Connection {
         key: usize,
         poller: Arc<Poller>,
         waker: Waker,
+        clock: SystemClock,
         names: mpsc::Sender<Resolved>,
     ) -> Self {
         let phase = match task.connector() {
             Some(connector) => Phase::Connector(connector.connect(task.address())),
-            None => resolve(&task, key, waker.clone(), names),
+            None => Phase::Resolving,
         };
-        Self { task, key, poller, waker, phase }
+        let mut connection = Self { task, key, poller, waker, phase };
+        if matches!(connection.phase, Phase::Resolving) {
+            connection.resolve(clock, names);
+        }
+        connection
     }
 
-    pub(super) fn resolved(&mut self, resolved: Resolved) {
-        let host = &self.task.address().host;
+    /// Finds the addresses: at once if the host is one, otherwise on a thread that ends with the look-up, because the
+    /// system's resolver blocks.
+    fn resolve(&mut self, clock: SystemClock, names: mpsc::Sender<Resolved>) {
+        let (key, waker) = (self.key, self.waker.clone());
+        let (host, port) = (self.task.address().host.clone(), self.task.address().port);
+        if let Ok(address) = host.parse::<IpAddr>() {
+            let result = Ok(vec![SocketAddr::new(address, port)]);
+            return self.resolved(clock, Resolved { key, result });
+        }
+        let look_up = move || {
+            let result = (&*host, port).to_socket_addrs().map(Iterator::collect);
+            // Nobody listens any more if the driver has ended.
+            drop(names.send(Resolved { key, result }));
+            waker.wake();
+        };
+        if let Err(error) = thread::Builder::new().name(String::from("klamm-resolve")).spawn(look_up) {
+            self.phase = Phase::Unresolved(format!("no thread to resolve names: {error}"));
+        }
+    }
+
+    pub(super) fn resolved(&mut self, clock: SystemClock, resolved: Resolved) {
         self.phase = match resolved.result {
-            Ok(addresses) => Phase::Connecting(
-                None,
-                interleave(addresses).into_iter().rev().collect(),
-                format!("{host} has no address"),
-            ),
+            Ok(addresses) => {
+                let (options, poller) = (self.task.socket_options(), Arc::clone(&self.poller));
+                Phase::Dialling(Dial::new(addresses, options, poller, self.key, clock))
+            }
             Err(error) => Phase::Unresolved(error.to_string()),
         };
     }
@@ -73,7 +95,7 @@ impl Connection {
     pub(super) fn drive(&mut self, clock: SystemClock) -> bool {
         match &mut self.phase {
             Phase::Connector(_) => self.drive_connector(clock),
-            Phase::Connecting(..) => self.drive_connecting(clock),
+            Phase::Dialling(_) => self.drive_dial(clock),
             Phase::Unresolved(why) => self.task.handle_unresolved(clock.now(), why.clone()),
             Phase::Resolving | Phase::Open(_) => {}
         }
@@ -100,7 +122,8 @@ impl Connection {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.task.poll_timeout()
+        let dial = if let Phase::Dialling(dial) = &self.phase { dial.poll_timeout() } else { None };
+        [self.task.poll_timeout(), dial].into_iter().flatten().min()
     }
 
     pub(super) const fn is_finished(&self) -> bool {
@@ -127,64 +150,20 @@ impl Connection {
         }
     }
 
-    fn drive_connecting(&mut self, clock: SystemClock) {
-        let options = self.task.socket_options();
-        let Phase::Connecting(socket, addresses, failure) = &mut self.phase else { return };
-        loop {
-            let connected = match socket.as_ref() {
-                Some(socket) => socket.connected(),
-                None => {
-                    let Some(address) = addresses.pop() else { break };
-                    let next = Socket::connect(address, options, Arc::clone(&self.poller), self.key);
-                    next.and_then(|next| {
-                        let connected = next.connected();
-                        *socket = Some(next);
-                        connected
-                    })
-                }
-            };
-            match connected {
-                Ok(true) => break,
-                Ok(false) => {
-                    let waiting = socket.as_ref().map_or(Ok(()), |socket| socket.interest(false, true));
-                    match waiting {
-                        Ok(()) => return,
-                        Err(error) => *failure = error.to_string(),
-                    }
-                }
-                Err(error) => *failure = error.to_string(),
-            }
-            *socket = None;
-        }
-        match socket.take() {
-            Some(socket) => {
+    fn drive_dial(&mut self, clock: SystemClock) {
+        let Phase::Dialling(dial) = &mut self.phase else { return };
+        let Poll::Ready(outcome) = dial.poll() else { return };
+        match outcome {
+            Ok(socket) => {
                 self.phase = Phase::Open(socket);
                 self.task.handle_open(clock.now());
             }
-            None => {
-                let why = std::mem::take(failure);
+            Err(why) => {
+                // What is over is not polled again.
+                self.phase = Phase::Resolving;
                 self.task.handle_connect_failed(clock.now(), why);
             }
         }
-    }
-}
-
-/// Finds the addresses of a connection: at once if it names one, otherwise on a thread that ends with the look-up,
-/// because the system's resolver blocks.
-fn resolve(task: &ConnectionTask, key: usize, waker: Waker, names: mpsc::Sender<Resolved>) -> Phase {
-    let (host, port) = (task.address().host.clone(), task.address().port);
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Phase::Connecting(None, vec![SocketAddr::new(address, port)], String::new());
-    }
-    let look_up = move || {
-        let result = (&*host, port).to_socket_addrs().map(Iterator::collect);
-        // Nobody listens any more if the driver has ended.
-        drop(names.send(Resolved { key, result }));
-        waker.wake();
-    };
-    match thread::Builder::new().name(String::from("klamm-resolve")).spawn(look_up) {
-        Ok(_) => Phase::Resolving,
-        Err(error) => Phase::Connecting(None, Vec::new(), format!("no thread to resolve names: {error}")),
     }
 }
 

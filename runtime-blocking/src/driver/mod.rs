@@ -1,6 +1,7 @@
 //! The background thread of a client: sockets by readiness, timers by the poll's timeout, wake-ups by its notification.
 
 mod connection;
+mod dial;
 mod socket;
 mod wakes;
 
@@ -105,7 +106,7 @@ impl Driver {
             self.next_key += 1;
             let waker = Wakes::waker(&self.wakes, key);
             let names = self.names.0.clone();
-            let connection = Connection::new(task, key, Arc::clone(&self.poller), waker, names);
+            let connection = Connection::new(task, key, Arc::clone(&self.poller), waker, self.clock, names);
             self.connections.insert(key, connection);
             self.wakes.wake(key);
         }
@@ -139,7 +140,7 @@ impl Driver {
         while let Ok(resolved) = self.names.1.try_recv() {
             if let Some(connection) = self.connections.get_mut(&resolved.key) {
                 busy.push(resolved.key);
-                connection.resolved(resolved);
+                connection.resolved(self.clock, resolved);
             }
         }
         let now = self.clock.now();
