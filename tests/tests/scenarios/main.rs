@@ -20,6 +20,7 @@ mod java_groups;
 mod librdkafka_groups;
 mod member_streams;
 mod members;
+mod observing;
 mod producing;
 mod reading;
 mod restart;
@@ -188,6 +189,8 @@ const SCENARIOS: &[Scenario] = &[
     Scenario::new("tokens_of_an_endpoint", BOTH, tokens::of_an_endpoint).over(TWO),
     Scenario::new("tokens_are_verified", REAL, tokens::verified).over(TOOL).within_s(300),
     Scenario::new("delegation_tokens", REAL, tokens::delegated).over(TWO).within_s(300),
+    Scenario::new("counted_and_told", BOTH, observing::counted),
+    Scenario::new("tool_shows_the_dialogue", BOTH, observing::traced).over(TOOL),
     Scenario::new("denied", BOTH, denied::writing),
     Scenario::new("reading_denied", BOTH, denied::reading),
     Scenario::new("groups_denied", BOTH, denied::groups),
