@@ -135,7 +135,10 @@ impl Transport {
     }
 
     /// Ends the connection if it could not be encrypted.
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, unused_variables, reason = "for TLS"))]
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, unused_variables, reason = "for TLS")
+    )]
     pub(crate) fn check(&mut self, now: Instant, connection: &mut Connection) {
         #[cfg(feature = "tls")]
         if let Stage::Tls(pipe) = &mut self.stage
@@ -154,6 +157,7 @@ impl Transport {
     }
 
     /// The bytes to be written; `None` if those of the connection are.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::needless_pass_by_ref_mut, reason = "for TLS"))]
     pub(crate) fn outgoing(&mut self, connection: &mut Connection) -> Option<&[u8]> {
         match &mut self.stage {
             Stage::Plain => None,

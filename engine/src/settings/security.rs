@@ -155,6 +155,7 @@ impl Settings {
     }
 
     #[cfg(not(feature = "tls"))]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "for TLS")]
     fn secure_transport(&mut self) -> Result<(), InvalidSetting> {
         Err(InvalidSetting::new("security.protocol", "this program was built without TLS (feature \"tls\")"))
     }
