@@ -73,7 +73,9 @@ public class ExactlyOnce {
             Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
             for (TopicPartition partition : records.partitions()) {
                 var own = records.records(partition);
-                offsets.put(partition, new OffsetAndMetadata(own.get(own.size() - 1).offset() + 1));
+                var last = own.get(own.size() - 1);
+                // Without the epoch whoever goes on there could not tell whether the log was truncated since.
+                offsets.put(partition, new OffsetAndMetadata(last.offset() + 1, last.leaderEpoch(), ""));
             }
             producer.sendOffsetsToTransaction(offsets, consumer.groupMetadata());
             producer.commitTransaction();
@@ -85,7 +87,7 @@ public class ExactlyOnce {
             for (TopicPartition partition : consumer.assignment()) {
                 OffsetAndMetadata offset = committed.get(partition);
                 if (offset == null) consumer.seekToBeginning(List.of(partition));
-                else consumer.seek(partition, offset.offset());
+                else consumer.seek(partition, offset);
             }
         }
     }
