@@ -173,6 +173,21 @@ pub(crate) fn successor_fences(stage: &Stage) -> Outcome<()> {
     expect("committed", &read_to_last(&mut *committed(&*client, &topic)?)?, &[("second", 3)])
 }
 
+/// Waits until a group has committed an offset of partition 0, and from 2.5 on until no transaction can change that.
+///
+/// Brokers before 4.0 carry the end of a transaction out for its offsets when they have answered already. What the next one
+/// sends until then ends with the one before.
+fn await_offset(client: &dyn Client, group: &str, topic: &str, offset: i64) -> Outcome<()> {
+    let settings = ConsumerSettings { group: Some(group.to_owned()), ..ConsumerSettings::default() };
+    let mut onlooker = client.consumer_with(&settings, topic, &[0])?;
+    for _ in 0..1_000 {
+        if onlooker.committed(topic, 0)? == Some(offset) {
+            return Ok(());
+        }
+    }
+    Err(format!("{offset} is not committed").into())
+}
+
 /// Offsets become visible with the transaction, and those of a member that the group has gone on without are refused.
 pub(crate) fn offsets(stage: &Stage) -> Outcome<()> {
     let client = stage.connect()?;
@@ -188,21 +203,11 @@ pub(crate) fn offsets(stage: &Stage) -> Outcome<()> {
     txn.send(&Message::to(&topic).partition(0).value("two 0"))?;
     txn.send_offsets(&nobody, &topic, &[(0, 3), (1, 4)])?;
     txn.commit()?;
-    // Brokers before 4.0 carry the end of a transaction out for its offsets when they have answered already. What the
-    // next one sends until then ends with the one before.
-    let settings = ConsumerSettings { group: Some(group.clone()), ..ConsumerSettings::default() };
-    let mut onlooker = client.consumer_with(&settings, &topic, &[0])?;
-    for _ in 0..1_000 {
-        if onlooker.committed(&topic, 0)? == Some(3) {
-            break;
-        }
-    }
+    await_offset(&*client, &group, &topic, 3)?;
     let txn = producer.begin()?;
     txn.send_offsets(&nobody, &topic, &[(0, 7)])?;
     txn.abort()?;
-    // From 2.5 on that waits until the abort is carried out, too.
-    onlooker.committed(&topic, 0)?;
-    drop(onlooker);
+    await_offset(&*client, &group, &topic, 3)?;
     // Offsets alone, several times in one transaction.
     let txn = producer.begin()?;
     txn.send_offsets(&nobody, &topic, &[(1, 5)])?;
