@@ -129,7 +129,7 @@ struct Possession {
     assigned: Vec<TopicPartition>,
     agenda: Agenda,
     /// The generation in which partitions were given up for others, who get them only when the group rebalances again.
-    owing: Option<i32>,
+    owing: Option<rebalance::Owing>,
     /// What is assigned, but what is committed of it cannot be had, as the application was told.
     denied: BTreeSet<TopicPartition>,
     /// What the coordinator assigns, if not all of it could be named.

@@ -18,6 +18,18 @@ use crate::{
     consumer::{OffsetReset, StartAt},
 };
 
+/// So often a member joins again within one generation because of what it gave up. Where that changes nothing the coordinator
+/// does not wait for it: one that assigns by itself and has classic members, too.
+const OWED_JOINS: u32 = 3;
+
+/// What was given up in a generation, for others, who get it in the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owing {
+    generation: i32,
+    /// How often the member has joined again for that.
+    joins: u32,
+}
+
 impl Group {
     pub(super) fn handle_membership(&mut self, now: Instant, output: MembershipOutput) {
         match output {
@@ -280,7 +292,8 @@ impl Group {
             .partition(|(topic, partition)| *partition >= 0 && self.interest.subscribes_to(topic));
         let generation = self.metadata().generation;
         // A static member that comes back may find the generation as it left it.
-        let owes = self.possession.owing.take() == Some(generation);
+        let owed = self.possession.owing.take().filter(|owing| owing.generation == generation);
+        let owes = owed.is_some_and(|owing| owing.joins < OWED_JOINS);
         self.possession.ownership.generation = Some(generation);
         self.possession.assigned = wanted.iter().cloned().collect();
         let ownership = &mut self.possession.ownership;
@@ -295,7 +308,8 @@ impl Group {
             self.revoke(now, removed);
         }
         if is_giving || owes {
-            self.possession.owing = Some(generation);
+            let joins = owed.map_or(0, |owing| owing.joins) + 1;
+            self.possession.owing = Some(Owing { generation, joins });
             self.possession.agenda.rejoin = Some(Str::from_static("partitions were given up for others"));
         } else if !foreign.is_empty() {
             self.possession.agenda.rejoin =
