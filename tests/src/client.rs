@@ -3,7 +3,7 @@
 //! An asynchronous adapter is driven by its own runtime under each call, so one text of a scenario exercises the real
 //! futures of each; concurrency within a scenario comes from threads.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use klamm_engine::{ClientEvent, Metrics};
 
@@ -450,4 +450,27 @@ pub fn read(consumer: &mut dyn Consumer, count: usize) -> Outcome<Vec<Received>>
         received.extend(consumer.next_batch()?);
     }
     Ok(received)
+}
+
+/// Makes a topic, writes to it and reads it, record by record for so long, at least once.
+///
+/// # Errors
+/// As [`Producer::send`] and [`Consumer::next_batch`].
+///
+/// # Panics
+/// What is read skips or repeats.
+pub fn transfer(client: &dyn Client, topic: &str, time: Duration) -> Outcome<()> {
+    client.create_topic(topic, 1, 1)?;
+    let producer = client.producer(&ProducerSettings::default())?;
+    let mut consumer = client.consumer(topic, &[0])?;
+    let begun = Instant::now();
+    let mut next = 0_i64;
+    while next == 0 || begun.elapsed() < time {
+        producer.send(&Message::to(topic).value("v"))?;
+        for record in read(&mut *consumer, 1)? {
+            assert_eq!(record.offset, next, "it skips or repeats");
+            next += 1;
+        }
+    }
+    Ok(())
 }

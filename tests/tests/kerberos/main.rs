@@ -9,14 +9,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs};
 
 use klamm_auth::gssapi::Kerberos;
 use klamm_engine::Settings;
 use klamm_tests::Outcome;
 use klamm_tests::adapters::Adapter;
-use klamm_tests::client::{Client, Message, ProducerSettings, read};
+use klamm_tests::client::{Client, transfer};
 use klamm_tests::real::{self, RealKafka, RealKafkaOptions};
 use klamm_tests::scenario::within;
 use klamm_tests::security::Credentials;
@@ -121,18 +121,7 @@ impl Stage {
     /// Writes and reads for so long, at least once.
     fn transfer(&self, client: &dyn Client, time: Duration) -> Outcome<()> {
         let topic = format!("{}-{}", self.name, self.adapter.name());
-        client.create_topic(&topic, 1, 1)?;
-        let producer = client.producer(&ProducerSettings::default())?;
-        let mut consumer = client.consumer(&topic, &[0])?;
-        let begun = Instant::now();
-        let mut next = 0_i64;
-        while next == 0 || begun.elapsed() < time {
-            producer.send(&Message::to(&topic).value("v"))?;
-            for record in read(&mut *consumer, 1)? {
-                assert_eq!(record.offset, next, "it skips or repeats");
-                next += 1;
-            }
-        }
+        transfer(client, &topic, time)?;
         assert_eq!(client.diagnosis(), None, "connections were lost");
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use klamm_auth::oidc::{Oidc, TokenError};
 use klamm_engine::{Mechanism, Sasl};
 use klamm_tests::Outcome;
-use klamm_tests::client::{Client, Message, ProducerSettings, read};
+use klamm_tests::client::transfer;
 use klamm_tests::oauth::{CLIENT, Issuer, TokenEndpoint, seconds_since_1970};
 use klamm_tests::real::{RealKafka, RealKafkaOptions};
 use klamm_tests::scenario::Stage;
@@ -13,24 +13,6 @@ use klamm_tests::security::{Credentials, Door, Secured, unsecured_token};
 
 fn by(sasl: Sasl) -> Credentials {
     Credentials { tls: None, sasl: Some(sasl) }
-}
-
-/// Produces and consumes one by one for so long.
-fn transfer(stage: &Stage, client: &dyn Client, name: &str, time: Duration) -> Outcome<()> {
-    let topic = stage.topic(name);
-    client.create_topic(&topic, 1, 1)?;
-    let producer = client.producer(&ProducerSettings::default())?;
-    let mut consumer = client.consumer(&topic, &[0])?;
-    let begun = Instant::now();
-    let mut next = 0_i64;
-    while next == 0 || begun.elapsed() < time {
-        producer.send(&Message::to(&topic).value("v"))?;
-        for record in read(&mut *consumer, 1)? {
-            assert_eq!(record.offset, next, "it skips or repeats");
-            next += 1;
-        }
-    }
-    Ok(())
 }
 
 /// Tokens that last for three seconds, from an endpoint: the transfer outlives several of them, and no connection is lost.
@@ -41,7 +23,7 @@ pub(crate) fn of_an_endpoint(stage: &Stage) -> Outcome<()> {
     let (id, secret) = CLIENT;
     let sasl = Oidc::client_credentials(endpoint.url(), id, secret).scope("kafka").serve()?;
     let client = stage.connect_through(&addresses, by(sasl))?;
-    transfer(stage, &*client, "tokens", Duration::from_secs(9))?;
+    transfer(&*client, &stage.topic("tokens"), Duration::from_secs(9))?;
     assert_eq!(client.diagnosis(), None, "connections were lost");
     assert!((3..40).contains(&endpoint.issued()), "{} tokens", endpoint.issued());
     drop(client);
@@ -92,7 +74,7 @@ pub(crate) fn verified(stage: &Stage) -> Outcome<()> {
     let (id, secret) = CLIENT;
     let sasl = Oidc::client_credentials(endpoint.url(), id, secret).serve()?;
     let client = stage.connect_through(&addresses, by(sasl))?;
-    transfer(stage, &*client, "verified", Duration::from_secs(8))?;
+    transfer(&*client, &stage.topic("verified"), Duration::from_secs(8))?;
     assert_eq!(client.diagnosis(), None, "connections were lost");
     for token in [rogue, elsewhere, late.clone(), unsecured_token(i64::MAX / 2_000)] {
         let Err(error) = stage.connect_through(&addresses, by(Sasl::oauth_bearer(token))) else {
